@@ -1,0 +1,85 @@
+"""What a method handler gets, and how it refuses.
+
+A handler turns a `Call` into the exact TL bytes of its result or raises `RpcFault`. It knows
+nothing of connections, encryption or time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from telethon.tl.tlobject import TLRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telefast.testing.faults import Rule
+    from telefast.testing.world import World
+
+__all__ = ["Call", "RpcFault", "UnknownMethodFault", "method_name"]
+
+
+class RpcFault(Exception):  # noqa: N818 - an answer of the server, not a bug of it
+    """The server answers with `rpc_error` instead of a result.
+
+    Args:
+        code: Telegram's error code, such as 400, 406 or 420.
+        message: Telegram's error message, such as `CHANNEL_INVALID` or `FLOOD_WAIT_30`.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code} {message}")
+        self.code = code
+        self.message = message
+
+
+class UnknownMethodFault(RpcFault):
+    """The embedded Telegram does not know this method.
+
+    Args:
+        method: Telegram's name of the method.
+    """
+
+    def __init__(self, method: str) -> None:
+        super().__init__(400, "METHOD_NOT_EMBEDDED")
+        self.method = method
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as the world sees it, all wrappers taken off.
+
+    Attributes:
+        method: Telegram's name of the method, such as `messages.getHistory`.
+        request: The innermost request.
+        number: How often this method was called so far, this call included (1 for the first).
+        world: The world that answers.
+        rules: The faults in force, in the order in which they apply.
+    """
+
+    method: str
+    request: TLRequest
+    number: int
+    world: World
+    rules: Sequence[Rule] = ()
+
+
+_names: dict[type[TLRequest], str] = {}
+
+
+def method_name(kind: type[TLRequest]) -> str:
+    """Return Telegram's name of a request type.
+
+    Example:
+        >>> from telethon.tl.functions.messages import GetHistoryRequest
+        >>> method_name(GetHistoryRequest)
+        'messages.getHistory'
+    """
+    name = _names.get(kind)
+    if name is None:
+        space = kind.__module__.removeprefix("telethon.tl.functions").lstrip(".")
+        bare = kind.__name__.removesuffix("Request")
+        bare = bare[:1].lower() + bare[1:]
+        name = _names[kind] = f"{space}.{bare}" if space else bare
+    return name
