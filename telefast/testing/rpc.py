@@ -6,10 +6,12 @@ nothing of connections, encryption or time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telethon.tl.tlobject import TLRequest
+
+from telefast.testing.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from telefast.testing.faults import Rule
     from telefast.testing.world import World
 
-__all__ = ["Call", "RpcFault", "UnknownMethodFault", "method_name"]
+__all__ = ["Address", "Call", "RpcFault", "UnknownMethodFault", "method_name"]
 
 
 class RpcFault(Exception):  # noqa: N818 - an answer of the server, not a bug of it
@@ -46,6 +48,21 @@ class UnknownMethodFault(RpcFault):
         self.method = method
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the embedded Telegram listens, as `help.getConfig` tells clients.
+
+    Attributes:
+        host: IP address.
+        port: TCP port.
+        dc_id: Number of the data centre.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    dc_id: int = 2
+
+
 @dataclass(slots=True)
 class Call:
     """One request as the world sees it, all wrappers taken off.
@@ -56,6 +73,8 @@ class Call:
         number: How often this method was called so far, this call included (1 for the first).
         world: The world that answers.
         rules: The faults in force, in the order in which they apply.
+        address: Where the server listens.
+        ledger: What the server counted so far, this call included.
     """
 
     method: str
@@ -63,6 +82,8 @@ class Call:
     number: int
     world: World
     rules: Sequence[Rule] = ()
+    address: Address = Address()
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 _names: dict[type[TLRequest], str] = {}
