@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from telefast.testing.faults import Rule
+    from telefast.testing.ledger import Ledger
     from telefast.testing.world import World
 
 __all__ = ["Address", "Call", "RpcFault", "UnknownMethodFault", "method_name"]
@@ -63,6 +64,17 @@ class Address:
     dc_id: int = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A place on a page that shows `MessageEmpty` instead of a message.
+
+    Attributes:
+        id: The id it shows.
+    """
+
+    id: int
+
+
 @dataclass(slots=True)
 class Call:
     """One request as the world sees it, all wrappers taken off.
@@ -82,6 +94,7 @@ class Call:
     number: int
     world: World
     rules: Sequence[Rule] = ()
+    ledger: Ledger | None = None
     address: Address = Address()
     ledger: Ledger = field(default_factory=Ledger)
 

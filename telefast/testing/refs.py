@@ -1,0 +1,59 @@
+"""Whom a message refers to: every user and chat that its page must carry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telethon.tl import types
+from telethon.tl.tlobject import TLObject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CHANNEL_MARK", "refs_of"]
+
+CHANNEL_MARK = 1_000_000_000_000
+"""A channel's marked id is minus (this plus its bare id), as in `telethon.utils.get_peer_id`."""
+
+_USER_FIELDS = frozenset({"user_id", "via_bot_id", "via_business_bot_id", "inviter_id", "bot_id"})
+
+
+def refs_of(message: types.Message | types.MessageService) -> tuple[int, ...]:
+    """Return the marked ids of all users and chats that *message* names, its own chat left out.
+
+    Walks the whole object; order is that of the fields, each id once.
+    """
+    own = _mark(message.peer_id)
+    found = dict.fromkeys(_walk(message))
+    found.pop(own, None)
+    found.pop(0, None)
+    return tuple(found)
+
+
+def _mark(peer: types.TypePeer | None) -> int:
+    if isinstance(peer, types.PeerUser):
+        return int(peer.user_id)
+    if isinstance(peer, types.PeerChat):
+        return -int(peer.chat_id)
+    if isinstance(peer, types.PeerChannel):
+        return -(CHANNEL_MARK + int(peer.channel_id))
+    return 0
+
+
+def _walk(node: TLObject) -> Iterator[int]:
+    for name, value in vars(node).items():
+        if isinstance(value, TLObject):
+            yield from _walk(value)
+        elif isinstance(value, list):
+            for item in value:
+                if isinstance(item, TLObject):
+                    yield from _walk(item)
+                elif name == "users" and isinstance(item, int):
+                    yield item
+        elif isinstance(value, int) and not isinstance(value, bool):
+            if name in _USER_FIELDS:
+                yield value
+            elif name == "channel_id":
+                yield -(CHANNEL_MARK + value)
+            elif name == "chat_id":
+                yield -value
