@@ -7,12 +7,12 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
-from telethon.extensions import BinaryReader
 from telethon.tl import types
 
 from telefast.errors import WorldError
 from telefast.testing.refs import CHANNEL_MARK, refs_of
 from telefast.testing.seeded import Script, SeededChat
+from telefast.testing.tl import read_object
 
 if TYPE_CHECKING:
     from telefast.testing.cache import Entry, MessageCache
@@ -184,9 +184,7 @@ class Channel:
 
     def message(self, message_id: int) -> types.Message | types.MessageService:
         """Return a message, read from its bytes; raises `KeyError` if there is none."""
-        found: types.Message | types.MessageService = BinaryReader(
-            self.message_bytes(message_id)
-        ).tgread_object()
+        found: types.Message | types.MessageService = read_object(self.message_bytes(message_id))
         return found
 
     def timestamp(self, message_id: int) -> int:
@@ -206,7 +204,9 @@ class Channel:
         for message in messages:
             peer = message.peer_id
             if not isinstance(message, types.Message | types.MessageService):
-                raise WorldError(f"channel {self.id}: {type(message).__name__} is no message to put")
+                raise WorldError(
+                    f"channel {self.id}: {type(message).__name__} is no message to put"
+                )
             if not isinstance(peer, types.PeerChannel) or peer.channel_id != self.id:
                 raise WorldError(f"message {message.id}: peer_id must be channel {self.id}")
             if not 1 <= message.id <= MAX_MESSAGE_ID:

@@ -45,7 +45,9 @@ class Dice:
         if self._state < _LOW:
             self._round += 1
             self._state = int.from_bytes(
-                blake2b(self._seed, digest_size=64, salt=self._round.to_bytes(8, "little")).digest(),
+                blake2b(
+                    self._seed, digest_size=64, salt=self._round.to_bytes(8, "little")
+                ).digest(),
                 "little",
             )
         self._state, value = divmod(self._state, bound)

@@ -27,7 +27,10 @@ MEDIA_KINDS: tuple[str, ...] = (
 
 _FILES = (
     ("report.pdf", "application/pdf"),
-    ("Отчёт 2023 (итог).docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    (
+        "Отчёт 2023 (итог).docx",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ),
     ("写真まとめ.zip", "application/zip"),
     ("data.csv", "text/csv"),
     ("notes.txt", "text/plain"),
@@ -70,7 +73,9 @@ def make_album_item(dice: Dice, date: datetime) -> types.TypeMessageMedia:
     return types.MessageMediaPhoto(photo=make_photo(dice, date), spoiler=dice.chance(50) or None)
 
 
-def make_web_page(dice: Dice, url: str, language: Language, date: datetime) -> types.MessageMediaWebPage:
+def make_web_page(
+    dice: Dice, url: str, language: Language, date: datetime
+) -> types.MessageMediaWebPage:
     """Make the preview of *url*."""
     title = language.space.join(dice.pick(language.words) for _ in range(4))
     page = types.WebPage(
@@ -91,7 +96,9 @@ def make_web_page(dice: Dice, url: str, language: Language, date: datetime) -> t
 def make_media(dice: Dice, kind: str, date: datetime, person: Mention) -> types.TypeMessageMedia:
     """Make media of one of `MEDIA_KINDS`; *person* is whom a shared contact shows."""
     if kind == "photo":
-        return types.MessageMediaPhoto(photo=make_photo(dice, date), spoiler=dice.chance(30) or None)
+        return types.MessageMediaPhoto(
+            photo=make_photo(dice, date), spoiler=dice.chance(30) or None
+        )
     if kind == "sticker":
         return types.MessageMediaDocument(document=_sticker(dice.below(60)))
     if kind == "video":
@@ -118,7 +125,9 @@ def make_media(dice: Dice, kind: str, date: datetime, person: Mention) -> types.
         document = _document(dice, date, "video/mp4", 100_000 + dice.below(900_000), attributes)
         return types.MessageMediaDocument(document=document)
     if kind == "round":
-        attributes = [types.DocumentAttributeVideo(1 + dice.below(60), 384, 384, round_message=True)]
+        attributes = [
+            types.DocumentAttributeVideo(1 + dice.below(60), 384, 384, round_message=True)
+        ]
         document = _document(dice, date, "video/mp4", 200_000 + dice.below(3_000_000), attributes)
         return types.MessageMediaDocument(document=document, video=True, round=True)
     if kind == "audio":
@@ -128,7 +137,9 @@ def make_media(dice: Dice, kind: str, date: datetime, person: Mention) -> types.
             ),
             types.DocumentAttributeFilename(f"track {dice.below(99):02}.mp3"),
         ]
-        document = _document(dice, date, "audio/mpeg", 1_000_000 + dice.below(9_000_000), attributes)
+        document = _document(
+            dice, date, "audio/mpeg", 1_000_000 + dice.below(9_000_000), attributes
+        )
         return types.MessageMediaDocument(document=document)
     if kind == "geo":
         point = types.GeoPoint(

@@ -11,11 +11,11 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
-from telethon.extensions import BinaryReader
 from telethon.tl import types
 from telethon.tl.alltlobjects import LAYER
 
 from telefast.errors import WorldError
+from telefast.testing.tl import read_object
 from telefast.testing.world import World
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
             )
         world = World(seed=recipe["seed"], user_count=recipe["user_count"])
         for data in _split(recipe["peers"]):
-            peer = BinaryReader(data).tgread_object()
+            peer = read_object(data)
             if isinstance(peer, types.User):
                 world.add_user(peer)
             else:
@@ -78,6 +78,8 @@ def _channel(world: World, channel: Channel) -> dict[str, Any]:
         "megagroup": channel.megagroup,
         "about": channel.about,
         "private": channel.private,
+        "access_hash": channel.access_hash,
+        "participants_count": channel.participants_count,
         "message_count": message_count,
         "holes": holes,
         "ids": _ranges(channel.ids) if channel.changed else None,
@@ -99,8 +101,10 @@ def _remake(world: World, made: Mapping[str, Any]) -> None:
     )
     channel.title = made["title"]
     channel.private = made["private"]
+    channel.access_hash = made["access_hash"]
+    channel.participants_count = made["participants_count"]
     for data in _split(made["messages"]):
-        channel.put(BinaryReader(data).tgread_object())
+        channel.put(read_object(data))
     if made["ids"] is not None:
         channel.ids.clear()
         for begin, end in made["ids"]:

@@ -7,7 +7,7 @@ nothing of connections, encryption or time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telethon.tl.tlobject import TLRequest
 
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from telefast.testing.faults import Rule
-    from telefast.testing.ledger import Ledger
     from telefast.testing.world import World
 
-__all__ = ["Address", "Call", "RpcFault", "UnknownMethodFault", "method_name"]
+__all__ = ["Address", "Call", "Empty", "RpcFault", "UnknownMethodFault", "method_name"]
 
 
 class RpcFault(Exception):  # noqa: N818 - an answer of the server, not a bug of it
@@ -90,11 +89,10 @@ class Call:
     """
 
     method: str
-    request: TLRequest
+    request: Any  # a TLRequest; its fields depend on the method
     number: int
     world: World
     rules: Sequence[Rule] = ()
-    ledger: Ledger | None = None
     address: Address = Address()
     ledger: Ledger = field(default_factory=Ledger)
 

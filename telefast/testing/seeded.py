@@ -255,7 +255,9 @@ class SeededChat:
     def _reply(self, dice: Dice, message_id: int, refs: list[int]) -> types.MessageReplyHeader:
         """Answer an earlier message, mostly a near one; it may be deleted by now."""
         reach = 30 if dice.chance(900) else message_id
-        header = types.MessageReplyHeader(reply_to_msg_id=max(1, message_id - 1 - dice.below(reach)))
+        header = types.MessageReplyHeader(
+            reply_to_msg_id=max(1, message_id - 1 - dice.below(reach))
+        )
         if dice.chance(60):
             header.quote = True
             header.quote_text = f"{dice.pick(LANGUAGES[0].words)} {dice.pick(EMOJI)}"
@@ -322,32 +324,40 @@ class SeededChat:
         refs: list[int] = []
         if isinstance(sender, types.PeerUser):
             refs.append(sender.user_id)
-        message = types.MessageService(
-            id=message_id, peer_id=self._peer, date=date, from_id=sender, post=not script.megagroup or None
-        )
-        kind = dice.below(6 if script.megagroup else 3)
         other = dice.pick(self._mentions).user_id
-        if message_id == 1:
-            message.action = types.MessageActionChannelCreate(script.title)
+        kind = -1 if message_id == 1 else dice.below(6 if script.megagroup else 3)
+        reply: types.MessageReplyHeader | None = None
+        action: types.TypeMessageAction
+        if kind == -1:
+            action = types.MessageActionChannelCreate(script.title)
         elif kind == 0:
-            message.action = types.MessageActionPinMessage()
-            message.reply_to = types.MessageReplyHeader(
+            action = types.MessageActionPinMessage()
+            reply = types.MessageReplyHeader(
                 reply_to_msg_id=max(1, message_id - 1 - dice.below(50))
             )
         elif kind == 1:
-            message.action = types.MessageActionChatEditPhoto(make_photo(dice, date))
+            action = types.MessageActionChatEditPhoto(make_photo(dice, date))
         elif kind == 2:
-            message.action = types.MessageActionChatEditTitle(f"{script.title} {dice.pick(EMOJI)}")
+            action = types.MessageActionChatEditTitle(f"{script.title} {dice.pick(EMOJI)}")
         elif kind == 3:
             guests = list(dict.fromkeys([other, dice.pick(self._mentions).user_id]))
-            message.action = types.MessageActionChatAddUser(guests)
+            action = types.MessageActionChatAddUser(guests)
             refs += guests
         elif kind == 4:
-            message.action = types.MessageActionChatJoinedByLink(other)
+            action = types.MessageActionChatJoinedByLink(other)
             refs.append(other)
         else:
-            message.action = types.MessageActionChatDeleteUser(other)
+            action = types.MessageActionChatDeleteUser(other)
             refs.append(other)
+        message = types.MessageService(
+            id=message_id,
+            peer_id=self._peer,
+            date=date,
+            action=action,
+            from_id=sender,
+            reply_to=reply,
+            post=not script.megagroup or None,
+        )
         if script.megagroup and person.is_self and isinstance(sender, types.PeerUser):
             message.out = True
         return Built(message, tuple(dict.fromkeys(refs)))

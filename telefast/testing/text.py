@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
     from telefast.testing.dice import Dice
 
-__all__ = ["CAPTION_LIMIT", "EMOJI", "LANGUAGES", "TEXT_LIMIT", "Language", "Mention", "Text", "utf16", "write"]
+__all__ = [
+    "CAPTION_LIMIT",
+    "EMOJI",
+    "LANGUAGES",
+    "TEXT_LIMIT",
+    "Language",
+    "Mention",
+    "Text",
+    "utf16",
+    "write",
+]
 
 TEXT_LIMIT = 4096
 """Longest text of a message, in UTF-16 units (`Config.message_length_max`)."""
@@ -162,7 +172,9 @@ def utf16(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
-def write(dice: Dice, language: Language, people: Sequence[Mention], *, caption: bool = False) -> Text:
+def write(
+    dice: Dice, language: Language, people: Sequence[Mention], *, caption: bool = False
+) -> Text:
     """Write one text: mostly a short line, now and then a long one.
 
     Args:
@@ -195,7 +207,7 @@ def _marked(
     dice: Dice, language: Language, words: list[str], people: Sequence[Mention], limit: int
 ) -> Text:
     """Write *words* with one to four marked pieces among them."""
-    space = language.space or "，"
+    space = language.space or " "
     parts: list[str] = []
     entities: list[types.TypeMessageEntity] = []
     mentioned: list[int] = []
@@ -232,7 +244,9 @@ def _piece(
         size = utf16(piece)
         made: list[types.TypeMessageEntity] = [_WRAPS[kind](offset, size)]
         if dice.below(5) == 0:
-            made.append(types.MessageEntityItalic(offset, size) if kind != 1 else _WRAPS[0](offset, size))
+            made.append(
+                types.MessageEntityItalic(offset, size) if kind != 1 else _WRAPS[0](offset, size)
+            )
         return piece, made
     if kind == 5:
         piece = f"https://{dice.pick(_HOSTS)}/{dice.below(10**6):x}?q={dice.below(100)}"
@@ -263,5 +277,7 @@ def _piece(
         return piece, [types.MessageEntityCustomEmoji(offset, utf16(piece), document_id)]
     if kind == 13:
         piece = language.space.join(dice.pick(language.words) for _ in range(6))
-        return piece, [types.MessageEntityBlockquote(offset, utf16(piece), dice.below(2) == 0 or None)]
+        return piece, [
+            types.MessageEntityBlockquote(offset, utf16(piece), dice.below(2) == 0 or None)
+        ]
     return dice.pick(EMOJI), []

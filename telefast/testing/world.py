@@ -44,8 +44,6 @@ class World:
             requests for it are then answered with CHANNEL_INVALID.
         foreign: Chats by marked id that messages refer to and whose history is not open to us.
         cache: Serialised messages of all channels.
-        dc_id: The data centre that the world lives in.
-        addresses: Host and port of every data centre, for `help.getConfig`.
 
     Example:
         >>> world = World(seed=1)
@@ -63,8 +61,6 @@ class World:
         self.channels: dict[int, Channel] = {}
         self.foreign: dict[int, types.Channel | types.Chat] = {}
         self.cache = MessageCache()
-        self.dc_id = 2
-        self.addresses: dict[int, tuple[str, int]] = {}
         self._user_bytes: dict[int, tuple[types.User, bytes]] = {}
         self._foreign_bytes: dict[int, tuple[types.Channel | types.Chat, bytes]] = {}
         self._added: dict[int, types.User | types.Channel | types.Chat] = {}
@@ -149,7 +145,7 @@ class World:
             raise WorldError("title='': expected a text")
         if message_count < 0 or not 0 <= holes < 1:
             raise WorldError(
-                f"message_count={message_count}, holes={holes}: expected 0 or more, and 0 <= holes < 1"
+                f"message_count={message_count}, holes={holes}: expected 0 or more, 0 <= holes < 1"
             )
         if message_count / (1 - holes) > MAX_MESSAGE_ID // 2:
             raise WorldError(f"message_count={message_count}, holes={holes}: ids would pass 2**30")
