@@ -1,0 +1,193 @@
+"""From the bytes of an API request to the bytes of its answer; nothing of connections or time."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from telethon.errors import TypeNotFoundError
+from telethon.extensions import BinaryReader
+from telethon.tl.functions import (
+    InitConnectionRequest,
+    InvokeAfterMsgRequest,
+    InvokeAfterMsgsRequest,
+    InvokeWithLayerRequest,
+    InvokeWithoutUpdatesRequest,
+)
+from telethon.tl.tlobject import TLObject, TLRequest
+
+from telefast.testing import methods
+from telefast.testing.faults import Rule
+from telefast.testing.ledger import Ledger
+from telefast.testing.rpc import Address, Call, RpcFault, UnknownMethodFault, method_name
+from telefast.testing.session import GZIP_PACKED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telefast.testing.keys import ServerKey
+    from telefast.testing.world import World
+
+__all__ = ["Answer", "Dispatcher", "rpc_result"]
+
+logger = logging.getLogger("telefast.testing")
+
+_WRAPPERS: Final = (
+    InvokeWithLayerRequest,
+    InitConnectionRequest,
+    InvokeWithoutUpdatesRequest,
+    InvokeAfterMsgRequest,
+    InvokeAfterMsgsRequest,
+)
+"""Taken off before a request is counted and answered. Requests run in order of arrival, so
+`invokeAfterMsg` holds by itself. Other wrappers (takeout, message ranges) change what the answer
+is; they are unknown methods until they are embedded."""
+
+_RPC_RESULT: Final = struct.Struct("<Iq")
+_RPC_RESULT_ID: Final = 0xF35C6D01
+_RPC_ERROR_ID: Final = 0x2144CA19
+
+GZIP_FROM: Final = 512
+"""Answers of fewer bytes are never gzipped; Telethon's own limit for requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request gets.
+
+    Attributes:
+        body: The TL bytes of the result, or of an `rpc_error`.
+        error: The message of the `rpc_error`, or None.
+    """
+
+    body: bytes
+    error: str | None = None
+
+
+def rpc_result(request_id: int, answer: bytes) -> bytes:
+    """Wrap an answer for the request with message id *request_id*."""
+    return _RPC_RESULT.pack(_RPC_RESULT_ID, request_id) + answer
+
+
+class Dispatcher:
+    """Read, count and answer API requests.
+
+    Args:
+        world: What there is to see.
+        rules: The faults in force; `add` appends more.
+        gzip: Whether to compress answers that get smaller by it.
+
+    Attributes:
+        ledger: What was asked.
+        unknown: Names of methods that have no handler, and constructors that nobody knows, each
+            once, in order of appearance.
+        failures: Exceptions out of handlers and rules that are no `RpcFault`: bugs.
+        address: Where the server listens, for `help.getConfig`.
+    """
+
+    def __init__(self, world: World, *, rules: Sequence[Rule] = (), gzip: bool = False) -> None:
+        self.world = world
+        self.ledger = Ledger()
+        self.unknown: list[str] = []
+        self.failures: list[Exception] = []
+        self.address = Address()
+        self.rules: list[Rule] = []
+        self.holding: list[Rule] = []
+        self._gzip = gzip
+        for rule in rules:
+            self.add(rule)
+
+    def add(self, rule: Rule) -> None:
+        """Put one more fault in force, after those there are."""
+        self.rules.append(rule)
+        if type(rule).reply is not Rule.reply:
+            self.holding.append(rule)
+
+    def read(self, body: bytes, key: ServerKey) -> TLRequest:
+        """Read a request and take off its wrappers.
+
+        Args:
+            body: The request's TL bytes.
+            key: The client's key, which remembers that the client introduced itself.
+
+        Raises:
+            RpcFault: If it is no request that this version of Telethon knows, or is malformed.
+        """
+        try:
+            request = BinaryReader(body).tgread_object()
+        except TypeNotFoundError as error:
+            raise self._unreadable(error.invalid_constructor_id) from error
+        except Exception as error:
+            logger.debug("malformed request: %r", error)
+            raise RpcFault(400, "INPUT_FETCH_ERROR") from error
+        while isinstance(request, _WRAPPERS):
+            if isinstance(request, InitConnectionRequest):
+                key.is_initialized = True
+            request = request.query
+        if not isinstance(request, TLRequest):
+            raise self._unreadable(getattr(request, "CONSTRUCTOR_ID", 0))
+        return request
+
+    def call(self, request: TLRequest) -> Call:
+        """Count a request that `read` returned, and put it before the world."""
+        method = method_name(type(request))
+        return Call(
+            method=method,
+            request=request,
+            number=self.ledger.on_request(method, request),
+            world=self.world,
+            rules=self.rules,
+            address=self.address,
+            ledger=self.ledger,
+        )
+
+    def answer(self, call: Call, key: ServerKey) -> Answer:
+        """Answer a call; never raises."""
+        try:
+            if not key.is_initialized:
+                raise RpcFault(400, "CONNECTION_NOT_INITED")
+            body = methods.answer(call)
+        except UnknownMethodFault as fault:
+            self._note_unknown(fault.method)
+            return self.refuse(fault)
+        except RpcFault as fault:
+            return self.refuse(fault)
+        except Exception as error:
+            return self.fail(call.method, error)
+        return Answer(self._packed(body))
+
+    @staticmethod
+    def refuse(fault: RpcFault) -> Answer:
+        """Return the `rpc_error` of *fault*."""
+        text = TLObject.serialize_bytes(fault.message)
+        body = struct.pack("<Ii", _RPC_ERROR_ID, fault.code) + text
+        return Answer(body, fault.message)
+
+    def fail(self, method: str, error: Exception) -> Answer:
+        """Remember a bug of a handler or rule, and answer at once with an error that says so."""
+        logger.error("a handler or rule failed method=%s", method, exc_info=error)
+        self.failures.append(error)
+        return self.refuse(RpcFault(400, "EMBEDDED_TELEGRAM_FAILED"))
+
+    def _packed(self, body: bytes) -> bytes:
+        """Gzip *body* if that is wanted and worth it."""
+        if not self._gzip or len(body) < GZIP_FROM:
+            return body
+        packer = zlib.compressobj(wbits=31)
+        data = packer.compress(body) + packer.flush()
+        packed = GZIP_PACKED.to_bytes(4, "little") + TLObject.serialize_bytes(data)
+        return packed if len(packed) < len(body) else body
+
+    def _unreadable(self, constructor: int) -> RpcFault:
+        """Note a constructor that is no request; return Telegram's error for it."""
+        self._note_unknown(f"{constructor:#010x}")
+        return RpcFault(400, f"INPUT_METHOD_INVALID_{constructor}")
+
+    def _note_unknown(self, name: str) -> None:
+        """Write *name* down, once and loudly."""
+        if name not in self.unknown:
+            self.unknown.append(name)
+            logger.warning("unknown request method=%s", name)

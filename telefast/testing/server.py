@@ -1,0 +1,78 @@
+"""The embedded Telegram as a TCP server in the running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from telefast.testing.connection import Connection
+from telefast.testing.rpc import Address
+
+if TYPE_CHECKING:
+    from telefast.testing.dispatcher import Dispatcher
+    from telefast.testing.keys import ServerKey
+
+__all__ = ["Server"]
+
+
+class Server:
+    """Accept connections on loopback; all of them see the same world.
+
+    Args:
+        dispatcher: What answers API requests.
+        key: An authorization key that clients may use without a key exchange.
+        rtt: Seconds from the arrival of a request to the departure of its answer.
+        strict_salts: Refuse messages with another salt than ours (`bad_server_salt`). By default
+            any salt is taken, and the right one is told with `new_session_created`.
+
+    Attributes:
+        keys: Authorization keys by id: the given one, and those exchanged since.
+        connections: What is open now.
+        is_open: Whether new connections are welcome.
+        salt: The server salt, random.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        key: ServerKey,
+        *,
+        rtt: float = 0.0,
+        strict_salts: bool = False,
+    ) -> None:
+        self.dispatcher = dispatcher
+        self.keys: dict[bytes, ServerKey] = {key.key_id: key}
+        self.connections: set[Connection] = set()
+        self.salt = int.from_bytes(os.urandom(7), "little") + 1
+        self.is_open = False
+        self.rtt = rtt
+        self.strict_salts = strict_salts
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> Address:
+        """Listen on a free port of 127.0.0.1 and return the address."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        self.is_open = True
+        self.dispatcher.address = Address(host, port)
+        return self.dispatcher.address
+
+    async def drop_connections(self) -> None:
+        """Cut all connections without a word, and wait until they are gone."""
+        connections = list(self.connections)
+        for connection in connections:
+            connection.abort()
+        for connection in connections:
+            await connection.wait_closed()
+
+    async def aclose(self) -> None:
+        """Stop listening and cut all connections; no task and no socket is left."""
+        if self._server is None:
+            return
+        self.is_open = False
+        self._server.close()
+        await self.drop_connections()
+        await self._server.wait_closed()
+        self._server = None
