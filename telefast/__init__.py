@@ -1,0 +1,1 @@
+"""Read Telegram chats through Telethon: every message, once, in order, many pages at a time."""
