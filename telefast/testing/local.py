@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from telethon import TelegramClient
 from telethon.crypto import AuthKey
@@ -13,8 +13,10 @@ from telefast.errors import ArgumentError, ClosedError
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.faults import Rule
 from telefast.testing.keys import ServerKey, trust_test_key
-from telefast.testing.rpc import Address
+from telefast.testing.ledger import Ledger
+from telefast.testing.process import EmbeddedTelegramError, ServerProcess
 from telefast.testing.server import Server
+from telefast.testing.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,57 +25,125 @@ if TYPE_CHECKING:
 
     from telethon.sessions.abstract import Session
 
-    from telefast.testing.ledger import Ledger
-    from telefast.testing.world import World
+    from telefast.testing.rpc import Address
 
 __all__ = ["LocalTelegram"]
 
-API_ID = 1
-API_HASH = "0" * 32
+API_ID: Final = 17349
+API_HASH: Final = "0123456789abcdef0123456789abcdef"
+"""What the clients say they are; the embedded Telegram takes any."""
+
+AnyRule = TypeVar("AnyRule", bound=Rule)
 
 
 class LocalTelegram:
-    """A Telegram of your own on 127.0.0.1, for the unmodified Telethon client."""
+    """A Telegram on this machine: a real MTProto server that shows a world you made.
+
+    The client is Telethon's own, unmodified. It connects over TCP on 127.0.0.1, exchanges keys or
+    uses one that the server already knows, encrypts, and gets what Telegram would answer: the
+    same pages for the same offsets, the same refusals. A request that is not embedded is refused
+    loudly (`METHOD_NOT_EMBEDDED`) and named in `unknown`.
+
+    Use it with `async with`. On leaving, clients made by `client` are disconnected, the server is
+    gone, and no task, socket or process is left. If the server itself failed, leaving raises
+    `EmbeddedTelegramError`, since a test that passed over it would prove nothing.
+
+    Args:
+        world: What there is to see. In the event loop it may be changed while the server runs.
+        rtt: Round trip time in seconds: each answer leaves this long after its request arrived.
+            Requests in flight together wait together, as on a real line. Default 0.
+        process: Whether the server runs in a process of its own, so that it costs the client's
+            process no time: for benchmarks. It gets a copy of *world*, made by `World.recipe`, as
+            it is on entering; call `sync` before you read `requests` and `unknown`.
+        rules: Faults in force from the start, applied in this order. Not with *process*.
+        gzip: Whether answers are compressed if that makes them smaller. Telegram does so; the
+            default is not to, because it would take most of the server's time.
+        strict_salts: Whether a message with another server salt than ours is refused with
+            `bad_server_salt`, as Telegram does. By default any salt is taken, which saves each
+            new connection a round trip.
+
+    Raises:
+        ArgumentError: If *rtt* is no time, or *rules* are given with *process*.
+
+    Example:
+        >>> import asyncio
+        >>> from telefast.testing import LocalTelegram, World
+        >>> async def count() -> tuple[int, int]:
+        ...     world = World(seed=1)
+        ...     world.add_channel("Ships", message_count=250, username="ships")
+        ...     async with LocalTelegram(world) as telegram, telegram.client() as client:
+        ...         messages = [m.id async for m in client.iter_messages("ships")]
+        ...         return len(messages), telegram.requests["messages.getHistory"]
+        >>> asyncio.run(count())
+        (250, 3)
+    """
 
     def __init__(
         self,
         world: World,
         *,
         rtt: float = 0.0,
+        process: bool = False,
         rules: Sequence[Rule] = (),
         gzip: bool = False,
         strict_salts: bool = False,
     ) -> None:
-        if not 0 <= rtt < math.inf:
+        if not isinstance(world, World):
+            raise ArgumentError("world", world, "a telefast.testing.World")
+        if isinstance(rtt, bool) or not isinstance(rtt, int | float) or not 0 <= rtt < math.inf:
             raise ArgumentError("rtt", rtt, "seconds, 0 or more")
+        if process and rules:
+            raise ArgumentError("rules", rules, "none with process=True; leave it out to use rules")
         self.world = world
+        self._options: dict[str, Any] = {"rtt": rtt, "strict_salts": strict_salts}
+        self._gzip = gzip
         self._key = ServerKey(is_initialized=True)
         self._dispatcher = Dispatcher(world, rules=rules, gzip=gzip)
-        self._server = Server(self._dispatcher, self._key, rtt=rtt, strict_salts=strict_salts)
+        self._in_process = process
+        self._server: Server | ServerProcess | None = None
         self._address: Address | None = None
         self._clients: list[TelegramClient] = []
 
+    def __repr__(self) -> str:
+        """Show where it listens; no key."""
+        where = self._address
+        return f"<LocalTelegram {f'{where.host}:{where.port}' if where else 'not running'}>"
+
     @property
     def requests(self) -> Ledger:
+        """What arrived and what was sent; still readable after leaving."""
         return self._dispatcher.ledger
 
     @property
     def unknown(self) -> list[str]:
+        """Requests that the server does not know, each once, in order of appearance."""
         return self._dispatcher.unknown
 
     @property
     def host(self) -> str:
+        """IP address to connect to."""
         return self._where().host
 
     @property
     def port(self) -> int:
+        """TCP port to connect to."""
         return self._where().port
 
     @property
     def dc_id(self) -> int:
+        """Number of the data centre that this is."""
         return self._where().dc_id
 
     async def __aenter__(self) -> Self:
+        """Start the server.
+
+        Raises:
+            EmbeddedTelegramError: If its process could not start.
+            ClosedError: If it was started before.
+        """
+        if self._server is not None:
+            raise ClosedError("a LocalTelegram starts once; make a new one")
+        self._server = self._new_server()
         self._address = await self._server.start()
         _forget_config()
         return self
@@ -84,23 +154,46 @@ class LocalTelegram:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Disconnect the clients and stop the server.
+
+        Raises:
+            EmbeddedTelegramError: If the server failed and the body of the `async with` did not.
+        """
         try:
             for client in self._clients:
                 if client.is_connected():
                     await client.disconnect()
         finally:
             self._clients.clear()
-            await self._server.aclose()
-        if self._dispatcher.failures and error is None:
-            raise self._dispatcher.failures[0]
+            self._address = None
+            failure = await self._stop()
+        if failure is None:
+            return
+        if error is None:
+            raise failure from failure.__cause__
+        error.add_note(f"The embedded Telegram failed, too: {failure}")
 
     def client(
         self,
         *,
         key_exchange: bool = False,
         session: Session | str | PathLike[str] | None = None,
-        **telethon_options: Any,
+        **options: Any,
     ) -> TelegramClient:
+        """Return a client of this Telegram, logged in as `World.me` and not yet connected.
+
+        Args:
+            key_exchange: Whether the client has no authorization key yet, and exchanges one when
+                it connects (takes a moment). This makes Telethon trust the test key in the whole
+                process: see `telefast.testing.keys`. By default it uses a key that the server
+                knows.
+            session: Where the client keeps its session: one of Telethon's sessions, or the path
+                of a file. It is pointed at this server. Default: in memory.
+            **options: Handed to `telethon.TelegramClient` as they are.
+
+        Raises:
+            ClosedError: If the server is not running.
+        """
         where = self._where()
         if session is None:
             session = MemorySession()
@@ -113,39 +206,101 @@ class LocalTelegram:
         else:
             session.auth_key = AuthKey(self._key.data)
         _forget_config()
-        client = TelegramClient(
-            session,
-            telethon_options.pop("api_id", API_ID),
-            telethon_options.pop("api_hash", API_HASH),
-            **telethon_options,
-        )
+        options = {"api_id": API_ID, "api_hash": API_HASH} | options
+        client = TelegramClient(session, **options)
         self._clients.append(client)
         return client
 
     def session_string(self) -> str:
+        """Return a session for a client in another process.
+
+        That one connects with `TelegramClient(StringSession(string), api_id, api_hash)`, with any
+        api_id and api_hash. The string holds the key: keep it out of logs.
+
+        Raises:
+            ClosedError: If the server is not running.
+        """
         where = self._where()
         session = StringSession()
         session.set_dc(where.dc_id, where.host, where.port)
         session.auth_key = AuthKey(self._key.data)
-        return session.save()
+        string: str = session.save()
+        return string
 
     async def sync(self) -> Ledger:
+        """Bring `requests` and `unknown` up to date, and return `requests`.
+
+        In the event loop they always are.
+
+        Raises:
+            EmbeddedTelegramError: If the server's process is gone.
+        """
+        if isinstance(self._server, ServerProcess):
+            self._take(await self._server.sync())
         return self.requests
 
-    def add(self, rule: Rule) -> Rule:
+    def add(self, rule: AnyRule) -> AnyRule:
+        """Put one more fault in force, after those there are, and return it.
+
+        Raises:
+            ArgumentError: If the server runs in its own process.
+        """
+        if self._in_process:
+            raise ArgumentError("rule", rule, "none with process=True; leave it out to use rules")
         self._dispatcher.add(rule)
         return rule
 
     async def drop_connections(self) -> None:
-        await self._server.drop_connections()
+        """Cut all TCP connections without a word; clients may connect again at once.
+
+        Raises:
+            ClosedError: If the server is not running.
+        """
+        self._where()
+        if self._server is not None:
+            await self._server.drop_connections()
 
     def _where(self) -> Address:
+        """Return the address, if there is one."""
         if self._address is None:
-            raise ClosedError("LocalTelegram is not running; use it in `async with`")
+            raise ClosedError("LocalTelegram is not running; use it inside `async with`")
         return self._address
+
+    def _new_server(self) -> Server | ServerProcess:
+        """Make the server, here or elsewhere."""
+        if not self._in_process:
+            return Server(self._dispatcher, self._key, **self._options)
+        own = {"world": self.world.recipe(), "key": self._key.data.hex(), "gzip": self._gzip}
+        return ServerProcess(own | self._options)
+
+    async def _stop(self) -> EmbeddedTelegramError | None:
+        """Stop the server; return what went wrong in it, if anything did."""
+        if isinstance(self._server, ServerProcess):
+            try:
+                traces = self._take(await self._server.stop())
+            except EmbeddedTelegramError as failure:
+                return failure
+            return EmbeddedTelegramError(traces[0]) if traces else None
+        if self._server is not None:
+            await self._server.aclose()
+        for error in self._dispatcher.failures:
+            failure = EmbeddedTelegramError(f"a handler or rule raised {error!r}")
+            failure.__cause__ = error
+            return failure
+        return None
+
+    def _take(self, state: dict[str, Any]) -> list[str]:
+        """Copy the state of the server's process; return the tracebacks of its failures."""
+        self.requests.load(state["requests"])
+        self.unknown[:] = state["unknown"]
+        failures: list[str] = state["failures"]
+        return failures
 
 
 def _forget_config() -> None:
-    """Make clients ask this server, and no earlier one, where the data centres are."""
-    TelegramClient._config = None
-    TelegramClient._cdn_config = None
+    """Make clients ask this server where the data centres are, and not remember another's.
+
+    Telethon keeps the answer on the class, for the life of the process.
+    """
+    TelegramClient._config = None  # noqa: SLF001 - no public name, and tests need it
+    TelegramClient._cdn_config = None  # noqa: SLF001

@@ -1,0 +1,94 @@
+"""The embedded Telegram's own process; `LocalTelegram(world, process=True)` starts it.
+
+The order, one line of JSON on standard input:
+
+- `world`: what `World.recipe` returned
+- `key`: the authorization key that clients share with the server, 512 hexadecimal digits
+- `rtt`, `gzip`, `strict_salts`: as in `LocalTelegram`
+
+The first line of the answer holds `host`, `port` and `dc_id`. Then each of the commands
+`{"do": "sync"}`, `{"do": "drop"}` and `{"do": "stop"}` is answered with the state: `requests`,
+`unknown` and `failures`. The end of standard input ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, TextIO
+
+from telefast.testing.dispatcher import Dispatcher
+from telefast.testing.keys import ServerKey
+from telefast.testing.server import Server
+from telefast.testing.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Serve until told to stop, or until standard input ends."""
+    if sys.stdin.isatty():
+        sys.stderr.write("usage: LocalTelegram(world, process=True) starts this module\n")
+        return 2
+    # Ctrl-C reaches the whole process group; when to end is for the parent to decide.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 0
+    # Answers go out on a copy, so that no stray print can mix with them.
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)
+        asyncio.run(_serve(json.loads(line), answers))
+    return 0
+
+
+async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
+    """Run the server and take commands."""
+    dispatcher = Dispatcher(World.from_recipe(order["world"]), gzip=order["gzip"])
+    key = ServerKey(bytes.fromhex(order["key"]), is_initialized=True)
+    server = Server(dispatcher, key, rtt=order["rtt"], strict_salts=order["strict_salts"])
+    address = await server.start()
+    commands = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(commands), sys.stdin.buffer
+    )
+    try:
+        _say(answers, {"host": address.host, "port": address.port, "dc_id": address.dc_id})
+        while line := await commands.readline():
+            command = json.loads(line)["do"]
+            if command == "drop":
+                await server.drop_connections()
+            _say(answers, _state(dispatcher))
+            if command == "stop":
+                break
+    except BrokenPipeError:
+        pass  # The parent is gone.
+    finally:
+        transport.close()
+        await server.aclose()
+
+
+def _state(dispatcher: Dispatcher) -> dict[str, Any]:
+    """Return what the parent wants to know."""
+    return {
+        "requests": dispatcher.ledger.snapshot(),
+        "unknown": dispatcher.unknown,
+        "failures": ["".join(traceback.format_exception(e)) for e in dispatcher.failures],
+    }
+
+
+def _say(answers: TextIO, answer: Mapping[str, Any]) -> None:
+    """Write one line to the parent."""
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
