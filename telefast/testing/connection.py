@@ -88,6 +88,7 @@ class Connection(asyncio.Protocol):
         self._flush_handle: tuple[float, asyncio.Handle] | None = None
         self._close_handle: asyncio.Handle | None = None
         self._may_write = True
+        self._may_read = True
         self._tasks = Tasks()
         self._held: dict[int, asyncio.Task[None]] = {}
         self._held_bytes = 0
@@ -135,7 +136,8 @@ class Connection(asyncio.Protocol):
         """Go on."""
         self._may_write = True
         self._schedule_flush()
-        self._read_packets()
+        if not self._may_read:
+            self._read_packets()
 
     # What the server calls.
 
@@ -184,11 +186,14 @@ class Connection(asyncio.Protocol):
         try:
             while self._transport is not None and not self._transport.is_closing():
                 if not self._may_write or self._outbox.size + self._held_bytes > MAX_HELD:
+                    self._may_read = False
                     self._transport.pause_reading()
                     return
                 packet = self._decoder.next_packet()
                 if packet is None:
-                    self._transport.resume_reading()
+                    if not self._may_read:
+                        self._may_read = True
+                        self._transport.resume_reading()
                     return
                 self._ledger.packets_received += 1
                 self._on_packet(packet)
@@ -286,15 +291,15 @@ class Connection(asyncio.Protocol):
         else:
             self._reply(session, message.msg_id, answer, due)
 
-    def _hold(
-        self, session: Session, msg_id: int, call: Call, answer: Answer, due: float
-    ) -> None:
+    def _hold(self, session: Session, msg_id: int, call: Call, answer: Answer, due: float) -> None:
         """Let the rules hold an answer back; the connection goes on meanwhile."""
         size = len(answer.body)
 
         def let_go(_: asyncio.Task[None]) -> None:
             self._held_bytes -= size
             self._held.pop(msg_id, None)
+            if not self._may_read:
+                self._read_packets()
 
         self._held_bytes += size
         task = self._tasks.start(self._ask_rules(session, msg_id, call, answer, due))
@@ -309,7 +314,7 @@ class Connection(asyncio.Protocol):
             for rule in tuple(self._owner.dispatcher.holding):
                 if not await rule.reply(call):
                     return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
             answer = self._owner.dispatcher.fail(call.method, error)
         self._reply(session, msg_id, answer, due)
 
@@ -356,11 +361,11 @@ class Connection(asyncio.Protocol):
                 for packet in session.packets(outgoing, salt=self.salt, now=time.time()):
                     self._write(*packet)
             for due in batch:
-                method = due.request_id and self._unanswered.pop(due.request_id, None)
-                if method:
+                method = self._unanswered.pop(due.request_id or 0, None)
+                if method is not None:
                     self._ledger.on_answer(method, due.error)
         self._schedule_flush()
-        if len(self._decoder):
+        if not self._may_read:
             self._read_packets()
 
     def _write(self, *payload: bytes) -> None:

@@ -8,8 +8,9 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from telethon.errors import TypeNotFoundError
-from telethon.extensions import BinaryReader
+from telethon.errors.common import TypeNotFoundError
+from telethon.extensions.binaryreader import BinaryReader
+from telethon.tl.alltlobjects import LAYER
 from telethon.tl.functions import (
     InitConnectionRequest,
     InvokeAfterMsgRequest,
@@ -124,6 +125,8 @@ class Dispatcher:
             logger.debug("malformed request: %r", error)
             raise RpcFault(400, "INPUT_FETCH_ERROR") from error
         while isinstance(request, _WRAPPERS):
+            if isinstance(request, InvokeWithLayerRequest) and request.layer != LAYER:
+                raise RpcFault(400, "CONNECTION_LAYER_INVALID")
             if isinstance(request, InitConnectionRequest):
                 key.is_initialized = True
             request = request.query
@@ -146,16 +149,16 @@ class Dispatcher:
 
     def answer(self, call: Call, key: ServerKey) -> Answer:
         """Answer a call; never raises."""
+        if not key.is_initialized:
+            return self.refuse(RpcFault(400, "CONNECTION_NOT_INITED"))
         try:
-            if not key.is_initialized:
-                raise RpcFault(400, "CONNECTION_NOT_INITED")
             body = methods.answer(call)
         except UnknownMethodFault as fault:
             self._note_unknown(fault.method)
             return self.refuse(fault)
         except RpcFault as fault:
             return self.refuse(fault)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
             return self.fail(call.method, error)
         return Answer(self._packed(body))
 

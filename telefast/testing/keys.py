@@ -82,7 +82,7 @@ def _tl_bytes(data: bytes) -> bytes:
 def _fingerprint(n: int, e: int) -> int:
     """Return the number by which both sides name an RSA key."""
     tl = _tl_bytes(n.to_bytes(256, "big")) + _tl_bytes(e.to_bytes(3, "big"))
-    fingerprint: int = struct.unpack("<q", sha1(tl).digest()[-8:])[0]  # noqa: S324 - MTProto says so
+    fingerprint: int = struct.unpack("<q", sha1(tl).digest()[-8:])[0]
     return fingerprint
 
 
@@ -129,7 +129,7 @@ class ServerKey:
         self.data = os.urandom(256) if data is None else data
         if len(self.data) != 256:
             raise ValueError("an authorization key has 256 bytes")
-        self.key_id = sha1(self.data).digest()[-8:]  # noqa: S324 - MTProto says so
+        self.key_id = sha1(self.data).digest()[-8:]
         self.is_initialized = is_initialized
 
     def __repr__(self) -> str:

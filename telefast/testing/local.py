@@ -6,8 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from telethon import TelegramClient
-from telethon.crypto import AuthKey
-from telethon.sessions import MemorySession, SQLiteSession, StringSession
+from telethon.crypto.authkey import AuthKey
+from telethon.sessions.abstract import Session
+from telethon.sessions.memory import MemorySession
+from telethon.sessions.sqlite import SQLiteSession
+from telethon.sessions.string import StringSession
 
 from telefast.errors import ArgumentError, ClosedError
 from telefast.testing.dispatcher import Dispatcher
@@ -16,16 +19,13 @@ from telefast.testing.keys import ServerKey, trust_test_key
 from telefast.testing.ledger import Ledger
 from telefast.testing.process import EmbeddedTelegramError, ServerProcess
 from telefast.testing.server import Server
-from telefast.testing.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from os import PathLike
     from types import TracebackType
 
-    from telethon.sessions.abstract import Session
-
     from telefast.testing.rpc import Address
+    from telefast.testing.world import World
 
 __all__ = ["LocalTelegram"]
 
@@ -88,9 +88,7 @@ class LocalTelegram:
         gzip: bool = False,
         strict_salts: bool = False,
     ) -> None:
-        if not isinstance(world, World):
-            raise ArgumentError("world", world, "a telefast.testing.World")
-        if isinstance(rtt, bool) or not isinstance(rtt, int | float) or not 0 <= rtt < math.inf:
+        if not _is_time(rtt):
             raise ArgumentError("rtt", rtt, "seconds, 0 or more")
         if process and rules:
             raise ArgumentError("rules", rules, "none with process=True; leave it out to use rules")
@@ -177,7 +175,7 @@ class LocalTelegram:
         self,
         *,
         key_exchange: bool = False,
-        session: Session | str | PathLike[str] | None = None,
+        session: Any = None,
         **options: Any,
     ) -> TelegramClient:
         """Return a client of this Telegram, logged in as `World.me` and not yet connected.
@@ -194,19 +192,17 @@ class LocalTelegram:
         Raises:
             ClosedError: If the server is not running.
         """
-        where = self._where()
         if session is None:
             session = MemorySession()
-        elif not hasattr(session, "set_dc"):
+        elif not isinstance(session, Session):
             session = SQLiteSession(str(session))
-        session.set_dc(where.dc_id, where.host, where.port)
+        self._point(session)
         if key_exchange:
             trust_test_key()
             session.auth_key = None
-        else:
-            session.auth_key = AuthKey(self._key.data)
         _forget_config()
-        options = {"api_id": API_ID, "api_hash": API_HASH} | options
+        options.setdefault("api_id", API_ID)
+        options.setdefault("api_hash", API_HASH)
         client = TelegramClient(session, **options)
         self._clients.append(client)
         return client
@@ -220,10 +216,8 @@ class LocalTelegram:
         Raises:
             ClosedError: If the server is not running.
         """
-        where = self._where()
-        session = StringSession()
-        session.set_dc(where.dc_id, where.host, where.port)
-        session.auth_key = AuthKey(self._key.data)
+        session: Any = StringSession("")
+        self._point(session)
         string: str = session.save()
         return string
 
@@ -260,6 +254,12 @@ class LocalTelegram:
         if self._server is not None:
             await self._server.drop_connections()
 
+    def _point(self, session: Any) -> None:
+        """Let a session of Telethon's lead to this server, with a key that it knows."""
+        where = self._where()
+        session.set_dc(where.dc_id, where.host, where.port)
+        session.auth_key = AuthKey(self._key.data)
+
     def _where(self) -> Address:
         """Return the address, if there is one."""
         if self._address is None:
@@ -283,11 +283,12 @@ class LocalTelegram:
             return EmbeddedTelegramError(traces[0]) if traces else None
         if self._server is not None:
             await self._server.aclose()
-        for error in self._dispatcher.failures:
-            failure = EmbeddedTelegramError(f"a handler or rule raised {error!r}")
-            failure.__cause__ = error
-            return failure
-        return None
+        if not self._dispatcher.failures:
+            return None
+        first = self._dispatcher.failures[0]
+        found = EmbeddedTelegramError(f"a handler or rule raised {first!r}")
+        found.__cause__ = first
+        return found
 
     def _take(self, state: dict[str, Any]) -> list[str]:
         """Copy the state of the server's process; return the tracebacks of its failures."""
@@ -295,6 +296,13 @@ class LocalTelegram:
         self.unknown[:] = state["unknown"]
         failures: list[str] = state["failures"]
         return failures
+
+
+def _is_time(value: object) -> bool:
+    """Return whether *value* is a number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value < math.inf
 
 
 def _forget_config() -> None:

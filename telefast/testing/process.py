@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import telefast
 from telefast.errors import TelefastError
 from telefast.testing.rpc import Address
 
@@ -63,7 +62,7 @@ class ServerProcess:
         Raises:
             EmbeddedTelegramError: If it ended instead; its own message is on standard error.
         """
-        root = str(Path(telefast.__path__[0]).parent)
+        root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -11,7 +11,7 @@ import struct
 import time
 from typing import TYPE_CHECKING, Final, Protocol
 
-from telethon.extensions import BinaryReader
+from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl.functions import (
     DestroySessionRequest,
     GetFutureSaltsRequest,
@@ -24,7 +24,6 @@ from telethon.tl.types import (
     BadServerSalt,
     DestroySessionNone,
     DestroySessionOk,
-    FutureSalt,
     FutureSalts,
     HttpWait,
     MsgResendReq,
@@ -54,8 +53,8 @@ SALT_LIFETIME: Final = 1800
 _RECEIVED: Final = 4
 """Status of a message in `msgs_state_info`: received."""
 
-_NOT_RECEIVED: Final = 3
-"""Status of a message in `msgs_state_info`: id not known, though in range."""
+_NOT_KNOWN: Final = 1
+"""Status of a message in `msgs_state_info`: nothing is known of it, or not any more."""
 
 _PONG: Final = struct.Struct("<Iqq")
 
@@ -107,11 +106,11 @@ def _on_ping_delay(message: Message, desk: Desk) -> bytes:
 def _on_future_salts(message: Message, desk: Desk) -> bytes:
     (count,) = struct.unpack_from("<i", message.body, 4)
     now = int(time.time())
-    salts = [
-        FutureSalt(now + SALT_LIFETIME * n, now + SALT_LIFETIME * (n + 2), desk.salt)
-        for n in range(min(max(count, 1), 64))
-    ]
-    return bytes(FutureSalts(message.msg_id, now, salts))
+    count = min(max(count, 1), 64)
+    starts = range(now, now + SALT_LIFETIME * count, SALT_LIFETIME)
+    salts = (struct.pack("<iiq", start, start + 2 * SALT_LIFETIME, desk.salt) for start in starts)
+    head = struct.pack("<Iqii", FutureSalts.CONSTRUCTOR_ID, message.msg_id, now, count)
+    return head + b"".join(salts)
 
 
 def _on_destroy_session(message: Message, desk: Desk) -> bytes:
@@ -122,19 +121,17 @@ def _on_destroy_session(message: Message, desk: Desk) -> bytes:
 
 def _on_drop_answer(message: Message, desk: Desk) -> bytes:
     (msg_id,) = struct.unpack_from("<q", message.body, 4)
-    state = desk.drop_answer(msg_id)
-    if state == "running":
-        answer = RpcAnswerDroppedRunning()
-    elif state == "dropped":
-        answer = RpcAnswerDropped(msg_id, 0, 0)
-    else:
-        answer = RpcAnswerUnknown()
-    return rpc_result(message.msg_id, bytes(answer))
+    answers = {
+        "dropped": RpcAnswerDropped(msg_id, 0, 0),
+        "running": RpcAnswerDroppedRunning(),
+        "unknown": RpcAnswerUnknown(),
+    }
+    return rpc_result(message.msg_id, bytes(answers[desk.drop_answer(msg_id)]))
 
 
 def _on_state_request(message: Message, desk: Desk) -> bytes:
     asked = BinaryReader(message.body).tgread_object().msg_ids
-    info = bytes(_RECEIVED if desk.is_known(msg_id) else _NOT_RECEIVED for msg_id in asked)
+    info = "".join(chr(_RECEIVED if desk.is_known(n) else _NOT_KNOWN) for n in asked)
     return bytes(MsgsStateInfo(message.msg_id, info))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from telethon.crypto import AES
+from telethon.crypto.aes import AES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
