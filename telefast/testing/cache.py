@@ -11,7 +11,6 @@ Entry: TypeAlias = tuple[bytes, tuple[int, ...]]
 """TL bytes of a message, and the marked ids of the users and chats that it refers to."""
 
 _SHIFT = 7
-_BLOCK = 1 << _SHIFT
 _OVERHEAD = 180
 """Bytes that an entry costs beside its TL bytes: two tuples, a bytes header, a slot, its refs."""
 
@@ -31,11 +30,18 @@ class MessageCache:
         self.max_size = max_size
         self.size = 0
         self._blocks: OrderedDict[int, _Block] = OrderedDict()
+        self._latest = -1
 
     def get(self, chat_id: int, message_id: int) -> Entry | None:
         """Return what is kept for a message, or None."""
-        block = self._blocks.get(chat_id << 32 | message_id >> _SHIFT)
-        return None if block is None else block.entries.get(message_id)
+        key = chat_id << 32 | message_id >> _SHIFT
+        block = self._blocks.get(key)
+        if block is None:
+            return None
+        if key != self._latest:
+            self._latest = key
+            self._blocks.move_to_end(key)
+        return block.entries.get(message_id)
 
     def put(self, chat_id: int, message_id: int, entry: Entry) -> None:
         """Keep *entry*; drops the blocks used longest ago once the bound is passed."""
@@ -43,8 +49,9 @@ class MessageCache:
         block = self._blocks.get(key)
         if block is None:
             block = self._blocks[key] = _Block()
-        else:
+        elif key != self._latest:
             self._blocks.move_to_end(key)
+        self._latest = key
         cost = len(entry[0]) + _OVERHEAD
         block.entries[message_id] = entry
         block.size += cost
@@ -59,12 +66,6 @@ class MessageCache:
             cost = len(block.entries.pop(message_id)[0]) + _OVERHEAD
             block.size -= cost
             self.size -= cost
-
-    def touch(self, chat_id: int, message_ids: list[int]) -> None:
-        """Mark the blocks of *message_ids* as used now."""
-        for key in dict.fromkeys(chat_id << 32 | id_ >> _SHIFT for id_ in message_ids):
-            if key in self._blocks:
-                self._blocks.move_to_end(key)
 
 
 class _Block:

@@ -15,6 +15,8 @@ from telefast.testing.seeded import Script, SeededChat
 from telefast.testing.tl import read_object
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from telefast.testing.cache import Entry, MessageCache
     from telefast.testing.seeded import Cast
 
@@ -44,7 +46,7 @@ def ids_with_holes(seed: str, count: int, holes: float) -> BitMap:
     ids.add_range(1, top + 1)
     missing = top - count
     if missing:
-        draw = Random(seed)  # noqa: S311 - a world must be the same again, not hard to guess
+        draw = Random(seed)
         gone = 0
         for low in range(1, top, _RUN):
             high = min(low + _RUN, top)  # The top stays.
@@ -161,13 +163,17 @@ class Channel:
             self._page_entry = (key, bytes(self.to_tl()))
         return self._page_entry[1]
 
+    def has(self, message_id: int) -> bool:
+        """Return whether a message exists now; any number may be asked for."""
+        return 0 < message_id <= MAX_MESSAGE_ID and message_id in self.ids
+
     def entry(self, message_id: int) -> Entry:
         """Return the TL bytes of a message and whom it refers to.
 
         Raises:
             KeyError: If there is no such message now.
         """
-        if message_id not in self.ids:
+        if not self.has(message_id):
             raise KeyError(message_id)
         found = self._cache.get(self.id, message_id)
         if found is None:
@@ -202,11 +208,11 @@ class Channel:
             WorldError: If a message belongs elsewhere or has no legal id.
         """
         for message in messages:
-            peer = message.peer_id
             if not isinstance(message, types.Message | types.MessageService):
                 raise WorldError(
                     f"channel {self.id}: {type(message).__name__} is no message to put"
                 )
+            peer = message.peer_id
             if not isinstance(peer, types.PeerChannel) or peer.channel_id != self.id:
                 raise WorldError(f"message {message.id}: peer_id must be channel {self.id}")
             if not 1 <= message.id <= MAX_MESSAGE_ID:
@@ -219,6 +225,13 @@ class Channel:
             self.last_id = max(self.last_id, message.id)
             self.pts += 1
 
+    def put_new(self, messages: Iterable[types.Message | types.MessageService]) -> None:
+        """Add messages as they are; as `put`, but an id that exists raises `WorldError`."""
+        for message in messages:
+            if self.has(message.id):
+                raise WorldError(f"message {message.id}: occurs twice")
+            self.put(message)
+
     def put_messages(self) -> list[bytes]:
         """Return the TL bytes of all messages that were put and still exist, by id."""
         return [self._put[id_][0][0] for id_ in sorted(self._put) if id_ in self.ids]
@@ -226,7 +239,7 @@ class Channel:
     def delete(self, *message_ids: int) -> None:
         """Delete messages; ids that do not exist are passed over, as Telegram does."""
         before = len(self.ids)
-        self.ids.difference_update(BitMap(id_ for id_ in message_ids if id_ > 0))
+        self.ids.difference_update(BitMap(filter(self.has, message_ids)))
         self.pts += before - len(self.ids)
         self.changed = True
 

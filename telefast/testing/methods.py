@@ -261,7 +261,7 @@ def _get_channel_messages(call: Call) -> bytes:
             wanted.append(item.id)
     if not any(id_ > 0 for id_ in wanted):
         raise RpcFault(400, "MESSAGE_IDS_EMPTY")
-    page: list[int | Empty] = [id_ if id_ in channel.ids else Empty(id_) for id_ in wanted]
+    page: list[int | Empty] = [*wanted]
     if call.rules:
         page = apply_by_ids(call.rules, call, page)
     return channel_messages(call.world, channel, page, count=len(page))
@@ -269,13 +269,13 @@ def _get_channel_messages(call: Call) -> bytes:
 
 def _reply_target(channel: Channel, message_id: int) -> int | None:
     """Return the id that a message of this channel replies to within it, if that exists."""
-    if message_id not in channel.ids:
+    if not channel.has(message_id):
         return None
     header = channel.message(message_id).reply_to
     if not isinstance(header, types.MessageReplyHeader) or header.reply_to_peer_id is not None:
         return None
     target = header.reply_to_msg_id
-    return target if target is not None and target in channel.ids else None
+    return target if target is not None and channel.has(target) else None
 
 
 def _get_messages(call: Call) -> bytes:

@@ -30,14 +30,12 @@ def refs_of(message: types.Message | types.MessageService) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _mark(peer: types.TypePeer | None) -> int:
+def _mark(peer: types.TypePeer) -> int:
     if isinstance(peer, types.PeerUser):
         return int(peer.user_id)
     if isinstance(peer, types.PeerChat):
         return -int(peer.chat_id)
-    if isinstance(peer, types.PeerChannel):
-        return -(CHANNEL_MARK + int(peer.channel_id))
-    return 0
+    return -(CHANNEL_MARK + int(peer.channel_id))
 
 
 def _walk(node: TLObject) -> Iterator[int]:

@@ -145,6 +145,9 @@ EMOJI: tuple[str, ...] = (
 )  # fmt: skip
 """Emoji of one to eleven UTF-16 units: variation selectors, skin tones, flags, joined families."""
 
+_ROOM = 200
+"""UTF-16 units left free at the end of a text: no marked piece and no emoji is longer."""
+
 _HOSTS = ("example.org", "example.com", "news.example.net", "пример.example", "shop.example")
 _CODE = ("print(42)", "git push", "SELECT 1;", "x := y + 1", "make test", "ls -la", "λ x. x")
 _PRE = (
@@ -195,9 +198,13 @@ def write(
     words = language.words
     size = len(words)
     chosen = [words[dice.below(size)] for _ in range(count)]
+    limit = CAPTION_LIMIT if caption else TEXT_LIMIT
     if dice.below(100) < 22:
-        return _marked(dice, language, chosen, people, CAPTION_LIMIT if caption else TEXT_LIMIT)
+        return _marked(dice, language, chosen, people, limit)
     text = language.space.join(chosen)
+    while utf16(text) > limit - _ROOM:
+        chosen = chosen[: len(chosen) * 4 // 5]
+        text = language.space.join(chosen)
     if dice.below(100) < 18:
         text = f"{text} {dice.pick(EMOJI)}"
     return Text(text, None)
@@ -217,7 +224,7 @@ def _marked(
     for begin in range(0, len(words), step):
         plain = language.space.join(words[begin : begin + step]) + space
         width = utf16(plain)
-        if offset + width > limit - 80:
+        if offset + width > limit - _ROOM:
             break
         parts.append(plain)
         offset += width

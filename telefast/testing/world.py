@@ -67,36 +67,42 @@ class World:
         self._made_from: dict[int, tuple[int, float]] = {}
         self.me = make_me(seed)
         self.users[self.me.id] = self.me
-        people = [Person(_mention(self.me), LANGUAGES[0], is_self=True)]
+        self._people = [Person(_mention(self.me), LANGUAGES[0], is_self=True)]
         bots: list[int] = []
         for index in range(1, user_count + 1):
             user = make_user(seed, index)
             self.users[user.id] = user
-            people.append(Person(_mention(user), user_language(index)))
+            self._people.append(Person(_mention(user), user_language(index)))
             if user.bot:
                 bots.append(user.id)
         sources = [make_source(seed, index) for index in range(_SOURCE_COUNT)]
         for source in sources:
             self.foreign[-(CHANNEL_MARK + source.id)] = source
         # Seeded messages depend on this cast alone, not on who is added later.
-        self._cast = Cast(people, bots, [source.id for source in sources])
+        self._cast = Cast(self._people, bots, [source.id for source in sources])
 
     def __repr__(self) -> str:
         """Count what is there, without a secret or a text."""
         return f"<World seed={self.seed}: {len(self.users)} users, {len(self.channels)} channels>"
 
     def add_user(self, user: types.User) -> types.User:
-        """Add a user, or replace the one with the same id; one with `is_self` becomes `me`.
+        """Add a user, or replace the one with the same id.
+
+        One with `is_self` becomes `me` and takes the place of the one from the seed, in seeded
+        messages too; that is possible only while there are no channels.
 
         Raises:
-            WorldError: If the user is `min` or has no access hash.
+            WorldError: If the user is `min`, has no access hash, or comes too late to be `me`.
         """
         if user.min or user.access_hash is None:
             raise WorldError(f"user {user.id}: needs an access_hash and must not be min")
         if user.is_self:
+            if self.channels:
+                raise WorldError(f"user {user.id}: add who is logged in before the first channel")
             del self.users[self.me.id]
             self._added.pop(self.me.id, None)
             self.me = user
+            self._people[0] = Person(_mention(user), LANGUAGES[0], is_self=True)
         elif user.id == self.me.id:
             raise WorldError(f"user {user.id}: is the user who is logged in; set is_self")
         self.users[user.id] = user
@@ -164,11 +170,11 @@ class World:
         if message_count:
             self._made_from[channel_id] = (message_count, holes)
         if messages is not None:
-            for message in messages:
-                if message.id in channel.ids:
-                    self.channels.pop(channel_id)
-                    raise WorldError(f"message {message.id}: occurs twice")
-                channel.put(message)
+            try:
+                channel.put_new(messages)
+            except BaseException:
+                del self.channels[channel_id]
+                raise
         return channel
 
     def find_username(self, username: str) -> types.User | types.Channel | Channel | None:
