@@ -1,10 +1,64 @@
-"""An embedded Telegram for tests."""
+"""Test programs that use Telethon against a Telegram of your own.
+
+`LocalTelegram` is a real MTProto server on 127.0.0.1; the client is Telethon's, unmodified. What
+it sees is a `World`: made from a seed, so that a chat of a million messages costs next to nothing
+until it is read, or from a Telegram Desktop export of a real chat (`world_from_export`). It pages
+as Telegram pages, refuses what Telegram refuses, misbehaves on demand (the `Rule`s), and counts
+all that was asked of it in a `Ledger`, so that tests can assert on requests instead of on time:
+
+```python
+async def test_export_reads_everything() -> None:
+    world = World(seed=7)
+    world.add_channel("Ships", message_count=1_000, holes=0.05, username="ships")
+    async with LocalTelegram(world, rules=[ShortPage(every=3)]) as telegram:
+        async with telegram.client() as client:
+            exported = [message.id async for message in my_export(client, "ships")]
+    assert len(exported) == 950
+    assert telegram.requests["messages.getHistory"] <= 11
+    assert not telegram.unknown
+```
+"""
 
 from __future__ import annotations
 
-from telefast.testing.faults import Rule
+from telefast.testing.channel import Channel
+from telefast.testing.export import world_from_export
+from telefast.testing.faults import (
+    ChangeWorld,
+    ClampAddOffset,
+    ErrorOn,
+    HoldBack,
+    NeverAnswer,
+    OnlyEmpty,
+    RepeatLastId,
+    Restricted,
+    Rule,
+    ShortPage,
+)
 from telefast.testing.ledger import Ledger
 from telefast.testing.local import LocalTelegram
+from telefast.testing.process import EmbeddedTelegramError
+from telefast.testing.rpc import Call, Empty, RpcFault
 from telefast.testing.world import World
 
-__all__ = ["Ledger", "LocalTelegram", "Rule", "World"]
+__all__ = [
+    "Call",
+    "ChangeWorld",
+    "Channel",
+    "ClampAddOffset",
+    "EmbeddedTelegramError",
+    "Empty",
+    "ErrorOn",
+    "HoldBack",
+    "Ledger",
+    "LocalTelegram",
+    "NeverAnswer",
+    "OnlyEmpty",
+    "RepeatLastId",
+    "Restricted",
+    "RpcFault",
+    "Rule",
+    "ShortPage",
+    "World",
+    "world_from_export",
+]

@@ -25,6 +25,7 @@ from telefast.testing.session import (
     Message,
     Outgoing,
     Session,
+    check_time,
     split,
     unseal,
 )
@@ -46,10 +47,6 @@ MAX_HELD: Final = 16 * 1024 * 1024
 
 WRITE_AT_ONCE: Final = 512 * 1024
 """Bytes of answers encrypted between two looks at whether the client still reads."""
-
-TOO_OLD: Final = 300
-TOO_NEW: Final = 30
-"""Seconds by which a client's clock may be off (https://core.telegram.org/mtproto/description)."""
 
 _NOT_FOUND: Final = struct.pack("<i", -404)
 
@@ -242,7 +239,7 @@ class Connection(asyncio.Protocol):
             self._send(session, service.bad_salt(outer, self.salt), is_content=False)
             return
         try:
-            _check_time(outer.msg_id)
+            check_time(outer.msg_id, time.time())
             messages = list(split(outer))
             if outer.session_id not in self._sessions:
                 self._sessions[outer.session_id] = session
@@ -387,18 +384,3 @@ class Connection(asyncio.Protocol):
 def _session_of(due: Due) -> Session:
     """Return the session that a message belongs to."""
     return due.session
-
-
-def _check_time(msg_id: int) -> None:
-    """Refuse a message id that is no client's, or of the wrong time.
-
-    Raises:
-        BadMessageError: 18, 16 or 17.
-    """
-    if msg_id % 4:
-        raise BadMessageError(18)
-    age = time.time() - (msg_id >> 32)
-    if age > TOO_OLD:
-        raise BadMessageError(16)
-    if age < -TOO_NEW:
-        raise BadMessageError(17)

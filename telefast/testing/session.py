@@ -28,6 +28,7 @@ __all__ = [
     "Message",
     "Outgoing",
     "Session",
+    "check_time",
     "gunzip",
     "seal",
     "split",
@@ -48,6 +49,10 @@ PACK_BYTES: Final = 32 * 1024
 
 PACK_MESSAGES: Final = 100
 """Most answers in one container; Telethon packs as many the other way."""
+
+TOO_OLD: Final = 300
+TOO_NEW: Final = 30
+"""Seconds by which a client's clock may be off (https://core.telegram.org/mtproto/description)."""
 
 TO_SERVER: Final = 0
 TO_CLIENT: Final = 8
@@ -147,6 +152,21 @@ def unseal(key: ServerKey, packet: bytes, *, x: int = TO_SERVER) -> Message:
     if length <= 0 or length % 4 or not 12 <= padding <= 1024:
         raise EnvelopeError("length or padding is wrong")
     return Message(msg_id, seqno, plain[_HEAD.size : _HEAD.size + length], salt, session_id)
+
+
+def check_time(msg_id: int, now: float) -> None:
+    """Refuse a message id that is no client's, or of another time than *now*.
+
+    Raises:
+        BadMessageError: 18 if it is not divisible by 4, 16 if it is too low, 17 if too high.
+    """
+    if msg_id % 4:
+        raise BadMessageError(18)
+    age = now - (msg_id >> 32)
+    if age > TOO_OLD:
+        raise BadMessageError(16)
+    if age < -TOO_NEW:
+        raise BadMessageError(17)
 
 
 def gunzip(body: bytes) -> bytes:
