@@ -1,0 +1,230 @@
+"""Settings of an application that uses telefast, from arguments and the environment.
+
+The pieces of telefast take plain keyword arguments and never read the environment. `Settings` is
+for programs that want their knobs outside: `Settings.from_env()` reads them, and
+`Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`.
+
+An argument beats the environment, which beats the default. Each field has one variable,
+`TELEFAST_` and its name in capitals, and some have a second, bare name; the first wins where both
+are set. An empty variable counts as unset. Nothing is read from `.env` files: let the shell, the
+service manager or a subclass with a source of its own do that.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from telefast.errors import SettingsError
+
+__all__ = ["Settings"]
+
+_PREFIX = "TELEFAST_"
+
+
+def _names(field: str, *bare: str) -> AliasChoices:
+    """Return the names of the variables of *field*, the one that wins first."""
+    return AliasChoices(f"{_PREFIX}{field.upper()}", *bare)
+
+
+class Settings(BaseSettings):
+    """The knobs of telefast; frozen.
+
+    `Settings(...)` takes arguments only; `Settings.from_env(...)` reads the environment as well.
+
+    Raises:
+        SettingsError: If a value is not legal or a name is not known.
+
+    Example:
+        >>> Settings.from_env({"TELEFAST_CONCURRENCY": "16"}).concurrency
+        16
+        >>> Settings.from_env({"TELEFAST_CONCURRENCY": "16"}, concurrency=2).concurrency
+        2
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, loc_by_alias=False
+    )
+
+    request_size: int = Field(
+        default=100,
+        ge=1,
+        le=100,
+        validation_alias=_names("request_size", "BATCH_FETCH_SIZE"),
+        description="Messages in one request, 1 to 100: Telegram returns no more for a history.",
+    )
+    batch_size: int = Field(
+        default=100,
+        ge=1,
+        validation_alias=_names("batch_size", "PREFETCH_BATCH_SIZE"),
+        description="Messages in one batch of `BatchedHistory.batches()`, at least 1.",
+    )
+    request_delay: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias=_names("request_delay", "REQUEST_DELAY"),
+        description="Least seconds between the starts of two requests of one kind; 0 for none.",
+    )
+    concurrency: int = Field(
+        default=4,
+        ge=1,
+        validation_alias=_names("concurrency", "CONCURRENCY"),
+        description="Requests in flight at most, at least 1.",
+    )
+    prefetch: int | None = Field(
+        default=None,
+        ge=1,
+        validation_alias=_names("prefetch"),
+        description=(
+            "Pages held or in flight at most, not below the concurrency; "
+            "unset for 8, or the concurrency where that is more."
+        ),
+    )
+    timeout: float | None = Field(
+        default=60.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias=_names("timeout", "BATCH_TIMEOUT"),
+        description="Seconds to wait for one answer before asking again; 0 to wait for ever.",
+    )
+    max_flood_wait: float = Field(
+        default=3600.0,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias=_names("max_flood_wait", "FLOOD_MAX_SLEEP"),
+        description="Longest flood wait to sit out, in seconds; a longer one is an error.",
+    )
+
+    if not TYPE_CHECKING:  # type checkers see the fields as arguments
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise SettingsError(_explain(error, type(self), {})) from error
+
+    @model_validator(mode="after")
+    def _check_prefetch(self) -> Self:
+        if self.prefetch is not None and self.prefetch < self.concurrency:
+            raise ValueError(
+                f"prefetch={self.prefetch} is below concurrency={self.concurrency}: a page in "
+                "flight needs its place; raise TELEFAST_PREFETCH or leave it unset"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments only; a subclass may add sources. `from_env` reads the environment."""
+        return (init_settings,)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: float | None) -> Self:
+        """Read the environment; the only function of telefast that does.
+
+        Args:
+            environ: The variables; None for those of the process.
+            arguments: Fields by name, which beat the environment.
+
+        Raises:
+            SettingsError: If a variable begins with `TELEFAST_` but is unknown, or a value is not
+                legal. It names the nearest known name, or the variable and the legal range.
+        """
+        environ = os.environ if environ is None else environ
+        known = cls.variables()
+        _check_names(environ, [name for names in known.values() for name in names])
+        values: dict[str, Any] = dict(arguments)
+        origins: dict[str, str] = {}
+        for field, names in known.items():
+            origin = next((name for name in names if environ.get(name, "").strip()), None)
+            if origin is not None and field not in arguments:
+                values[field] = environ[origin].strip()
+                origins[field] = origin
+        try:
+            return cls(**values)
+        except SettingsError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            raise SettingsError(_explain(error.__cause__, cls, origins)) from None
+
+    @classmethod
+    def variables(cls) -> dict[str, tuple[str, ...]]:
+        """Return each field's variables, by its name; of those that are set the first wins."""
+        return {
+            field: tuple(str(name) for name in alias.choices)
+            for field, info in cls.model_fields.items()
+            if isinstance(alias := info.validation_alias, AliasChoices)
+        }
+
+    def history_options(self) -> dict[str, Any]:
+        """Return the keyword arguments of `telefast.BatchedHistory` that these settings say.
+
+        Example:
+            >>> Settings(request_delay=0.5, timeout=0).history_options()["wait_time"]
+            0.5
+        """
+        return {
+            "request_size": self.request_size,
+            "batch_size": self.batch_size,
+            "wait_time": self.request_delay or None,
+            "concurrency": self.concurrency,
+            "prefetch": self.prefetch or max(8, self.concurrency),
+            "timeout": self.timeout or None,
+            "max_flood_wait": self.max_flood_wait,
+        }
+
+
+def _check_names(environ: Mapping[str, str], known: list[str]) -> None:
+    """Refuse a `TELEFAST_` variable that no field has: a typing error would go unseen."""
+    for name in sorted(environ):
+        if name.startswith(_PREFIX) and name not in known:
+            raise SettingsError(f"{name} is not a setting of telefast; {_nearest(name, known)}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+
+
+def _explain(error: ValidationError, cls: type[Settings], origins: Mapping[str, str]) -> str:
+    """Say what is wrong, in the caller's names: a variable where the value came from one."""
+    problems = []
+    for problem in error.errors():
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        if not field:  # a rule over several fields
+            problems.append(str(problem["ctx"]["error"]))
+        elif field not in cls.model_fields:
+            known = cls.model_fields
+            problems.append(f"{field} is not a setting of telefast; {_nearest(field, known)}")
+        else:
+            shown = f"{origins.get(field, field)}={problem['input']!r:.80}"
+            problems.append(f"{shown}: expected {_legal(cls.model_fields[field])}")
+    return "; ".join(problems)
+
+
+def _legal(info: FieldInfo) -> str:
+    """Say which values a field takes."""
+    bounds = {
+        side: getattr(rule, side)
+        for rule in info.metadata
+        for side in ("ge", "le")
+        if hasattr(rule, side)
+    }
+    kind = "a whole number" if "int" in str(info.annotation) else "a number of seconds"
+    if "le" in bounds:
+        return f"{kind}, {bounds['ge']} to {bounds['le']}"
+    return f"{kind}, at least {bounds['ge']}"

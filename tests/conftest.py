@@ -1,0 +1,20 @@
+"""Hypothesis profiles: how much each property test tries.
+
+`dev` is quick and different every time, `ci` is the same every time (`make test`), `long` has the
+full numbers (`make test-long`). A costly test takes a share of the profile's count, as
+`settings(max_examples=settings.default.max_examples // 10)`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# No deadlines: no test asserts wall time. Slow data generation is judged by the suite's own limit.
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+
+settings.register_profile("dev", max_examples=50, **_COMMON)
+settings.register_profile("ci", max_examples=300, derandomize=True, print_blob=True, **_COMMON)
+settings.register_profile("long", max_examples=10_000, print_blob=True, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

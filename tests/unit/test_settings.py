@@ -1,0 +1,261 @@
+"""Settings: who wins, what is refused, and what the pieces are told."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from telefast.errors import SettingsError
+from telefast.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+VARIABLES = [(field, name) for field, names in Settings.variables().items() for name in names]
+"""Each field with each of its variables."""
+
+LEGAL = {
+    "request_size": 7,
+    "batch_size": 250,
+    "request_delay": 0.25,
+    "concurrency": 3,
+    "prefetch": 11,
+    "timeout": 2.5,
+    "max_flood_wait": 9.0,
+}
+"""A legal value for each field, unlike its default."""
+
+
+def test_each_field_is_tried_here() -> None:
+    """The table above has every field, with a value that is not the default."""
+    assert set(LEGAL) == set(Settings.model_fields)
+    assert not [name for name in LEGAL if LEGAL[name] == getattr(Settings(), name)]
+
+
+def test_defaults() -> None:
+    """The defaults are those of `BatchedHistory`."""
+    assert Settings.from_env({}).history_options() == {
+        "request_size": 100,
+        "batch_size": 100,
+        "wait_time": None,
+        "concurrency": 4,
+        "prefetch": 8,
+        "timeout": 60.0,
+        "max_flood_wait": 3600.0,
+    }
+
+
+@pytest.mark.parametrize(("field", "name"), VARIABLES)
+def test_variable_sets_its_field(field: str, name: str) -> None:
+    """Each variable sets its own field and no other."""
+    settings = Settings.from_env({name: f" {LEGAL[field]} "})
+    assert Settings(**{field: LEGAL[field]}) == settings
+    assert Settings() != settings
+
+
+@pytest.mark.parametrize(("field", "name"), VARIABLES)
+def test_each_setting_reaches_the_history(field: str, name: str) -> None:
+    """No knob is without effect: each one changes what `BatchedHistory` is told."""
+    told = Settings.from_env({name: str(LEGAL[field])}).history_options()
+    key = {"request_delay": "wait_time"}.get(field, field)
+    assert LEGAL[field] == told[key]
+    assert Settings().history_options() | {key: LEGAL[field]} == told
+
+
+@pytest.mark.parametrize(("field", "name"), VARIABLES)
+def test_empty_variable_is_unset(field: str, name: str) -> None:
+    """An empty variable, or one of blanks, leaves the default."""
+    assert Settings() == Settings.from_env({name: ""}) == Settings.from_env({name: "  "})
+
+
+def test_prefixed_name_wins() -> None:
+    """Where both names are set, the one with the prefix counts, unless it is empty."""
+    both = {"TELEFAST_REQUEST_SIZE": "30", "BATCH_FETCH_SIZE": "40"}
+    assert Settings.from_env(both).request_size == 30
+    assert Settings.from_env(both | {"TELEFAST_REQUEST_SIZE": ""}).request_size == 40
+
+
+def test_argument_beats_environment_beats_default() -> None:
+    """An argument wins, even over a value of the environment that is not legal."""
+    environ = {"TELEFAST_CONCURRENCY": "6", "TELEFAST_TIMEOUT": "soon"}
+    settings = Settings.from_env(environ, concurrency=2, timeout=5)
+    assert (settings.concurrency, settings.timeout, settings.batch_size) == (2, 5.0, 100)
+
+
+def test_environment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a mapping the process's environment is read, by `from_env` alone."""
+    monkeypatch.setenv("TELEFAST_CONCURRENCY", "5")
+    assert Settings.from_env().concurrency == 5
+    assert Settings().concurrency == 4
+
+
+def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `.env` file in the current folder has no effect."""
+    (tmp_path / ".env").write_text("TELEFAST_CONCURRENCY=5\n")
+    monkeypatch.chdir(tmp_path)
+    assert Settings() == Settings.from_env(dict(os.environ))
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        (
+            {"TELEFAST_CONCURENCY": "5"},
+            "TELEFAST_CONCURENCY is not a setting of telefast; did you mean TELEFAST_CONCURRENCY?",
+        ),
+        (
+            {"TELEFAST_QQQQQQQQQQQQQQQQQQQQ": "5"},
+            "TELEFAST_QQQQQQQQQQQQQQQQQQQQ is not a setting of telefast; known are BATCH_FETCH_",
+        ),
+        (
+            {"BATCH_FETCH_SIZE": "101"},
+            "BATCH_FETCH_SIZE='101': expected a whole number, 1 to 100",
+        ),
+        ({"TELEFAST_REQUEST_SIZE": "0"}, "TELEFAST_REQUEST_SIZE='0': expected a whole number"),
+        ({"TELEFAST_BATCH_SIZE": "many"}, "TELEFAST_BATCH_SIZE='many': expected a whole number"),
+        ({"CONCURRENCY": "2.5"}, "CONCURRENCY='2.5': expected a whole number, at least 1"),
+        (
+            {"REQUEST_DELAY": "-1"},
+            "REQUEST_DELAY='-1': expected a number of seconds, at least 0",
+        ),
+        ({"BATCH_TIMEOUT": "nan"}, "BATCH_TIMEOUT='nan': expected a number of seconds"),
+        ({"FLOOD_MAX_SLEEP": "inf"}, "FLOOD_MAX_SLEEP='inf': expected a number of seconds"),
+        (
+            {"TELEFAST_PREFETCH": "3"},
+            "prefetch=3 is below concurrency=4: a page in flight needs its place",
+        ),
+    ],
+)
+def test_illegal_environment(environ: dict[str, str], message: str) -> None:
+    """An error names the variable and the legal values, or the nearest known name."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(environ)
+    assert str(caught.value).startswith(message)
+
+
+def test_all_problems_at_once() -> None:
+    """Two illegal values are both named."""
+    with pytest.raises(SettingsError, match=r"CONCURRENCY='0'.*; .*TIMEOUT='-1'"):
+        Settings.from_env({"TELEFAST_CONCURRENCY": "0", "TELEFAST_TIMEOUT": "-1"})
+
+
+def test_unknown_argument() -> None:
+    """An unknown argument is refused with the nearest field, also from `from_env`."""
+    with pytest.raises(SettingsError, match=r"batchsize is not a setting.*batch_size\?"):
+        Settings(batchsize=5)  # type: ignore[call-arg]
+    with pytest.raises(SettingsError, match=r"batchsize is not a setting.*batch_size\?"):
+        Settings.from_env({}, batchsize=5)
+
+
+def test_illegal_argument_is_named_as_such() -> None:
+    """An illegal argument is named as argument, not as a variable."""
+    with pytest.raises(SettingsError, match=r"^concurrency=0: expected a whole number, at least 1"):
+        Settings.from_env({"TELEFAST_CONCURRENCY": "3"}, concurrency=0)
+
+
+def test_zero_means_no_deadline() -> None:
+    """A timeout of 0 is no deadline, and None is the same."""
+    assert Settings.from_env({"BATCH_TIMEOUT": "0"}).history_options()["timeout"] is None
+    assert Settings(timeout=None).history_options()["timeout"] is None
+
+
+@given(st.integers(min_value=1, max_value=10_000))
+def test_prefetch_follows_concurrency(concurrency: int) -> None:
+    """Left unset, there is room for every page in flight, and for 8 at least."""
+    prefetch = Settings(concurrency=concurrency).history_options()["prefetch"]
+    assert max(8, concurrency) == prefetch
+
+
+def test_frozen() -> None:
+    """A field cannot be assigned."""
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().timeout = 5  # type: ignore[misc]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([name for _, name in VARIABLES]) | st.just("TELEFAST_OTHER"),
+        st.text(max_size=20) | st.integers().map(str) | st.floats().map(str),
+        max_size=4,
+    )
+)
+@example({"TELEFAST_TIMEOUT": "1e400"})
+@example({"TELEFAST_CONCURRENCY": "9" * 5000})
+def test_any_environment(environ: dict[str, str]) -> None:
+    """Whatever the environment holds: legal settings, or `SettingsError`, nothing else."""
+    try:
+        settings = Settings.from_env(environ)
+    except SettingsError:
+        return
+    assert 1 <= settings.request_size <= 100
+    assert math.isfinite(settings.max_flood_wait)
+    assert settings.history_options()["prefetch"] >= settings.concurrency
+
+
+def test_subclass_adds_a_source() -> None:
+    """An application can read settings from elsewhere, below its arguments."""
+
+    class FromStore(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[object, str, bool]:
+            return {"concurrency": 7, "timeout": 5}.get(field_name), field_name, False
+
+        def __call__(self) -> dict[str, object]:
+            fields = self.settings_cls.model_fields
+            values = {name: self.get_field_value(None, name)[0] for name in fields}
+            return {name: value for name, value in values.items() if value is not None}
+
+    class Mine(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            *others: PydanticBaseSettingsSource,
+            **named: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, FromStore(settings_cls)
+
+    mine = Mine(timeout=1)
+    assert (mine.concurrency, mine.timeout) == (7, 1.0)
+
+
+def _described(name: str) -> str:
+    info = Settings.model_fields[name]
+    default = getattr(Settings(), name)
+    return f"{'' if default is None else default}|{info.description}"
+
+
+def test_env_example() -> None:
+    """`.env.example` has each field under its first name, with default, meaning, other names."""
+    expected = []
+    for field, (name, *others) in Settings.variables().items():
+        default, description = _described(field).split("|", 1)
+        second = f" Second name: {', '.join(others)}" if others else ""
+        expected.append((f"{description.replace('`', '')}{second}", f"{name}={default}"))
+    found = []
+    comment: list[str] = []
+    for line in (ROOT / ".env.example").read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            comment.append(line.removeprefix("#").strip())
+        elif line:
+            found.append((" ".join(comment), line))
+        if not line.startswith("#"):
+            comment = []
+    assert expected == found
+
+
+def test_docs_table() -> None:
+    """The table in `docs/settings.md` has each field with its names, default and meaning."""
+    expected = []
+    for field, names in Settings.variables().items():
+        default, description = _described(field).split("|", 1)
+        shown = f"`{default}`" if default else "unset"
+        variables = ", ".join(f"`{name}`" for name in names)
+        expected.append(f"| `{field}` | {variables} | {shown} | {description} |")
+    lines = (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines()
+    assert expected == [line for line in lines if line.startswith("| `")]
