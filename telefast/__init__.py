@@ -1,1 +1,76 @@
-"""Read Telegram chats through Telethon: every message, once, in order, many pages at a time."""
+"""Read Telegram chats through Telethon: every message, once, in order, many pages at a time.
+
+Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is monkey-patched.
+
+* `BatchedHistory` reads a chat's history, message by message or in `Batch`es.
+* `Settings` reads the knobs from the environment, for programs that want them there.
+* `telefast.testing` is an embedded Telegram for tests.
+* All errors derive from `TelefastError`.
+
+Importing this package opens no file, starts no thread and reads no environment. What is heavy is
+imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from telefast.errors import (
+    ArgumentError,
+    ClosedError,
+    CompatibilityError,
+    ConcurrentUseError,
+    ConnectionLostError,
+    DeadlineError,
+    FloodWaitTooLongError,
+    RemoteError,
+    SettingsError,
+    TelefastError,
+    UsageError,
+    WorldError,
+)
+from telefast.history import Batch, BatchedHistory, HistoryCursor, HistoryStats
+
+if TYPE_CHECKING:
+    from telefast.settings import Settings
+
+    __version__: str
+
+__all__ = [
+    "ArgumentError",
+    "Batch",
+    "BatchedHistory",
+    "ClosedError",
+    "CompatibilityError",
+    "ConcurrentUseError",
+    "ConnectionLostError",
+    "DeadlineError",
+    "FloodWaitTooLongError",
+    "HistoryCursor",
+    "HistoryStats",
+    "RemoteError",
+    "Settings",
+    "SettingsError",
+    "TelefastError",
+    "UsageError",
+    "WorldError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    # On first use only: settings import pydantic, and the version reads a file.
+    value: object
+    if name == "Settings":
+        value = import_module("telefast.settings").Settings
+    elif name == "__version__":
+        value = import_module("importlib.metadata").version("telefast")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -75,8 +75,9 @@ class Settings(BaseSettings):
     concurrency: int = Field(
         default=4,
         ge=1,
+        le=64,
         validation_alias=_names("concurrency", "CONCURRENCY"),
-        description="Requests in flight at most, at least 1.",
+        description="Requests in flight at most, 1 to 64.",
     )
     prefetch: int | None = Field(
         default=None,
@@ -84,7 +85,7 @@ class Settings(BaseSettings):
         validation_alias=_names("prefetch"),
         description=(
             "Pages held or in flight at most, not below the concurrency; "
-            "unset for 8, or the concurrency where that is more."
+            "unset for twice the concurrency."
         ),
     )
     timeout: float | None = Field(
@@ -181,7 +182,7 @@ class Settings(BaseSettings):
             "batch_size": self.batch_size,
             "wait_time": self.request_delay or None,
             "concurrency": self.concurrency,
-            "prefetch": self.prefetch or max(8, self.concurrency),
+            "prefetch": self.prefetch,
             "timeout": self.timeout or None,
             "max_flood_wait": self.max_flood_wait,
         }
