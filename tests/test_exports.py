@@ -1,0 +1,140 @@
+"""The public surface: what there is, that it is described, and what importing it costs."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import telefast
+import telefast.testing
+
+ROOT = Path(__file__).parent.parent
+
+SOURCES = ["telefast.errors", "telefast.history", "telefast.settings"]
+"""The modules whose names the root package offers."""
+
+PUBLIC = [
+    (module.__name__, name)
+    for module in (telefast, telefast.testing)
+    for name in module.__all__
+    if name != "__version__"
+]
+
+
+def test_root_is_the_union_of_its_modules() -> None:
+    """The root offers what its modules offer, each name once, and a version."""
+    names = [name for module in SOURCES for name in importlib.import_module(module).__all__]
+    assert len(names) == len(set(names))
+    assert sorted([*names, "__version__"]) == sorted(telefast.__all__)
+    assert len(telefast.__all__) == len(set(telefast.__all__))
+
+
+def test_names_are_those_of_their_modules() -> None:
+    """A name in the root is the very object of its module, also those made on first use."""
+    for module in SOURCES:
+        for name in importlib.import_module(module).__all__:
+            assert getattr(importlib.import_module(module), name) is getattr(telefast, name)
+
+
+def test_dir_shows_lazy_names() -> None:
+    """`dir` shows every public name, and an unknown one is an ordinary AttributeError."""
+    assert set(telefast.__all__) <= set(dir(telefast))
+    with pytest.raises(AttributeError, match=r"module 'telefast' has no attribute 'nothing'"):
+        _ = telefast.nothing  # type: ignore[attr-defined]
+
+
+def test_version_is_a_version() -> None:
+    """The version is that of pyproject.toml."""
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert re.findall(r'^version = "(.*?)"', text, re.MULTILINE) == [telefast.__version__]
+
+
+def _members(public: Any) -> list[tuple[str, Any]]:
+    """Return the functions that a user can call on *public*, by name."""
+    if not isinstance(public, type):
+        return [("", public)] if callable(public) else []
+    found = []
+    for name, member in vars(public).items():
+        if name.startswith("_") and name != "__init__":
+            continue
+        if isinstance(member, property):
+            member = member.fget
+        elif isinstance(member, classmethod | staticmethod):
+            member = member.__func__
+        if isinstance(member, types.FunctionType):
+            found.append((name, member))
+    return found
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_public_name_is_described(module: str, name: str) -> None:
+    """Each public class and function, and each public method, has a docstring."""
+    public = getattr(importlib.import_module(module), name)
+    assert inspect.getdoc(public)
+    assert not (public.__doc__ or "").startswith(f"{name}("), "a docstring made by dataclass"
+    for member, function in _members(public):
+        assert member == "__init__" or inspect.getdoc(getattr(public, member, function)), member
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_public_name_is_annotated(module: str, name: str) -> None:
+    """Each argument and each result of the public API has a type."""
+    public = getattr(importlib.import_module(module), name)
+    for member, function in _members(public):
+        signature = inspect.signature(function)
+        if function.__module__.startswith("telefast"):
+            assert signature.return_annotation is not inspect.Signature.empty, member
+            for parameter in list(signature.parameters.values())[bool(member) :]:
+                assert parameter.annotation is not inspect.Parameter.empty, (member, parameter)
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_public_name_has_a_page(module: str, name: str) -> None:
+    """The reference documents each public name under the name that a user imports."""
+    pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs/reference").glob("*.md"))
+    directives = rf"auto(?:class|exception|function):: {re.escape(module)}\.{name}$"
+    assert re.search(directives, pages, re.MULTILINE), f"{module}.{name} is not in docs/reference"
+
+
+IMPORT = """
+import os, sys, threading
+import telethon, telethon.tl.alltlobjects, pyroaring, importlib.metadata  # not ours to judge
+
+class Unread(dict):
+    def __getattribute__(self, name):
+        raise AssertionError("importing telefast reads the environment")
+
+opened = []
+def watch(event, args):
+    path = str(args[0]) if event == "open" else ""
+    if path and not path.endswith(".py") and "__pycache__" not in path:
+        opened.append(path)
+
+environ, os.environ = os.environ, Unread()
+sys.addaudithook(watch)
+import telefast
+found, os.environ = list(opened), environ
+assert not found, f"importing telefast opens {found}"
+assert threading.active_count() == 1, threading.enumerate()
+heavy = {"pydantic", "pydantic_settings", "rich", "typer", "pytest"} & set(sys.modules)
+assert not heavy, f"importing telefast imports {heavy}"
+assert "telefast.testing" not in sys.modules
+telefast.Settings
+assert "pydantic" in sys.modules
+"""
+
+
+def test_import_is_light() -> None:
+    """Importing telefast opens no file, starts no thread, reads no environment, loads no extra."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (0, "") == (done.returncode, done.stderr)

@@ -1,0 +1,67 @@
+"""The public API as type checkers see it: never run, only checked (`make types`)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, assert_type
+
+from telethon import TelegramClient
+
+import telefast
+from telefast import (
+    Batch,
+    BatchedHistory,
+    FloodWaitTooLongError,
+    HistoryCursor,
+    HistoryStats,
+    Settings,
+    TelefastError,
+)
+
+
+async def messages(client: TelegramClient) -> None:
+    """Message by message."""
+    async with BatchedHistory(
+        client,
+        "durov",
+        1_000,
+        offset_date=datetime(2024, 1, 1, tzinfo=UTC),
+        reverse=True,
+        concurrency=16,
+        on_progress=lambda taken, total: print(taken + 1, total),
+    ) as history:
+        assert_type(history, BatchedHistory)
+        async for _message in history:
+            assert_type(history.total, int | None)
+            assert_type(history.cursor, HistoryCursor)
+        assert_type(history.stats(), HistoryStats)
+        assert_type(history.stats().requests, int)
+        assert_type(history.cursor.offset_id, int)
+
+
+async def batches(client: TelegramClient) -> None:
+    """Batch by batch."""
+    history = BatchedHistory(client, -1001, ids=range(10), timeout=None)
+    try:
+        async for batch in history.batches():
+            assert_type(batch, Batch)
+            assert_type(batch.first_id, int)
+            assert_type(batch.messages, list[Any])
+            assert_type(batch.total, int | None)
+    except FloodWaitTooLongError as error:
+        assert_type(error.resume_at, float)
+    except TelefastError as error:
+        assert_type(error.retryable, bool)
+    finally:
+        await history.aclose()
+
+
+def settings(client: TelegramClient) -> BatchedHistory:
+    """From the environment, the values keep their types."""
+    found = Settings.from_env({"TELEFAST_CONCURRENCY": "8"}, timeout=None)
+    assert_type(found, Settings)
+    assert_type(found.concurrency, int)
+    assert_type(found.prefetch, int | None)
+    assert_type(Settings(batch_size=3).timeout, float | None)
+    assert_type(telefast.__version__, str)
+    return BatchedHistory(client, "durov", **found.history_options())
