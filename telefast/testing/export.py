@@ -1,8 +1,8 @@
-"""A world from a real chat: what Telegram Desktop exports as "Machine-readable JSON".
+r"""A world from a real chat: what Telegram Desktop exports as "Machine-readable JSON".
 
 ```text
 export            which chats, in which order; the world and its report
-export_json       the file: \\xHH, line and column of syntax errors
+export_json       the file: `\xHH`, line and column of syntax errors
 export_fields     one JSON object: types, ranges, JSON path of field errors, unknown fields
 export_messages   one message -> TL, with export_text, _media, _files, _extras, _marks, _actions,
                   _payments and _people
@@ -159,12 +159,13 @@ def world_from_export(
     findings, people = Findings(), People()
     chats = find_chats(read_export(source), findings, people)
     chosen = choose(chats, chat)
-    if people.me is None:
-        findings.miss("who made the export: own messages are not marked", "the file")
     left_out = len(chats) - len(chosen)
     del chats
+    if people.me is None:
+        findings.miss("who made the export: own messages are not marked", "the file")
     channel_ids = _channel_ids(chosen)
     world = _empty_world(channel_ids)
+    world.add_user(people.owner())
     table = FileTable(source.parent)
     reports: list[ChatReport] = []
     for one, channel_id in zip(chosen, channel_ids, strict=True):
@@ -179,7 +180,7 @@ def world_from_export(
                 one.path,
             )
         )
-    _add_people(world, people)
+    _add_people(world, people, findings)
     reports.sort(key=lambda report: -report.messages)
     world.main = world.channels[reports[0].channel_id]
     world.files, world.thumbs = table.files, table.thumbs
@@ -253,16 +254,14 @@ def _add_chat(
     )
 
 
-def _add_people(world: World, people: People) -> None:
-    users = sorted(people.users(), key=lambda user: not user.is_self)
-    if people.me is None:
-        # The export does not say who is logged in: somebody who is not in it.
-        taken = {user.id for user in users}
-        me_id = next(id_ for id_ in itertools.count(world.me.id) if id_ not in taken)
-        if me_id != world.me.id:
-            users.insert(0, types.User(id=me_id, is_self=True, access_hash=me_id, first_name="Me"))
-    for user in users:
-        world.add_user(user)
+def _add_people(world: World, people: People, findings: Findings) -> None:
+    """Add everybody met in the chats; who is logged in is there since before the first chat."""
+    for user in people.users():
+        if user.id != world.me.id:
+            world.add_user(user)
     for chat in people.foreign_chats():
-        if not (isinstance(chat, types.Channel) and chat.id in world.channels):
+        shown = world.channels.get(chat.id) if isinstance(chat, types.Channel) else None
+        if shown is None:
             world.add_foreign(chat)
+        elif shown.title != chat.title:
+            findings.miss("two chats with one id: shown under the name of the loaded one", "")

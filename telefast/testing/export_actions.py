@@ -8,7 +8,7 @@ which no user has), and they are counted: ids are never invented. Gifts and paym
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telethon.tl import types
 
@@ -43,7 +43,8 @@ def read_action(record: Record, place: Place, people: People) -> types.TypeMessa
         return types.MessageActionEmpty()
     action = reader(record, place, people)
     if action is None:
-        record.miss(f"service action without what it needs: {name}", "action")
+        if not record.is_too_new:
+            record.miss(f"service action without what it needs: {name}", "action")
         return types.MessageActionEmpty()
     return action
 
@@ -109,9 +110,7 @@ def _migrate_to(record: Record, _place: Place, _people: People) -> types.TypeMes
 
 def _score(record: Record, _place: Place, _people: People) -> types.TypeMessageAction:
     game_id = _no_id(record, "action", "id of a game")
-    return types.MessageActionGameScore(
-        game_id, record.integer("score", low=-INT_MAX - 1) or 0
-    )
+    return types.MessageActionGameScore(game_id, record.integer("score", low=-INT_MAX - 1) or 0)
 
 
 def _phone_call(record: Record, _place: Place, _people: People) -> types.TypeMessageAction:
@@ -266,16 +265,19 @@ def _birthday(record: Record, _place: Place, _people: People) -> types.TypeMessa
     return types.MessageActionSuggestBirthday(types.Birthday(day, month, year))
 
 
-def _no_forwards(record: Record, _place: Place, _people: People) -> types.TypeMessageAction:
+def _no_forwards(record: Record, _place: Place, _people: People) -> Any:
     value = record.flag("new_value")
-    return types.MessageActionNoForwardsToggle(prev_value=not value, new_value=value)
+    return record.build("MessageActionNoForwardsToggle", prev_value=not value, new_value=value)
 
 
-def _no_forwards_request(
-    record: Record, _place: Place, _people: People
-) -> types.TypeMessageAction:
+def _no_forwards_request(record: Record, _place: Place, _people: People) -> Any:
     value, is_expired = record.flag("new_value"), record.flag("expired")
-    return types.MessageActionNoForwardsRequest(not value, value, expired=is_expired or None)
+    return record.build(
+        "MessageActionNoForwardsRequest",
+        prev_value=not value,
+        new_value=value,
+        expired=is_expired or None,
+    )
 
 
 _PASSPORT: dict[str, Callable[[], types.TypeSecureValueType]] = {
@@ -294,8 +296,6 @@ _PASSPORT: dict[str, Callable[[], types.TypeSecureValueType]] = {
     "email": types.SecureValueTypeEmail,
 }
 
-_Action = "types.TypeMessageAction | None"
-
 ACTIONS: dict[str, Callable[[Record, Place, People], types.TypeMessageAction | None]] = {
     "create_group": _create_group,
     "edit_group_title": lambda r, _, __: types.MessageActionChatEditTitle(r.text("title") or ""),
@@ -305,8 +305,8 @@ ACTIONS: dict[str, Callable[[Record, Place, People], types.TypeMessageAction | N
     "remove_members": _remove,
     "join_group_by_link": _join_by_link,
     "join_group_by_request": lambda *_: types.MessageActionChatJoinedByRequest(),
-    "join_group_via_community": lambda r, _, __: types.MessageActionChatJoinedViaCommunity(
-        r.bare_id("community_id") or 0
+    "join_group_via_community": lambda r, _, __: r.build(
+        "MessageActionChatJoinedViaCommunity", community_id=r.bare_id("community_id") or 0
     ),
     "create_channel": lambda r, _, __: types.MessageActionChannelCreate(r.text("title") or ""),
     "migrate_to_supergroup": _migrate_to,
@@ -340,17 +340,23 @@ ACTIONS: dict[str, Callable[[Record, Place, People], types.TypeMessageAction | N
     "boost_apply": lambda r, _, __: types.MessageActionBoostApply(r.integer("boosts") or 0),
     "todo_completions": _todo_done,
     "todo_append_tasks": _todo_append,
-    "poll_append_answer": lambda r, _, __: types.MessageActionPollAppendAnswer(_poll_answer(r)),
-    "poll_delete_answer": lambda r, _, __: types.MessageActionPollDeleteAnswer(_poll_answer(r)),
+    "poll_append_answer": lambda r, _, __: r.build(
+        "MessageActionPollAppendAnswer", answer=_poll_answer(r)
+    ),
+    "poll_delete_answer": lambda r, _, __: r.build(
+        "MessageActionPollDeleteAnswer", answer=_poll_answer(r)
+    ),
     "suggest_birthday": _birthday,
     "no_forwards_toggle": _no_forwards,
     "no_forwards_request": _no_forwards_request,
-    "new_creator_pending": lambda r, _, __: types.MessageActionNewCreatorPending(
-        _no_id(r, "new_creator")
+    "new_creator_pending": lambda r, _, __: r.build(
+        "MessageActionNewCreatorPending", new_creator_id=_no_id(r, "new_creator")
     ),
-    "change_creator": lambda r, _, __: types.MessageActionChangeCreator(_no_id(r, "new_creator")),
-    "managed_bot_created": lambda r, _, __: types.MessageActionManagedBotCreated(
-        _no_id(r, "bot")
+    "change_creator": lambda r, _, __: r.build(
+        "MessageActionChangeCreator", new_creator_id=_no_id(r, "new_creator")
+    ),
+    "managed_bot_created": lambda r, _, __: r.build(
+        "MessageActionManagedBotCreated", bot_id=_no_id(r, "bot")
     ),
     **PAYMENTS,
 }

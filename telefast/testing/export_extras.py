@@ -1,4 +1,4 @@
-"""Rebuild the media of messages that are not files: places, contacts, polls, giveaways…"""
+"""Rebuild the media of messages that are not files: places, contacts, polls and more."""
 
 from __future__ import annotations
 
@@ -90,8 +90,9 @@ def _poll(record: Record, place: Place) -> types.TypeMessageMedia | None:
         option = str(index).encode()
         answers.append(types.PollAnswer(read_plain(answer, "text"), option))
         results.append(
-            types.PollAnswerVoters(
-                option,
+            answer.build(
+                "PollAnswerVoters",
+                option=option,
                 chosen=answer.flag("chosen") or None,
                 voters=answer.integer("voters") or 0,
                 recent_voters=[],
@@ -99,7 +100,8 @@ def _poll(record: Record, place: Place) -> types.TypeMessageMedia | None:
         )
         answer.leftovers("a poll's answer")
     media = types.MessageMediaPoll(
-        types.Poll(
+        record.build(
+            "Poll",
             id=place.new_id("poll"),
             question=read_plain(poll, "question"),
             answers=answers,
@@ -171,8 +173,10 @@ def _giveaway(record: Record, _place: Place) -> types.TypeMessageMedia | None:
     data = record.record("giveaway_information")
     if data is None:
         return None
-    channels = [data.checked_integer("channels", item, low=1, high=LONG_MAX) for item in
-                data.items("channels")]
+    channels = [
+        data.checked_integer("channels", item, low=1, high=LONG_MAX)
+        for item in data.items("channels")
+    ]
     countries = [data.checked_text("countries", item) for item in data.items("countries")]
     media = types.MessageMediaGiveaway(
         channels=channels,
@@ -192,8 +196,10 @@ def _giveaway_results(record: Record, _place: Place) -> types.TypeMessageMedia |
     data = record.record("giveaway_results")
     if data is None:
         return None
-    winners = [data.checked_integer("winners", item, low=1, high=LONG_MAX) for item in
-               data.items("winners")]
+    winners = [
+        data.checked_integer("winners", item, low=1, high=LONG_MAX)
+        for item in data.items("winners")
+    ]
     media = types.MessageMediaGiveawayResults(
         channel_id=data.integer("channel", high=LONG_MAX) or 0,
         launch_msg_id=data.integer("launch_message_id") or 0,

@@ -10,7 +10,9 @@ import math
 import re
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import cache
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 from telethon.tl import types
 
@@ -19,7 +21,7 @@ from telefast.errors import WorldError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EPOCH", "INT_MAX", "LONG_MAX", "Findings", "Record"]
+__all__ = ["EPOCH", "INT_MAX", "LONG_MAX", "PEER_ID_MAX", "Findings", "Record"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INT_MAX = 2**31 - 1
@@ -27,7 +29,7 @@ INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
 """Largest `long` of TL."""
 
-_PEER_ID_MAX = 997_852_516_351
+PEER_ID_MAX = 997_852_516_351
 """Largest bare id of a channel; Telegram marks it as -100… (core.telegram.org/api/bots/ids)."""
 _LEGACY_USER_SHIFT = 2**32
 """Before user ids had 64 bits, Telegram Desktop wrote the sender as a number: this plus the id."""
@@ -74,11 +76,14 @@ class Record:
         findings: Where to count what is not mapped.
         message_id: The id of the message that this belongs to, if any.
 
+    Attributes:
+        is_too_new: Whether `build` could not make something of it.
+
     Raises:
         WorldError: If *data* is not an object.
     """
 
-    __slots__ = ("_data", "_used", "findings", "message_id", "path")
+    __slots__ = ("_data", "_used", "findings", "is_too_new", "message_id", "path")
 
     def __init__(
         self, data: object, path: str, findings: Findings, message_id: int | None = None
@@ -86,6 +91,7 @@ class Record:
         self.path = path
         self.message_id = message_id
         self.findings = findings
+        self.is_too_new = False
         self._used: set[str] = set()
         if not isinstance(data, dict):
             raise self.wrong("", "an object", data)
@@ -119,6 +125,20 @@ class Record:
                 self.miss(f"field of {what} not mapped: {key}", key)
             else:
                 self.miss(f"field of {what} not mapped: (unusual name)")
+
+    def build(self, name: str, **fields: object) -> Any:
+        """Make the TL object *name*, or count and return `None` if this Telethon cannot hold it.
+
+        For types that changed since the oldest Telethon supported. A field that the installed one
+        does not have is left out if it is empty.
+        """
+        kind, known = _tl_type(name)
+        fitting = {key: value for key, value in fields.items() if key in known}
+        if kind is None or any(fields[key] for key in fields.keys() - fitting.keys()):
+            self.is_too_new = True
+            self.miss(f"not in this version of Telethon: {name}")
+            return None
+        return kind(**fitting)
 
     # -- fields
 
@@ -172,7 +192,9 @@ class Record:
     ) -> int:
         """Return *value* as a whole number between *low* and *high*."""
         number = value
-        if (isinstance(value, str) and _DECIMAL.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
+        if (isinstance(value, str) and _DECIMAL.fullmatch(value)) or (
+            isinstance(value, float) and value.is_integer()
+        ):
             number = int(value)
         if not isinstance(number, int) or isinstance(number, bool):
             raise self.wrong(key, expected, value)
@@ -287,7 +309,7 @@ class Record:
         if bare == 0:
             self.miss("id of nobody (0)", key)
             return None
-        if bare > _PEER_ID_MAX:
+        if bare > PEER_ID_MAX:
             raise self.wrong(key, expected, value)
         if match[1] == "user":
             return types.PeerUser(bare)
@@ -295,10 +317,17 @@ class Record:
 
     def bare_id(self, key: str) -> int | None:
         """Return the bare id of a user or a chat; `None` if absent or null."""
-        return self.integer(key, low=1, high=_PEER_ID_MAX)
+        return self.integer(key, low=1, high=PEER_ID_MAX)
 
     def _inner(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
+
+
+@cache
+def _tl_type(name: str) -> tuple[Any, frozenset[str]]:
+    """Return a TL type of the installed Telethon and the names of its fields."""
+    kind = getattr(types, name, None)
+    return kind, frozenset() if kind is None else frozenset(signature(kind).parameters)
 
 
 def _shown(value: object) -> str:

@@ -1,6 +1,6 @@
-"""Read `result.json` as Telegram Desktop writes it, which is not always JSON.
+r"""Read `result.json` as Telegram Desktop writes it, which is not always JSON.
 
-Control characters in texts are written as `\\xHH`, an escape that JSON does not have; the reader
+Control characters in texts are written as `\xHH`, an escape that JSON does not have; the reader
 accepts it. A syntax error names the line and the column in the file.
 """
 

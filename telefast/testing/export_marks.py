@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telethon.tl import types
 
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from telefast.testing.export_people import People
 
 __all__ = ["read_buttons", "read_reactions"]
+
+_BUTTONS: dict[str, tuple[str, str | None]] = {
+    "url": ("InlineButtonTypeUrl", "url"),
+    "web_view": ("InlineButtonTypeWebView", "url"),
+    "copy_text": ("InlineButtonTypeCopy", "copy_text"),
+    "game": ("InlineButtonTypeGame", None),
+    "buy": ("InlineButtonTypeBuy", None),
+    "disabled": ("InlineButtonTypeDisabled", None),
+}
+"""Type of a button in the export -> its TL type, and the field that takes its data."""
 
 
 def read_reactions(record: Record, people: People) -> types.MessageReactions | None:
@@ -47,25 +57,23 @@ def read_reactions(record: Record, people: People) -> types.MessageReactions | N
 
 def read_buttons(record: Record) -> types.ReplyInlineMarkup | None:
     """Read the buttons under a message; `None` if it has none that can be rebuilt."""
-    rows: list[types.TypeKeyboardInlineButtonRow] = []
+    rows: list[Any] = []
     for number, row in enumerate(record.items("inline_bot_buttons")):
         place = f"inline_bot_buttons[{number}]"
         if not isinstance(row, list):
             raise record.wrong(place, "a list of buttons", row)
-        buttons: list[types.TypeKeyboardInlineButton] = []
+        buttons: list[Any] = []
         for index, item in enumerate(row):
             path = f"{record.path}.{place}[{index}]"
             button = Record(item, path, record.findings, record.message_id)
             kind = _button_type(button)
             text = button.text("text") or ""
-            if kind is None:
-                button.miss("button that is not one of an inline keyboard", "type")
-            else:
-                buttons.append(types.KeyboardInlineButton(text, kind))
+            if kind is not None:
+                buttons.append(button.build("KeyboardInlineButton", text=text, type=kind))
                 button.found("buttons")
             button.leftovers("a button")
         if buttons:
-            rows.append(types.KeyboardInlineButtonRow(buttons))
+            rows.append(record.build("KeyboardInlineButtonRow", buttons=buttons))
     return types.ReplyInlineMarkup(rows) if rows else None
 
 
@@ -86,33 +94,31 @@ def _reaction(item: Record) -> types.TypeReaction | None:
     return None
 
 
-def _button_type(button: Record) -> types.TypeInlineButtonType | None:
+def _button_type(button: Record) -> Any:
+    """Return what a button does; `None`, counted, if that cannot be said."""
     kind = button.text("type")
     data = button.text("data") or ""
+    make = button.build
     if kind in {"callback", "callback_with_password"}:
         encoded = button.text("dataBase64")
         payload = data.encode() if encoded is None else _decode(button, encoded)
-        with_password = kind == "callback_with_password"
-        return types.InlineButtonTypeCallback(payload, requires_password=with_password or None)
+        password = kind == "callback_with_password" or None
+        return make("InlineButtonTypeCallback", data=payload, requires_password=password)
     if kind == "auth":
         number = button.integer("button_id", low=-INT_MAX - 1) or 0
-        return types.InlineButtonTypeUrlAuth(data, number, fwd_text=button.text("forward_text"))
+        text = button.text("forward_text")
+        return make("InlineButtonTypeUrlAuth", url=data, button_id=number, fwd_text=text)
     if kind == "user_profile":
-        return types.InlineButtonTypeUserProfile(button.bare_id("data") or 0)
+        return make("InlineButtonTypeUserProfile", user_id=button.bare_id("data") or 0)
     if kind in {"switch_inline", "switch_inline_same"}:
-        is_same = kind == "switch_inline_same"
-        return types.InlineButtonTypeSwitchInline(data, same_peer=is_same or None)
-    if kind == "url":
-        return types.InlineButtonTypeUrl(data)
-    if kind == "web_view":
-        return types.InlineButtonTypeWebView(data)
-    if kind == "copy_text":
-        return types.InlineButtonTypeCopy(data)
-    if kind == "game":
-        return types.InlineButtonTypeGame()
-    if kind == "buy":
-        return types.InlineButtonTypeBuy()
+        same = kind == "switch_inline_same" or None
+        return make("InlineButtonTypeSwitchInline", query=data, same_peer=same)
+    simple = _BUTTONS.get(kind or "")
+    if simple is not None:
+        name, field = simple
+        return make(name, **({field: data} if field else {}))
     button.ignore("dataBase64", "button_id", "forward_text")
+    button.miss("button that is not one of an inline keyboard", "type")
     return None
 
 

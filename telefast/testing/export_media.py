@@ -140,9 +140,7 @@ def read_files(
     return None
 
 
-def _attributes(
-    record: Record, kind: str | None, mime: str
-) -> list[types.TypeDocumentAttribute]:
+def _attributes(record: Record, kind: str | None, mime: str) -> list[types.TypeDocumentAttribute]:
     width, height = _dimensions(record)
     duration = record.number("duration_seconds") or 0.0
     if not 0.0 <= duration <= _DURATION_MAX:

@@ -53,9 +53,7 @@ class ChatContext:
         return peer is not None and bytes(peer) == bytes(self.origin)
 
 
-def read_message(
-    record: Record, chat: ChatContext
-) -> types.Message | types.MessageService | None:
+def read_message(record: Record, chat: ChatContext) -> types.Message | types.MessageService | None:
     """Read one message; `None`, counted, if the export has nothing of it but its id.
 
     Raises:
@@ -128,9 +126,7 @@ def _read_service(record: Record, chat: ChatContext, place: Place) -> types.Mess
     )
 
 
-def _sender(
-    record: Record, chat: ChatContext, key: str
-) -> tuple[types.TypePeer | None, bool]:
+def _sender(record: Record, chat: ChatContext, key: str) -> tuple[types.TypePeer | None, bool]:
     """Return who sent the message, and whether that is the user who made the export."""
     name = record.text(key)
     peer = record.peer(f"{key}_id")

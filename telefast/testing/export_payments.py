@@ -46,25 +46,32 @@ def _refund(record: Record, _place: Place, people: People) -> types.TypeMessageA
 
 def _premium(record: Record, _place: Place, _people: People) -> types.TypeMessageAction | None:
     _price(record)
-    days = _days(record)
-    return None if days is None else types.MessageActionGiftPremium("", 0, days)
+    period = _period(record)
+    if period is None:
+        return None
+    made: types.TypeMessageAction | None = record.build(
+        "MessageActionGiftPremium", currency="", amount=0, **period
+    )
+    return made
 
 
 def _gift_code(record: Record, _place: Place, people: People) -> types.TypeMessageAction | None:
-    days = _days(record)
+    period = _period(record)
     slug = record.text("gift_code") or ""
     boost_peer = record.peer("boost_peer_id")
     people.meet(boost_peer, None)
     is_unclaimed, is_via_giveaway = record.flag("unclaimed"), record.flag("via_giveaway")
-    if days is None:
+    if period is None:
         return None
-    return types.MessageActionGiftCode(
-        days,
-        slug,
+    made: types.TypeMessageAction | None = record.build(
+        "MessageActionGiftCode",
+        slug=slug,
         unclaimed=is_unclaimed or None,
         via_giveaway=is_via_giveaway or None,
         boost_peer=boost_peer,
+        **period,
     )
+    return made
 
 
 def _gift_stars(record: Record, _place: Place, _people: People) -> types.TypeMessageAction:
@@ -156,10 +163,15 @@ def _amount(record: Record, key: str) -> int:
     return record.integer(key, low=-LONG_MAX, high=LONG_MAX) or 0
 
 
-def _days(record: Record) -> int | None:
-    """Return the length of a gift in days; older exports have months, which have no one length."""
-    record.ignore("months")
-    return record.integer("days")
+def _period(record: Record) -> dict[str, object] | None:
+    """Return the length of a gift, in days as layers from 216 on have it, or before in months.
+
+    A month has no one length in days, so that one is never turned into the other.
+    """
+    days, months = record.integer("days"), record.integer("months")
+    if days is not None:
+        return {"days": days}
+    return None if months is None else {"months": months}
 
 
 def _price(record: Record) -> None:

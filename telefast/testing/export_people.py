@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from telethon.tl import types
 
-from telefast.testing.export_fields import EPOCH
+from telefast.testing.export_fields import EPOCH, PEER_ID_MAX
 from telefast.testing.export_files import stable_id
 
 if TYPE_CHECKING:
@@ -97,24 +97,24 @@ class People:
         elif isinstance(peer, types.PeerChat):
             self._groups[peer.chat_id] = name or self._groups.get(peer.chat_id)
 
+    def owner(self) -> types.User:
+        """Return who made the export; somebody who is not in it if the export does not say."""
+        if self.me is None:
+            return types.User(
+                id=PEER_ID_MAX + 1,
+                is_self=True,
+                access_hash=stable_id("user", PEER_ID_MAX + 1),
+                first_name="Owner of the export",
+            )
+        return self._user(self.me, self._known.get(self.me))
+
     def users(self) -> Iterator[types.User]:
         """Yield everybody met so far; who has no name is a deleted account."""
         for user_id, name in self._users.items():
             person = self._known.get(user_id)
             if person is None and name is not None:
                 person = Person(*split_name(name))
-            yield types.User(
-                id=user_id,
-                is_self=user_id == self.me or None,
-                deleted=person is None or None,
-                bot=user_id in self._bots or None,
-                bot_info_version=1 if user_id in self._bots else None,
-                access_hash=stable_id("user", user_id),
-                first_name=person.first_name if person else None,
-                last_name=person.last_name if person else None,
-                phone=person.phone if person else None,
-                username=person.username if person else None,
-            )
+            yield self._user(user_id, person)
 
     def foreign_chats(self) -> Iterator[types.Channel | types.Chat]:
         """Yield the chats met so far. Whether a channel is a supergroup the export does not say."""
@@ -137,6 +137,20 @@ class People:
                 version=1,
                 left=True,
             )
+
+    def _user(self, user_id: int, person: Person | None) -> types.User:
+        return types.User(
+            id=user_id,
+            is_self=user_id == self.me or None,
+            deleted=person is None or None,
+            bot=user_id in self._bots or None,
+            bot_info_version=1 if user_id in self._bots else None,
+            access_hash=stable_id("user", user_id),
+            first_name=person.first_name if person else None,
+            last_name=person.last_name if person else None,
+            phone=person.phone if person else None,
+            username=person.username if person else None,
+        )
 
 
 def _person(record: Record) -> Person:

@@ -44,7 +44,7 @@ def utf16_length(text: str) -> int:
         >>> utf16_length("a🌸")
         3
     """
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
 def read_text(record: Record) -> tuple[str, list[types.TypeMessageEntity] | None]:
@@ -80,17 +80,19 @@ def read_rich(
         place = f"{key}[{index}]"
         if isinstance(item, str):
             text = record.checked_text(place, item)
+            length = utf16_length(text)
         else:
             path = f"{record.path}.{place}" if record.path else place
             piece = Record(item, path, record.findings, record.message_id)
             text = piece.text("text") or ""
-            entity = _entity(piece, offset, utf16_length(text))
+            length = utf16_length(text)
+            entity = _entity(piece, offset, length)
             piece.leftovers("a piece of text")
             if entity is not None:
                 entities.append(entity)
                 piece.found("entities")
         texts.append(text)
-        offset += utf16_length(text)
+        offset += length
     return record.checked_text(key, "".join(texts)), entities or None
 
 
