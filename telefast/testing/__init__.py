@@ -22,7 +22,7 @@ async def test_export_reads_everything() -> None:
 from __future__ import annotations
 
 from telefast.testing.channel import Channel
-from telefast.testing.export import world_from_export
+from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
 from telefast.testing.faults import (
     ChangeWorld,
     ClampAddOffset,
@@ -49,6 +49,8 @@ __all__ = [
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
+    "ExportReport",
+    "ExportedWorld",
     "HoldBack",
     "Ledger",
     "LocalTelegram",

@@ -1,0 +1,64 @@
+"""The files in `examples/`, run as their first lines say."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.e2e
+
+
+def _run(folder: Path, *arguments: str) -> str:
+    environ = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_example_is_run_here() -> None:
+    """An example without a test below is not shown to anybody."""
+    names = {path.name for path in (ROOT / "examples").glob("*.py")}
+    assert names == {"export_chat.py", "test_my_export.py"}
+
+
+def test_export_chat(tmp_path: Path) -> None:
+    """The export is complete, oldest first, and a second run adds nothing."""
+    script = str(ROOT / "examples" / "export_chat.py")
+    assert "new: 2000, all in messages.jsonl" in _run(tmp_path, script)
+    text = (tmp_path / "messages.jsonl").read_text("utf-8")
+    ids = [json.loads(line)["id"] for line in text.splitlines()]
+    assert len(ids) == 2_000
+    assert ids == sorted(set(ids))
+    assert "new: 0, all in messages.jsonl" in _run(tmp_path, script)
+    assert text == (tmp_path / "messages.jsonl").read_text("utf-8")
+
+
+def test_export_chat_goes_on(tmp_path: Path) -> None:
+    """After a run that was killed within a line, the next one gives the same file."""
+    script = str(ROOT / "examples" / "export_chat.py")
+    _run(tmp_path, script)
+    path = tmp_path / "messages.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    _run(tmp_path, script)
+    assert whole == path.read_bytes()
+
+
+def test_my_export(tmp_path: Path) -> None:
+    """The example of a user's tests passes."""
+    script = str(ROOT / "examples" / "test_my_export.py")
+    assert "3 passed" in _run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", script)
