@@ -65,6 +65,8 @@ async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
             command = json.loads(line)["do"]
             if command == "drop":
                 await server.drop_connections()
+            elif command == "stop":
+                await server.aclose()
             _say(answers, _state(dispatcher))
             if command == "stop":
                 break

@@ -72,7 +72,7 @@ class LocalTelegram:
         ...     world = World(seed=1)
         ...     world.add_channel("Ships", message_count=250, username="ships")
         ...     async with LocalTelegram(world) as telegram, telegram.client() as client:
-        ...         messages = [m.id async for m in client.iter_messages("ships")]
+        ...         messages = [m.id async for m in client.iter_messages("ships", wait_time=0)]
         ...         return len(messages), telegram.requests["messages.getHistory"]
         >>> asyncio.run(count())
         (250, 3)
