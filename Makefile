@@ -44,7 +44,7 @@ lint: $(STAMP) ## Check style, formatting, import contracts, spelling and projec
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m compileall -q telefast tests examples docs $(wildcard benchmarks)
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-cache
 	$(PY) -m codespell_lib
 	$(PY) -m validate_pyproject pyproject.toml
 
