@@ -1,0 +1,304 @@
+"""The fetching side of a stream: it sends what the plan asks for and hands on what is complete.
+
+A producer knows nothing of its consumer but the pump's buffer. It holds at most `prefetch` pages:
+in flight, waiting for an earlier one, or waiting for the consumer; the one request that repairs or
+ends a walk may come on top.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from telethon import functions, types
+from telethon.errors import MessageIdsEmptyError
+
+from telefast.history.types import HistoryStats
+from telefast.history.windows import SWEEP_SIZE, Ask, Windows
+from telefast.tasks import Crew, Pump
+from telefast.transport.account import Account
+from telefast.transport.calls import CallOptions, call
+from telefast.transport.messages import EntityLedger, Page, read_page
+
+if TYPE_CHECKING:
+    from telethon import TelegramClient
+
+    from telefast.history.query import Query
+
+__all__ = ["Piece", "Producer", "Tally"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Finished messages on their way to the consumer, with the answer they came in."""
+
+    messages: list[Any]
+    page: Page | None
+    latency: float = 0.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of a stream while it runs; the producer writes, the stream reads."""
+
+    stats: HistoryStats = field(default_factory=HistoryStats)
+    total: int | None = None
+
+    def set(self, **changes: Any) -> None:
+        """Change some of the figures."""
+        self.stats = replace(self.stats, **changes)
+
+
+class Producer:
+    """Fetch one query's messages into a pump.
+
+    Args:
+        client: The user's client.
+        entity: What the user passed; resolved at the first request.
+        query: What is asked.
+        stock: Keyword arguments of `iter_messages` for the stock path, and why it must be taken
+            ("" if it need not).
+    """
+
+    def __init__(
+        self,
+        client: TelegramClient,
+        entity: Any,
+        query: Query,
+        *,
+        stock: tuple[dict[str, Any], str],
+        options: CallOptions,
+        request_size: int,
+        concurrency: int,
+        prefetch: int,
+    ) -> None:
+        self.tally = Tally()
+        self._client = client
+        self._entity = entity
+        self._query = query
+        self._stock, self._stock_reason = stock
+        self._options = options
+        self._request_size = request_size
+        self._concurrency = concurrency
+        self._prefetch = prefetch
+        self._peer: Any = None
+        self._pages: dict[int, tuple[Page, float]] = {}
+        self._ledger = EntityLedger(client)
+        self._metrics = Account.of(client).metrics
+
+    async def __call__(self, pump: Pump[Piece]) -> None:
+        """Fetch everything; returns at the end, raises what stopped it."""
+        if not self._stock_reason:
+            self._peer = await self._client.get_input_entity(self._entity)
+            if not isinstance(
+                self._peer, types.InputPeerChannel | types.InputPeerChannelFromMessage
+            ):
+                # One id space for each account, not for each chat: sequential for now.
+                self._stock_reason = "not a channel or supergroup"
+        if self._stock_reason:
+            await self._run_stock(pump)
+            return
+        try:
+            if self._query.ids is not None:
+                await self._run_ids(pump, self._query.ids)
+            elif self._query.limit == 0:
+                await self._count()
+            elif not self._query.is_empty():
+                await self._run_pages(pump)
+        finally:
+            await self._ledger.flush()
+
+    # Requests
+
+    async def _fetch(self, ask: Ask) -> tuple[Page, float]:
+        started = time.monotonic()
+        request = self._request(ask)
+        try:
+            data = await call(self._client, request, self._options)
+        except MessageIdsEmptyError:
+            # Telegram's way to say that none of these ids exists.
+            return Page(b"", [], [], [], None, None), time.monotonic() - started
+        return read_page(data, request), time.monotonic() - started
+
+    def _request(self, ask: Ask) -> Any:
+        if ask.ids:
+            return functions.channels.GetMessagesRequest(
+                self._peer, [types.InputMessageID(i) for i in ask.ids]
+            )
+        return functions.messages.GetHistoryRequest(
+            peer=self._peer,
+            offset_id=ask.offset_id,
+            offset_date=ask.offset_date,
+            add_offset=ask.add_offset,
+            limit=ask.limit,
+            max_id=0,
+            min_id=0,
+            hash=0,
+        )
+
+    def _start(self, crew: Crew[Any, tuple[Page, float]], key: Any, ask: Ask) -> None:
+        crew.start(key, self._fetch, ask)
+        self._metrics.add("history_requests")
+        stats = self.tally.stats
+        self.tally.set(
+            requests=stats.requests + 1,
+            in_flight=crew.in_flight,
+            peak_in_flight=max(stats.peak_in_flight, crew.in_flight),
+        )
+
+    async def _received(self, page: Page) -> None:
+        stats = self.tally.stats
+        self.tally.set(bytes=stats.bytes + len(page.data))
+        self._ledger.add(page)
+        if self._ledger.is_due:
+            await self._ledger.flush()
+
+    # Pages of history
+
+    async def _run_pages(self, pump: Pump[Piece]) -> None:
+        windows = Windows(self._query, request_size=self._request_size)
+        tally = self.tally
+        tally.set(path="pages")
+        async with Crew[int, tuple[Page, float]]() as crew:
+            pump.on_room = crew.wake
+            while True:
+                while (outcome := crew.finished()) is not None:
+                    token, result, error = outcome
+                    if error is not None:
+                        windows.on_error(token, error)
+                    elif result is not None:
+                        page = result[0]
+                        self._pages[token] = result
+                        await self._received(page)
+                        windows.on_answer(
+                            token,
+                            page.ids(),
+                            empty_ids=page.empty_ids(),
+                            count=page.count,
+                            position=page.position,
+                        )
+                        tally.total = windows.count
+                self._deliver(windows, pump)
+                if windows.error is not None:
+                    raise windows.error
+                if windows.done:
+                    return
+                while crew.in_flight < self._concurrency:
+                    held = crew.in_flight + windows.held + pump.buffered
+                    ask = windows.next_request(room=self._prefetch - held)
+                    if ask is None:
+                        break
+                    self._start(crew, ask.token, ask)
+                held = windows.held + pump.buffered
+                tally.set(
+                    in_flight=crew.in_flight,
+                    held=held,
+                    peak_held=max(tally.stats.peak_held, held + crew.in_flight),
+                    walks=windows.walks,
+                    sweeps=windows.sweeps,
+                )
+                await crew.wait()
+
+    def _deliver(self, windows: Windows, pump: Pump[Piece]) -> None:
+        while (delivery := windows.take()) is not None:
+            entry = self._pages.pop(delivery.token, None)
+            if entry is None or not delivery.ids:
+                continue
+            page, latency = entry
+            dropped = len(page.messages) - len(delivery.ids)
+            self.tally.set(duplicates=self.tally.stats.duplicates + dropped)
+            messages = page.finished(delivery.ids, self._client, self._peer)
+            pump.put(Piece(messages, page, latency))
+
+    async def _count(self) -> None:
+        self.tally.set(path="pages", requests=1)
+        self._metrics.add("history_requests")
+        page, _ = await self._fetch(Ask(0, limit=1))
+        await self._received(page)
+        self.tally.total = page.count if page.count is not None else len(page.messages)
+
+    # Messages by ids
+
+    async def _run_ids(self, pump: Pump[Piece], ids: tuple[int, ...]) -> None:
+        tally = self.tally
+        tally.total = len(ids)
+        tally.set(path="ids")
+        wanted = ids[::-1] if self._query.reverse else ids
+        size = SWEEP_SIZE * self._request_size // 100
+        slices = [wanted[i : i + size] for i in range(0, len(wanted), size)]
+        answers: dict[int, tuple[Page, float] | Exception] = {}
+        next_slice = head = 0
+        async with Crew[int, tuple[Page, float]]() as crew:
+            pump.on_room = crew.wake
+            while True:
+                while (outcome := crew.finished()) is not None:
+                    index, result, error = outcome
+                    if error is not None:
+                        answers[index] = error
+                    elif result is not None:
+                        answers[index] = result
+                        await self._received(result[0])
+                while head in answers:
+                    answer = answers.pop(head)
+                    if isinstance(answer, Exception):
+                        raise answer
+                    page, latency = answer
+                    pump.put(Piece(self._by_ids(page, slices[head]), page, latency))
+                    head += 1
+                if head == len(slices):
+                    return
+                while (
+                    next_slice < len(slices)
+                    and crew.in_flight < self._concurrency
+                    and crew.in_flight + len(answers) + pump.buffered < self._prefetch
+                ):
+                    self._start(crew, next_slice, Ask(0, ids=slices[next_slice]))
+                    next_slice += 1
+                held = len(answers) + pump.buffered
+                tally.set(
+                    in_flight=crew.in_flight,
+                    held=held,
+                    peak_held=max(tally.stats.peak_held, held + crew.in_flight),
+                )
+                await crew.wait()
+
+    def _by_ids(self, page: Page, wanted: tuple[int, ...]) -> list[Any]:
+        """Return the messages in the order asked for, None where there is none."""
+        there = set(page.ids())
+        found = [i for i in dict.fromkeys(wanted) if i in there]
+        by_id = dict(zip(found, page.finished(found, self._client, self._peer), strict=True))
+        return [by_id.get(i) for i in wanted]
+
+    # Stock
+
+    async def _run_stock(self, pump: Pump[Piece]) -> None:
+        tally = self.tally
+        tally.set(path="stock", reason=self._stock_reason)
+        room = _Room(pump, self._prefetch)
+        iterator = self._client.iter_messages(self._entity, **self._stock)
+        messages: list[Any] = []
+        async for message in iterator:
+            messages.append(message)
+            if len(messages) == self._request_size:
+                tally.total = iterator.total
+                pump.put(Piece(messages, None))
+                messages = []
+                await room.wait()
+        tally.total = iterator.total
+        if messages:
+            pump.put(Piece(messages, None))
+
+
+class _Room:
+    """Wait until the consumer has made room."""
+
+    def __init__(self, pump: Pump[Piece], most: int) -> None:
+        self._pump = pump
+        self._most = most
+        self._crew: Crew[Any, Any] = Crew()
+        pump.on_room = self._crew.wake
+
+    async def wait(self) -> None:
+        while self._pump.buffered >= self._most:
+            await self._crew.wait()

@@ -1,0 +1,389 @@
+"""`BatchedHistory`: what the user holds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from telethon import types
+
+from telefast.errors import ArgumentError, ConcurrentUseError
+from telefast.history.producer import Piece, Producer
+from telefast.history.query import MAX_ID, Query, check_int, check_number
+from telefast.history.types import Batch, HistoryCursor, HistoryStats
+from telefast.tasks import Pump
+from telefast.transport import telethon as door
+from telefast.transport.calls import CallOptions
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from telethon import TelegramClient
+
+    from telefast.transport.messages import Page
+
+__all__ = ["BatchedHistory"]
+
+MAX_CONCURRENCY = 64
+"""Requests in flight at most: Telethon packs up to 101 into one container; more than 64 only fills
+queues (our choice)."""
+
+
+class BatchedHistory:
+    """Read a chat's history: exact, in order, many pages at a time.
+
+    Yields what `client.iter_messages` yields for the same arguments, the same finished objects in
+    the same order, wherever that is right; see the guide on history for where it is not. Channels
+    and supergroups are read in parallel; everything else goes through Telethon's own iterator
+    (`stats().path` says which). The constructor sends nothing.
+
+    Use it with `async with`, or call `aclose` when you stop early::
+
+        async with BatchedHistory(client, "durov", concurrency=8) as history:
+            async for message in history:
+                ...
+
+    Memory is bounded by *prefetch* pages of *request_size* messages, whatever the chat's size and
+    however slow the consumer. An error reaches the consumer after everything that was fetched
+    before it. Cancelling the consumer while it waits loses nothing: go on iterating, or close.
+
+    Args:
+        client: A connected `telethon.TelegramClient`, or its takeout proxy.
+        entity: The chat, as for `iter_messages`. None is the global search (stock path).
+        limit: Most messages to yield; None (default) for all. 0 asks for `total` only.
+        offset_date: Messages before this date (in reverse: at or after it); a naive datetime is
+            UTC. Counts only without *offset_id* (and without *max_id*, in reverse *min_id*).
+        offset_id: Messages below this id (in reverse: above it).
+        max_id: Only messages below this id; 0 for no bound.
+        min_id: Only messages above this id.
+        add_offset: Skip so many messages after the offset; negative begins so many earlier.
+            Positive means older in both directions.
+        reverse: Oldest first.
+        ids: Yield the messages with these ids instead, None where there is none. An int, or an
+            iterable of ints.
+        wait_time: Least time between the starts of two requests, in seconds. None (default): no
+            spacing of our own; Telegram's flood waits are always obeyed.
+        search: As in `iter_messages` (stock path).
+        filter: As in `iter_messages` (stock path).
+        from_user: As in `iter_messages` (stock path).
+        reply_to: As in `iter_messages` (stock path).
+        scheduled: As in `iter_messages` (stock path).
+        request_size: Messages per request, 1 to 100 (the server's limit, tdlib MessagesManager.h).
+        batch_size: Messages per batch of `batches`.
+        concurrency: Requests in flight, 1 to 64. Default 4: enough to hide the round trip on a
+            good line, and mild on the account's flood budget.
+        prefetch: Pages held or in flight, at least *concurrency*. None (default): twice
+            *concurrency*.
+        timeout: Deadline of each request, in seconds, after which it is asked again; None for
+            none. Default 60.
+        max_flood_wait: Longest time that one request may spend in flood waits, in seconds, before
+            `FloodWaitTooLongError`. Default 3600.
+        on_progress: Called as `on_progress(taken, total)` after each page that the consumer takes;
+            *total* is None while unknown. What it raises reaches the consumer.
+
+    Raises:
+        ArgumentError: By the constructor, if an argument has no legal value.
+        UsageError: By the first step, if the client belongs to another event loop.
+        RPCError: Telegram's error, for a chat that does not exist, is private, or vanishes.
+        FloodWaitTooLongError: If Telegram asks for a longer wait than allowed.
+        DeadlineError: If a request is not answered, though asked several times.
+        ConnectionLostError: If the client is disconnected meanwhile.
+    """
+
+    def __init__(
+        self,
+        client: TelegramClient,
+        entity: Any,
+        limit: int | None = None,
+        *,
+        offset_date: datetime | date | float | None = None,
+        offset_id: int = 0,
+        max_id: int = 0,
+        min_id: int = 0,
+        add_offset: int = 0,
+        reverse: bool = False,
+        ids: int | Iterable[int] | None = None,
+        wait_time: float | None = None,
+        search: str | None = None,
+        filter: Any = None,  # noqa: A002 - Telethon's name
+        from_user: Any = None,
+        reply_to: int | None = None,
+        scheduled: bool = False,
+        request_size: int = 100,
+        batch_size: int = 100,
+        concurrency: int = 4,
+        prefetch: int | None = None,
+        timeout: float | None = 60.0,
+        max_flood_wait: float = 3600.0,
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> None:
+        check_int("request_size", request_size, 1, 100)
+        check_int("batch_size", batch_size, 1, None)
+        check_int("concurrency", concurrency, 1, MAX_CONCURRENCY)
+        if prefetch is None:
+            prefetch = 2 * concurrency
+        check_int("prefetch", prefetch, 1, None, "None for twice concurrency")
+        if prefetch < concurrency:
+            raise ArgumentError(
+                "prefetch", prefetch, f"at least concurrency={concurrency}: each request holds a page"
+            )
+        if timeout is not None:
+            check_number("timeout", timeout, 0.001, "None for no deadline")
+        check_number("max_flood_wait", max_flood_wait, 0)
+        if wait_time is not None:
+            check_number("wait_time", wait_time, 0, "None for no spacing")
+        if search is not None and not isinstance(search, str):
+            raise ArgumentError("search", search, "a str, or None")
+        if on_progress is not None and not callable(on_progress):
+            raise ArgumentError("on_progress", on_progress, "a callable, or None")
+        ids, wanted, others = _split_ids(ids)
+        query = Query.build(
+            limit=limit,
+            min_id=min_id,
+            max_id=max_id,
+            offset_id=offset_id,
+            add_offset=add_offset,
+            offset_date=offset_date,
+            reverse=reverse,
+            ids=wanted,
+        )
+        reason = others
+        if not reason and ids is None:
+            reason = _stock_reason(entity, search, filter, from_user, reply_to, scheduled)
+        if entity is None and reverse and ids is None:
+            raise ArgumentError("reverse", reverse, "False where entity is None (global search)")
+        stock = {
+            "limit": limit,
+            "offset_date": offset_date,
+            "offset_id": offset_id,
+            "max_id": max_id,
+            "min_id": min_id,
+            "add_offset": add_offset,
+            "search": search,
+            "filter": filter,
+            "from_user": from_user,
+            "wait_time": wait_time or 0,
+            "ids": ids,
+            "reverse": reverse,
+            "reply_to": reply_to,
+            "scheduled": scheduled,
+        }
+        self._client = client
+        self._batch_size = batch_size
+        self._on_progress = on_progress
+        producer = Producer(
+            client,
+            entity,
+            query,
+            stock=(stock, reason),
+            options=CallOptions(timeout, max_flood_wait, wait_time or 0.0),
+            request_size=request_size,
+            concurrency=concurrency,
+            prefetch=prefetch,
+        )
+        self._tally = producer.tally
+        self._pump: Pump[Piece] = Pump(producer)
+        self._is_started = False
+        self._is_closed = False
+        self._mode = ""
+        self._piece: Piece | None = None
+        self._index = 0
+        self._offset_id = 0
+        self._taken = 0
+        self._is_done = False
+        self._batch = _Partial()
+        self._error: Exception | None = None
+
+    # What is known
+
+    @property
+    def total(self) -> int | None:
+        """Messages in the whole list, as the server last said; None before the first answer."""
+        return self._tally.total
+
+    @property
+    def cursor(self) -> HistoryCursor:
+        """How far the consumer has come."""
+        return HistoryCursor(self._offset_id, self._taken, self._is_done)
+
+    def stats(self) -> HistoryStats:
+        """Return the figures of this stream so far."""
+        self._tally.set(messages=self._taken)
+        return self._tally.stats
+
+    # Taking
+
+    def __aiter__(self) -> Self:
+        self._choose("messages")
+        return self
+
+    async def __anext__(self) -> Any:
+        """Return the next finished message.
+
+        Raises:
+            StopAsyncIteration: At the end, and after `aclose`.
+        """
+        while True:
+            piece = self._piece
+            if piece is not None and self._index < len(piece.messages):
+                message = piece.messages[self._index]
+                self._index += 1
+                self._took(message)
+                return message
+            await self._next_piece()
+
+    def batches(self) -> AsyncIterator[Batch]:
+        """Return an iterator of batches of *batch_size* messages, the last one shorter.
+
+        A stream is taken either by messages or by batches, not both.
+
+        Raises:
+            ConcurrentUseError: If it is already taken message by message.
+        """
+        self._choose("batches")
+        return _Batches(self)
+
+    async def aclose(self) -> None:
+        """Stop fetching; what was fetched and not taken is dropped. Safe to call twice."""
+        self._is_closed = True
+        self._piece = None
+        await self._pump.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"BatchedHistory({self.cursor!r}, total={self.total})"
+
+    # Inside
+
+    def _choose(self, mode: str) -> None:
+        if self._mode not in ("", mode):
+            raise ConcurrentUseError(f"this stream is taken by {self._mode} already; make another")
+        self._mode = mode
+
+    async def _next_piece(self) -> Piece:
+        """Make the next piece the current one; StopAsyncIteration at the end."""
+        if self._is_closed or self._is_done:
+            raise StopAsyncIteration
+        if not self._is_started:
+            door.check_loop(self._client)
+            self._is_started = True
+            self._pump.start(self)
+        self._piece = None
+        try:
+            piece = await self._pump.take()
+        except Exception:
+            self._is_closed = True
+            await self._pump.aclose()
+            raise
+        if piece is None or self._is_closed:
+            self._is_done = piece is None
+            await self._pump.aclose()
+            raise StopAsyncIteration
+        self._piece, self._index = piece, 0
+        if self._on_progress is not None:
+            self._on_progress(self._taken + len(piece.messages), self.total)
+        return piece
+
+    def _took(self, message: Any) -> None:
+        self._taken += 1
+        if message is not None:
+            self._offset_id = message.id
+
+    async def _next_batch(self) -> Batch:
+        batch = self._batch
+        while len(batch.messages) < self._batch_size:
+            piece = self._piece
+            if piece is None or self._index >= len(piece.messages):
+                try:
+                    if self._error is not None:
+                        raise self._error
+                    piece = await self._next_piece()
+                except StopAsyncIteration:
+                    break
+                except Exception as error:
+                    if not batch.messages:
+                        raise
+                    self._error = error  # after what came before it
+                    break
+            room = self._batch_size - len(batch.messages)
+            part = piece.messages[self._index : self._index + room]
+            self._index += len(part)
+            batch.messages += part
+            batch.latency = max(batch.latency, piece.latency)
+            if piece.page is not None:
+                batch.pages.append(piece.page)
+        if not batch.messages:
+            raise StopAsyncIteration
+        self._batch = _Partial()
+        for message in batch.messages:
+            self._took(message)
+        found = [m.id for m in batch.messages if m is not None] or [0]
+        return Batch(
+            batch.messages,
+            found[0],
+            found[-1],
+            self.total,
+            self._tally.stats.requests,
+            batch.latency,
+            tuple(batch.pages),
+        )
+
+
+@dataclass(slots=True)
+class _Partial:
+    """A batch in the making; it outlives a cancelled wait."""
+
+    messages: list[Any] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+    latency: float = 0.0
+
+
+class _Batches:
+    """The stream, batch by batch."""
+
+    def __init__(self, stream: BatchedHistory) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        return await self._stream._next_batch()  # noqa: SLF001 - same module
+
+
+def _split_ids(ids: Any) -> tuple[list[Any] | None, tuple[int, ...] | None, str]:
+    """Return the ids as a list, the same as ints, and why only Telethon can fetch them ("")."""
+    if ids is None:
+        return None, None, ""
+    if isinstance(ids, int) and not isinstance(ids, bool):
+        ids = (ids,)
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise ArgumentError("ids", ids, "an int, or an iterable of ints")
+    found = list(ids)
+    inputs = (types.InputMessageID, types.InputMessageReplyTo, types.InputMessagePinned)
+    if any(isinstance(i, inputs) for i in found):
+        return found, None, "ids that are not ints"
+    for message_id in found:
+        check_int("ids", message_id, -MAX_ID, MAX_ID)
+    return found, tuple(found), ""
+
+
+def _stock_reason(
+    entity: Any, search: Any, filter_: Any, from_user: Any, reply_to: Any, scheduled: Any
+) -> str:
+    """Return which argument is not accelerated yet, "" if all are."""
+    reasons = {
+        "entity=None": entity is None,
+        "search": search is not None,
+        "filter": filter_ is not None,
+        "from_user": from_user is not None,
+        "reply_to": reply_to is not None,
+        "scheduled": bool(scheduled),
+    }
+    return next((name for name, applies in reasons.items() if applies), "")

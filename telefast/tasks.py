@@ -1,0 +1,201 @@
+"""The only place in telefast that starts tasks.
+
+Two pieces, both plain:
+
+* `Crew`: any number of calls in flight; each result or error comes back as a value, in order of
+  completion, so that one failed call neither cancels its siblings nor loses what they fetched.
+* `Pump`: one detached task that fills a buffer for a consumer which may stop at any moment.
+
+Why not an async generator around a task group: an error of a child would cancel the *consumer's*
+body and arrive as a bare `CancelledError`, `aclose` would raise a group of `GeneratorExit`, and a
+`break` would leave tasks running until garbage collection. A pump does not know its consumer, so
+none of that can happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Generic, Self, TypeVar, TypeVarTuple, Unpack, cast
+
+from telefast.errors import ClosedError, ConcurrentUseError
+
+__all__ = ["Crew", "Pump"]
+
+T = TypeVar("T")
+K = TypeVar("K")
+Args = TypeVarTuple("Args")
+
+
+class Crew(Generic[K, T]):
+    """Run calls side by side and collect their outcomes one by one.
+
+    Use as `async with Crew() as crew`; leaving the block cancels what still runs and waits for
+    it. (`asyncio.TaskGroup` would wrap the owner's own error in a group.)
+    """
+
+    def __init__(self) -> None:
+        self._outcomes: deque[tuple[K, T | None, Exception | None]] = deque()
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await _cancel_all(self._tasks)
+
+    @property
+    def in_flight(self) -> int:
+        """Calls started whose outcome is not there yet."""
+        return len(self._tasks)
+
+    def start(
+        self, key: K, call: Callable[[Unpack[Args]], Awaitable[T]], *args: Unpack[Args]
+    ) -> None:
+        """Start `call(*args)`; its outcome is named by *key*."""
+        # The function, not a coroutine object: a task cancelled before its first step would leave
+        # one that was never awaited.
+        task = asyncio.get_running_loop().create_task(self._guard(key, call, args))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, key: K, call: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> None:
+        try:
+            outcome: tuple[K, T | None, Exception | None] = (key, await call(*args), None)
+        except Exception as error:  # noqa: BLE001 - handed to the owner as a value
+            outcome = (key, None, error)
+        self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        self._outcomes.append(outcome)
+        self._wake.set()
+
+    def finished(self) -> tuple[K, T | None, Exception | None] | None:
+        """Take the next outcome `(key, result, error)`, or None when there is none yet."""
+        return self._outcomes.popleft() if self._outcomes else None
+
+    def wake(self) -> None:
+        """Let `wait` return although no call has finished."""
+        self._wake.set()
+
+    async def wait(self) -> None:
+        """Wait until a call has finished since the last `wait`, or `wake` was called."""
+        await self._wake.wait()
+        self._wake.clear()
+
+
+class Pump(Generic[T]):
+    """A detached task that fills a buffer, and the consumer's end of it.
+
+    The producer calls `put` and waits by its own means (see *on_room*) while `buffered` is too
+    high for it; the pump itself imposes no bound. An error of the producer reaches the consumer
+    after everything that was put before it.
+
+    Args:
+        produce: Called once, as `produce(pump)`, by `start`. It must not refer to the consumer.
+    """
+
+    def __init__(self, produce: Callable[[Pump[T]], Awaitable[None]]) -> None:
+        self._produce = produce
+        self._items: deque[T] = deque()
+        self._data = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._error: BaseException | None = None
+        self._ended = False
+        self._taking = False
+        self._finalizer: weakref.finalize[..., Any] | None = None
+        self.on_room: Callable[[], None] = lambda: None
+        """Called whenever the consumer has taken an item."""
+
+    @property
+    def buffered(self) -> int:
+        """Items that the consumer has not taken yet."""
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        """Hand *item* to the consumer."""
+        self._items.append(item)
+        self._data.set()
+
+    def start(self, owner: object) -> None:
+        """Start the producer; it is cancelled when *owner* is garbage collected."""
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._run())
+        self._finalizer = weakref.finalize(owner, _cancel_soon, self._task, loop)
+        self._finalizer.atexit = False
+
+    async def _run(self) -> None:
+        try:
+            await self._produce(self)
+        except asyncio.CancelledError:
+            self._error = ClosedError("the stream was closed while a consumer waited for it")
+            raise
+        except Exception as error:  # noqa: BLE001 - raised by take(), in the consumer
+            self._error = error
+        finally:
+            self._ended = True
+            self._data.set()
+
+    async def take(self) -> T | None:
+        """Wait for the next item; None at the end.
+
+        Cancellation loses nothing: an item is removed only when it is returned.
+
+        Raises:
+            ConcurrentUseError: If another consumer waits already.
+            Exception: What the producer raised, after all that it had put.
+        """
+        if self._taking:
+            raise ConcurrentUseError("two consumers wait on one stream; give each its own")
+        self._taking = True
+        try:
+            while not self._items:
+                if self._ended:
+                    error, self._error = self._error, None
+                    if error is not None:
+                        raise error
+                    return None
+                self._data.clear()
+                await self._data.wait()
+        finally:
+            self._taking = False
+        item = self._items.popleft()
+        self.on_room()
+        return item
+
+    async def aclose(self) -> None:
+        """Cancel the producer and wait until it has ended; what was put is dropped.
+
+        Safe to call several times. If cancelled meanwhile, the producer is still waited for.
+        """
+        self._items.clear()
+        task = self._task
+        if task is None:
+            return
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        await _cancel_all({task})
+
+
+async def _cancel_all(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel *tasks* and wait for them, even if cancelled meanwhile; then pass that on."""
+    cancelled: asyncio.CancelledError | None = None
+    pending = {task for task in tasks if not task.done()}
+    for task in pending:
+        task.cancel()
+    while pending:
+        try:
+            _, pending = await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+            pending = {task for task in pending if not task.done()}
+            for task in pending:
+                task.cancel()
+    if cancelled is not None:
+        raise cancelled
+
+
+def _cancel_soon(task: asyncio.Task[None], loop: asyncio.AbstractEventLoop) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(task.cancel)

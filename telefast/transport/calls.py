@@ -1,0 +1,155 @@
+"""One call: pace it, send it, wait for it with a deadline, and know what to do when it fails.
+
+A call goes around Telethon's own `client(request)` (see `transport/telethon.py` for why), so this
+module does what that would have done: resolving, floods, retries. It never opens a transaction on
+the user's session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from telethon.errors import RPCError
+
+from telefast import logs
+from telefast.errors import ConnectionLostError, DeadlineError, FloodWaitTooLongError
+from telefast.transport import telethon as door
+from telefast.transport.account import Account
+from telefast.transport.retry import Flood
+
+if TYPE_CHECKING:
+    from telethon import TelegramClient
+
+__all__ = ["CallOptions", "call"]
+
+_log = logs.get_logger("calls")
+
+_MAX_ASKS = 3
+"""How often one request is sent at most before its silence is an error: a lost answer is asked
+again once, and once more across a reconnect."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What one call may cost.
+
+    Attributes:
+        timeout: Deadline of each asking, in seconds; None waits for ever.
+        max_flood_wait: Longest time that one call spends in flood waits, in seconds.
+        spacing: Least time between two starts of this method, in seconds.
+    """
+
+    timeout: float | None = 60.0
+    max_flood_wait: float = 3600.0
+    spacing: float = 0.0
+
+
+async def call(client: TelegramClient, request: Any, options: CallOptions) -> bytes:
+    """Send an idempotent request and return its answer's bytes.
+
+    The bytes may run past the answer; `telethon.decode` finds its end.
+
+    Raises:
+        RPCError: Telegram's error, untouched.
+        FloodWaitTooLongError: If floods would take longer than `max_flood_wait`.
+        DeadlineError: If no answer came, though asked several times.
+        ConnectionLostError: If the client was disconnected meanwhile.
+    """
+    account = Account.of(client)
+    method = door.method_of(request)
+    raw = await door.prepare(client, request)
+    waited = 0.0
+    retries = 0
+    while True:
+        await _wait_for_turn(client, account, method, request, options)
+        try:
+            return await _ask(client, account, method, raw, options.timeout)
+        except RPCError as error:
+            door.unwrap(error, request)
+            step = account.retry.decide(error, retries=retries)
+            if step is None:
+                raise
+            if isinstance(step, Flood):
+                account.metrics.add("flood_waits")
+                account.pacer.on_flood(method, step.seconds, now=time.monotonic())
+                _log.warning(
+                    "flood wait method=%s seconds=%g kind=%s", method, step.seconds, step.name
+                )
+                if waited + step.seconds > options.max_flood_wait:
+                    raise _too_long(method, step.seconds, options) from error
+                waited += step.seconds
+                account.metrics.add("flood_wait_seconds", step.seconds)
+            else:
+                retries += 1
+                account.metrics.add("retries")
+                _log.debug(
+                    "retry method=%s in=%g reason=%s", method, step.seconds, type(error).__name__
+                )
+                await asyncio.sleep(step.seconds)
+
+
+async def _wait_for_turn(
+    client: TelegramClient, account: Account, method: str, request: Any, options: CallOptions
+) -> None:
+    pacer = account.pacer
+    now = time.monotonic()
+    user_wait = door.user_flood_due(client, request) - time.time()
+    if user_wait > 0:
+        pacer.on_flood(method, user_wait, now=now)
+    start = pacer.next_start(method, now=now, spacing=options.spacing)
+    while start > (now := time.monotonic()):
+        # The wait may be another call's, or the user's own; this call's budget holds all the same.
+        held = pacer.held_until(method) - now
+        if held > options.max_flood_wait:
+            raise _too_long(method, held, options)
+        await asyncio.sleep(start - now)
+        start = max(start, pacer.held_until(method))
+
+
+def _too_long(method: str, seconds: float, options: CallOptions) -> FloodWaitTooLongError:
+    budget = options.max_flood_wait
+    return FloodWaitTooLongError(method, seconds, budget, time.time() + seconds)
+
+
+async def _ask(
+    client: TelegramClient, account: Account, method: str, raw: door.Raw, timeout: float | None
+) -> bytes:
+    """Send, and send again at each deadline; the first answer wins."""
+    futures: list[asyncio.Future[bytes]] = []
+    try:
+        for _ in range(_MAX_ASKS):
+            futures.append(door.send(client, raw))
+            account.metrics.add("requests")
+            done, _ = await asyncio.wait(
+                futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            if done:
+                return _result(done, method)
+            account.metrics.add("timeouts")
+            door.reap(client, now=time.time())
+            _log.debug("deadline method=%s timeout=%s asked=%d", method, timeout, len(futures))
+        raise DeadlineError(method, timeout or 0.0, _MAX_ASKS)
+    finally:
+        for future in futures:
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # read, or asyncio reports it as never retrieved
+
+
+def _result(done: set[asyncio.Future[bytes]], method: str) -> bytes:
+    lost = True
+    for future in done:
+        if not future.cancelled():
+            lost = False
+            if future.exception() is None:
+                return future.result()
+    if lost:
+        # Only a disconnect cancels a future of the sender.
+        raise ConnectionLostError(method)
+    error = next(future.exception() for future in done if not future.cancelled())
+    assert error is not None  # noqa: S101 - for the type checker
+    if isinstance(error, ConnectionError):
+        raise ConnectionLostError(method) from error
+    raise error

@@ -1,0 +1,141 @@
+"""From a raw answer to finished Telethon messages.
+
+An answer is decoded once, when it arrives; its messages are bound to client, sender and chat only
+when they are handed on, so pages that overlap cost nothing twice. Users and chats not seen before
+in a run are written to the session in few batches, each followed at once by a save: Telethon's own
+habit, one write for each page, holds a write lock on the session file for up to a minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from telethon import types, utils
+
+from telefast.errors import RemoteError
+from telefast.transport import telethon as door
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telethon import TelegramClient
+
+__all__ = ["EntityLedger", "Page", "read_page"]
+
+_FLUSH_AT = 500
+"""New users and chats that are collected before they are written to the session: our choice, a
+few pages of a busy group."""
+_REMEMBER = 50_000
+"""Entities remembered as seen, about 4 MiB; then the memory starts anew, which only costs writes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One answer to a question about messages.
+
+    Attributes:
+        data: The exact bytes of the answer, as they came over the wire.
+        messages: Its messages, in the order of the answer, not yet bound to a client;
+            `MessageEmpty` among them.
+        users: Its users, full TL objects.
+        chats: Its chats and channels.
+        count: Messages in the whole list, None if the answer does not say.
+        position: Position of the first message in that list, None if the answer does not say.
+    """
+
+    data: bytes
+    messages: list[Any]
+    users: list[Any]
+    chats: list[Any]
+    count: int | None
+    position: int | None
+
+    def ids(self) -> list[int]:
+        """Return the ids of what is there, `MessageEmpty` left out."""
+        return [m.id for m in self.messages if not isinstance(m, types.MessageEmpty)]
+
+    def empty_ids(self) -> list[int]:
+        """Return the ids that the answer calls empty."""
+        return [m.id for m in self.messages if isinstance(m, types.MessageEmpty)]
+
+    def finished(
+        self, ids: Sequence[int], client: TelegramClient, input_chat: Any
+    ) -> list[Any]:
+        """Return the messages with these ids, in this order, bound as `iter_messages` does."""
+        by_id = {m.id: m for m in self.messages if not isinstance(m, types.MessageEmpty)}
+        entities = {utils.get_peer_id(x): x for x in chain(self.users, self.chats)}
+        messages = [by_id[i] for i in ids]
+        for message in messages:
+            door.finish(message, client, entities, input_chat)
+        return messages
+
+
+def read_page(data: bytes, request: Any) -> Page:
+    """Decode the answer to *request*.
+
+    Raises:
+        RPCError: If the answer is an error.
+        CompatibilityError: If this Telethon cannot decode it.
+        RemoteError: If it is no list of messages.
+    """
+    answer, end = door.decode(data, request)
+    try:
+        messages, users, chats = answer.messages, answer.users, answer.chats
+    except AttributeError:
+        # messagesNotModified must never come for hash=0; tdesktop's export calls it an error too.
+        raise RemoteError(
+            f"{door.method_of(request)}: answered {type(answer).__name__}, not messages; try again"
+        ) from None
+    return Page(
+        data[:end] if end != len(data) else data,
+        messages,
+        users,
+        chats,
+        getattr(answer, "count", None),
+        getattr(answer, "offset_id_offset", None),
+    )
+
+
+class EntityLedger:
+    """Write users and chats to the client's session, each once in a run, in batches.
+
+    Without them Telethon could not resolve a bare id later, as it can after `iter_messages`.
+    """
+
+    def __init__(self, client: TelegramClient) -> None:
+        self._client = client
+        self._seen: set[int] = set()
+        self._new: list[Any] = []
+
+    def add(self, page: Page) -> None:
+        """Collect what *page* brings and was not seen before."""
+        for entity in chain(page.users, page.chats):
+            if getattr(entity, "min", False):
+                continue
+            key = utils.get_peer_id(entity)
+            if key not in self._seen:
+                self._seen.add(key)
+                self._new.append(entity)
+        if len(self._seen) > _REMEMBER:
+            self._seen.clear()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough has gathered for a write."""
+        return len(self._new) >= _FLUSH_AT
+
+    async def flush(self) -> None:
+        """Write what was collected and save the session, so that no lock stays open."""
+        new, self._new = self._new, []
+        if not new:
+            return
+        session = self._client.session
+        users = [x for x in new if isinstance(x, types.User)]
+        chats = [x for x in new if not isinstance(x, types.User)]
+        # Any object with users and chats will do; this one exists in every layer.
+        await utils.maybe_async(
+            session.process_entities(types.contacts.ResolvedPeer(None, chats, users))
+        )
+        await utils.maybe_async(session.save())

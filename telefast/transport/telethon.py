@@ -1,0 +1,206 @@
+"""The one door to Telethon's private names.
+
+Everything here was read in Telethon's sources, is pinned by `tests/test_telethon_contract.py`,
+and is used nowhere else. What each name is for:
+
+* `client._sender` and `MTProtoSender.send`: the connection. `client(request)` would sleep on
+  floods by itself, remember them by request type for the whole client, and write every user and
+  chat of every answer to the session.
+* `client._flood_waited_requests`: the waits that the user's own calls ran into; read, never
+  written.
+* `client._no_updates`, `client._loop`: read.
+* `sender._pending_state`: cancelled requests stay in it for ever and are sent again after each
+  reconnect; the reaper takes them out.
+* `Message._finish_init`: binds a message to its client, sender, chat and forward.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from telethon import __version__ as telethon_version
+from telethon import errors, functions, types, utils
+from telethon.errors import TypeNotFoundError
+from telethon.extensions import BinaryReader
+from telethon.tl.tlobject import TLRequest
+
+from telefast.errors import CompatibilityError, UsageError
+
+if TYPE_CHECKING:
+    from telethon import TelegramClient
+
+__all__ = [
+    "Raw",
+    "check_loop",
+    "decode",
+    "finish",
+    "key_of",
+    "method_of",
+    "prepare",
+    "reap",
+    "send",
+    "unwrap",
+    "user_flood_due",
+]
+
+_RPC_ERROR = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
+_REAP_AFTER = 30
+"""Seconds before a cancelled request is forgotten: an answer that comes later than that is parsed
+and logged by Telethon at length, an earlier one is not."""
+_REAP_ABOVE = 64
+"""Cancelled requests kept at most, whatever their age (680 bytes each)."""
+
+
+class Raw(TLRequest):  # type: ignore[misc]  # Telethon ships no types
+    """Ask for the answer's bytes instead of its object. Must be the outermost envelope."""
+
+    SUBCLASS_OF_ID = 0
+
+    def __init__(self, query: Any) -> None:
+        self.query = query
+        self.CONSTRUCTOR_ID = query.CONSTRUCTOR_ID
+
+    def _bytes(self) -> bytes:
+        return bytes(self.query)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request without its parameters, which may be secret."""
+        return {"_": "Raw", "query": method_of(self.query)}
+
+    def read_result(self, reader: BinaryReader) -> bytes:
+        """Return the rest of the packet: the answer, then whatever follows it."""
+        return bytes(reader.stream)
+
+
+def method_of(request: Any) -> str:
+    """Return Telegram's name of a request's method, such as `messages.getHistory`."""
+    cls = type(request)
+    name = cls.__name__.removesuffix("Request")
+    name = name[:1].lower() + name[1:]
+    room = cls.__module__.rpartition("functions")[2].strip(".")
+    return f"{room}.{name}" if room else name
+
+
+def key_of(client: TelegramClient) -> object:
+    """Return what a client, its takeout proxy and its unhashable subclasses share."""
+    try:
+        return client._sender
+    except AttributeError:
+        raise CompatibilityError("TelegramClient._sender", telethon_version) from None
+
+
+def check_loop(client: TelegramClient) -> None:
+    """Refuse a client that belongs to another event loop, before anything is sent.
+
+    Raises:
+        UsageError: If the client was connected in another loop.
+    """
+    loop = client._loop
+    if loop is not None and loop is not asyncio.get_running_loop():
+        raise UsageError(
+            "the client was connected in another event loop; use it in that loop, "
+            "or connect one client per loop"
+        )
+
+
+def user_flood_due(client: TelegramClient, request: Any) -> float:
+    """Return when a flood wait of the user's own calls of this method ends.
+
+    Returns:
+        Seconds since the epoch, 0.0 if there is none.
+    """
+    return float(client._flood_waited_requests.get(request.CONSTRUCTOR_ID, 0.0))
+
+
+async def prepare(client: TelegramClient, request: Any) -> Raw:
+    """Resolve a request's peers and put it in its envelopes, `Raw` outermost."""
+    await request.resolve(client, utils)
+    if _is_takeout_proxy(client):
+        request = functions.InvokeWithTakeoutRequest(client.session.takeout_id, request)
+    if client._no_updates:
+        # `send` adds nothing, and an unwrapped request subscribes its connection to updates.
+        request = functions.InvokeWithoutUpdatesRequest(request)
+    return Raw(request)
+
+
+def _is_takeout_proxy(client: TelegramClient) -> bool:
+    return type(client).__name__ == "_TakeoutClient"
+
+
+def send(client: TelegramClient, request: Raw) -> asyncio.Future[bytes]:
+    """Send a request over the client's connection.
+
+    Never await the future bare: a disconnect cancels it, or leaves it pending for ever.
+
+    Raises:
+        ConnectionError: If the client is not connected.
+    """
+    future: asyncio.Future[bytes] = client._sender.send(request)
+    return future
+
+
+def reap(client: TelegramClient, *, now: float) -> int:
+    """Forget cancelled requests, oldest first.
+
+    Args:
+        client: Whose connection to clean.
+        now: Seconds since the epoch.
+
+    Returns:
+        How many were forgotten.
+    """
+    pending = client._sender._pending_state
+    cancelled = sorted(key for key, state in pending.items() if state.future.cancelled())
+    surplus = len(cancelled) - _REAP_ABOVE
+    reaped = 0
+    for index, key in enumerate(cancelled):
+        # The upper half of a message id is its time.
+        if index < surplus or (key >> 32) < now - _REAP_AFTER:
+            del pending[key]
+            reaped += 1
+    return reaped
+
+
+def decode(data: bytes, request: Any) -> tuple[Any, int]:
+    """Decode an answer.
+
+    Args:
+        data: What `Raw` gave: the answer, perhaps with bytes behind it.
+        request: The innermost request, named in an error.
+
+    Returns:
+        The object and the position behind it.
+
+    Raises:
+        RPCError: If the answer is an error (a gzipped one arrives as a result).
+        CompatibilityError: If it holds a constructor that this Telethon does not know.
+    """
+    reader = BinaryReader(data)
+    try:
+        result = reader.tgread_object()
+    except TypeNotFoundError as error:
+        # Telethon's own error shows the remaining bytes, and so the text of messages.
+        name = f"constructor {error.invalid_constructor_id:08x} in {method_of(request)}"
+        raise CompatibilityError(name, telethon_version) from None
+    if data[:4] == _RPC_ERROR:
+        raise unwrap(errors.rpc_message_to_error(result, request), request)
+    return result, reader.tell_position()
+
+
+def unwrap(error: errors.RPCError, request: Any) -> errors.RPCError:
+    """Let an error speak of the request that the user knows, not of our envelope."""
+    error.request = request
+    name = type(request).__name__
+    error.args = tuple(
+        arg.split(" (caused by ")[0] + f" (caused by {name})" if isinstance(arg, str) else arg
+        for arg in error.args
+    )
+    return error
+
+
+def finish(
+    message: Any, client: TelegramClient, entities: dict[int, Any], input_chat: Any
+) -> None:
+    """Bind a message to its client, sender, chat and forward, as `iter_messages` does."""
+    message._finish_init(client, entities, input_chat)

@@ -1,0 +1,108 @@
+"""A list of ids that answers as Telegram does, and the oracle of what is owed.
+
+Both are written from the documentation of the offsets alone, and know nothing of telefast's
+planner: `Server.page` is the arithmetic of core.telegram.org/api/offsets on a plain list, and
+`oracle` is the definition of a query in one paragraph.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from telefast.history.query import Query
+from telefast.history.windows import Ask, Windows
+
+
+def oracle(ids: Sequence[int], query: Query) -> list[int]:
+    """Return what *query* owes from a chat with these ids, in order."""
+    kept = sorted((i for i in ids if query.keeps(i)), reverse=True)
+    if query.reverse:
+        start = sum(i > query.offset_id for i in kept) if query.offset_id else len(kept)
+    else:
+        start = sum(i >= query.offset_id for i in kept) if query.offset_id else 0
+    start = min(max(start + query.add_offset, 0), len(kept))
+    walk = kept[:start][::-1] if query.reverse else kept[start:]
+    return walk if query.limit is None else walk[: query.limit]
+
+
+@dataclass
+class Server:
+    """The ids of a chat, and what goes wrong while they are read."""
+
+    ids: list[int]
+    restricted: frozenset[int] = frozenset()  # dropped after slicing
+    dates: Callable[[int], int] = lambda message_id: message_id * 10
+    tells_position: bool = True
+    clamp: int | None = None
+    requests: list[Ask] = field(default_factory=list)
+
+    def page(self, ask: Ask) -> tuple[list[int], int, int | None]:
+        """Return (ids newest first, count, position of the first)."""
+        newest_first = sorted(self.ids, reverse=True)
+        if ask.offset_id:
+            position = sum(i >= ask.offset_id for i in newest_first)
+        elif ask.offset_date:
+            position = sum(self.dates(i) >= ask.offset_date for i in newest_first)
+        else:
+            position = 0
+        add_offset = ask.add_offset
+        if self.clamp is not None:
+            add_offset = max(-self.clamp, min(add_offset, self.clamp))
+        start = position + add_offset
+        cut = newest_first[max(start, 0) : max(start + min(ask.limit, 100), 0)]
+        shown = [i for i in cut if i not in self.restricted]
+        return shown, len(newest_first), max(start, 0) if self.tells_position else None
+
+    def by_ids(self, ask: Ask) -> list[int]:
+        """Return those of the ids that exist."""
+        there = sorted(self.ids)
+        found = []
+        for message_id in ask.ids[:200]:
+            index = bisect_left(there, message_id)
+            if index < len(there) and there[index] == message_id:
+                found.append(message_id)
+        return found
+
+
+def run(
+    windows: Windows,
+    server: Server,
+    *,
+    rng: Random,
+    concurrency: int = 4,
+    prefetch: int = 8,
+    before_answer: Callable[[Server, Ask], None] = lambda server, ask: None,
+    change_page: Callable[[Ask, list[int]], tuple[list[int], list[int]]] = lambda ask, ids: (
+        ids,
+        [],
+    ),
+) -> list[int]:
+    """Drive a planner to its end with answers in random order; return what it delivers."""
+    delivered: list[int] = []
+    in_flight: list[Ask] = []
+    steps = 0
+    while not windows.done and windows.error is None:
+        steps += 1
+        assert steps < 200_000, "no progress"
+        while len(in_flight) < concurrency:
+            ask = windows.next_request(room=prefetch - len(in_flight) - windows.held)
+            if ask is None:
+                break
+            server.requests.append(ask)
+            in_flight.append(ask)
+        assert in_flight, "stalled"
+        assert windows.held + len(in_flight) <= prefetch + 2
+        ask = in_flight.pop(rng.randrange(len(in_flight)))
+        before_answer(server, ask)
+        if ask.ids:
+            windows.on_answer(ask.token, server.by_ids(ask))
+        else:
+            ids, count, position = server.page(ask)
+            ids, empties = change_page(ask, ids)
+            windows.on_answer(ask.token, ids, empty_ids=empties, count=count, position=position)
+        while (delivery := windows.take()) is not None:
+            delivered.extend(delivery.ids)
+    return delivered
