@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
         description="Longest flood wait to sit out, in seconds; a longer one is an error.",
     )
 
-    if not TYPE_CHECKING:  # type checkers see the fields as arguments
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers see the fields as arguments
 
         def __init__(self, **values: Any) -> None:
             try:
@@ -157,9 +157,8 @@ class Settings(BaseSettings):
         try:
             return cls(**values)
         except SettingsError as error:
-            if not isinstance(error.__cause__, ValidationError):
-                raise
-            raise SettingsError(_explain(error.__cause__, cls, origins)) from None
+            cause = cast("ValidationError", error.__cause__)
+            raise SettingsError(_explain(cause, cls, origins)) from None
 
     @classmethod
     def variables(cls) -> dict[str, tuple[str, ...]]:
