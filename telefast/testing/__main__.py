@@ -6,9 +6,9 @@ The order, one line of JSON on standard input:
 - `key`: the authorization key that clients share with the server, 512 hexadecimal digits
 - `rtt`, `gzip`, `strict_salts`: as in `LocalTelegram`
 
-The first line of the answer holds `host`, `port` and `dc_id`. Then each of the commands
-`{"do": "sync"}`, `{"do": "drop"}` and `{"do": "stop"}` is answered with the state: `requests`,
-`unknown` and `failures`. The end of standard input ends the process.
+The first line of the answer holds `host`, `port` and `dc_id`. Then each command, `{"do": "sync"}`,
+`drop`, `warm` or `stop`, is answered with the state: `requests`, `unknown` and `failures`. The end
+of standard input ends the process.
 """
 
 from __future__ import annotations
@@ -65,6 +65,9 @@ async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
             command = json.loads(line)["do"]
             if command == "drop":
                 await server.drop_connections()
+            elif command == "warm":
+                for channel in dispatcher.world.channels.values():
+                    channel.warm()
             elif command == "stop":
                 await server.aclose()
             _say(answers, _state(dispatcher))

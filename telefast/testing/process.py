@@ -88,6 +88,10 @@ class ServerProcess:
         """Let the child cut all connections."""
         await self._tell({"do": "drop"})
 
+    async def warm(self) -> None:
+        """Let the child make all messages of its world."""
+        await self._tell({"do": "warm"})
+
     async def stop(self) -> dict[str, Any]:
         """End the child; return its last state."""
         try:

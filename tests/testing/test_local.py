@@ -161,6 +161,15 @@ async def test_a_rule_can_be_added_while_it_runs(world: World) -> None:
         assert telegram.requests.errors == {"USER_ID_INVALID": 1}
 
 
+async def test_it_can_be_warmed(world: World) -> None:
+    """All messages are made before the first is asked for."""
+    async with LocalTelegram(world) as telegram:
+        assert world.cache.size == 0
+        await telegram.warm()
+        assert world.cache.size > 0
+        assert telegram.requests.total == 0
+
+
 async def test_the_world_can_change_while_it_runs(world: World) -> None:
     """What is posted or deleted shows in the next answer."""
     async with LocalTelegram(world) as telegram, telegram.client() as client:

@@ -107,6 +107,13 @@ async def test_connections_can_be_dropped(telegram: LocalTelegram) -> None:
         assert (await telegram.sync()).connections == 2
 
 
+async def test_it_can_be_warmed(telegram: LocalTelegram) -> None:
+    """All messages are made before the first is asked for, and are the same as without."""
+    await telegram.warm()
+    assert (await telegram.sync()).total == 0
+    assert len(await read_all(telegram)) == 299
+
+
 async def test_commands_take_turns(telegram: LocalTelegram) -> None:
     """Several at once each get their own answer."""
     ledgers = await asyncio.gather(*(telegram.sync() for _ in range(5)))
