@@ -13,7 +13,7 @@ async def test_export_reads_everything() -> None:
     async with LocalTelegram(world, rules=[ShortPage(every=3)]) as telegram:
         async with telegram.client() as client:
             exported = [message.id async for message in my_export(client, "ships")]
-    assert len(exported) == 950
+    assert len(exported) == 1_000
     assert telegram.requests["messages.getHistory"] <= 11
     assert not telegram.unknown
 ```
