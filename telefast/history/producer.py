@@ -15,7 +15,9 @@ from telethon import functions, types
 from telethon.errors import MessageIdsEmptyError
 
 from telefast.history.types import HistoryStats
-from telefast.history.windows import SWEEP_SIZE, Ask, Windows
+from telefast.history.order import Ask
+from telefast.history.sweep import SWEEP_SIZE
+from telefast.history.windows import Windows
 from telefast.tasks import Crew, Pump
 from telefast.transport.account import Account
 from telefast.transport.calls import CallOptions, call
@@ -214,7 +216,7 @@ class Producer:
     async def _count(self) -> None:
         self.tally.set(path="pages", requests=1)
         self._metrics.add("history_requests")
-        page, _ = await self._fetch(Ask(0, limit=1))
+        page, _ = await self._fetch(Ask(limit=1))
         await self._received(page)
         self.tally.total = page.count if page.count is not None else len(page.messages)
 
@@ -253,7 +255,7 @@ class Producer:
                     and crew.in_flight < self._concurrency
                     and crew.in_flight + len(answers) + pump.buffered < self._prefetch
                 ):
-                    self._start(crew, next_slice, Ask(0, ids=slices[next_slice]))
+                    self._start(crew, next_slice, Ask(ids=slices[next_slice]))
                     next_slice += 1
                 held = len(answers) + pump.buffered
                 tally.set(

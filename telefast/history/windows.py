@@ -24,70 +24,20 @@ Sans-I/O: requests go out by `next_request`, answers come in by `on_answer`, in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from telefast.history.order import Answer, Ask, Delivery, Order
 from telefast.history.query import MAX_ID, Query
+from telefast.history.segment import Segment
+from telefast.history.start import Begin, Start
+from telefast.history.sweep import SWEEP_SIZE, Sweep
 
-__all__ = ["Ask", "Delivery", "Windows"]
+__all__ = ["Windows"]
 
-SWEEP_SIZE = 200
-"""Ids that `channels.getMessages` answers at once (tdlib MessagesManager.cpp, both loops)."""
 _EMPTY_RUN = 8
 """Pages in a row that bring nothing before the announced count is no longer believed: 800
 messages hidden in one run, our choice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request to make; a page of history, or messages by ids where *ids* is not empty."""
-
-    token: int
-    offset_id: int = 0
-    add_offset: int = 0
-    limit: int = 0
-    offset_date: int | None = None
-    ids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """These ids of the answer *token* are next; then that answer is not needed any more."""
-
-    token: int
-    ids: Sequence[int]
-
-
-class _Step(Enum):
-    """What the one sequential request in flight is for."""
-
-    PROBE = auto()  # an id for a date
-    SEEK = auto()  # the first page, where its anchor must be found out
-    MEASURE = auto()  # counting add_offset by hand
-    WALK = auto()
-    SWEEP = auto()
-    SHOW = auto()  # does the history show what the sweep found?
-    CHECK_TOP = auto()  # reverse only: what does the newest page say about the end?
-
-
-@dataclass(slots=True)
-class _Answer:
-    token: int
-    ids: list[int]  # in walking order, each once
-    empty_ids: Sequence[int]
-    position: int | None
-    error: Exception | None = None
-
-
-@dataclass(slots=True)
-class _Sweep:
-    """Ids from *cursor* to *end*, both exclusive, still to be swept."""
-
-    cursor: int
-    end: int
-    is_final: bool
-    found: list[int] = field(default_factory=list)
 
 
 class Windows:
@@ -109,52 +59,46 @@ class Windows:
         self.walks = 0
         self.sweeps = 0
         self._query = query
-        self._reverse = query.reverse
-        self._size = request_size
-        self._stride = request_size - 1
+        self._order = Order(query, request_size)
         self._left = MAX_ID if query.limit is None else query.limit
         self._deliveries: deque[Delivery] = deque()
         self._next_token = 0
-        # the segment
-        self._segment = 0
-        self._anchor = 0
-        self._head = 0  # the next position to deliver
-        self._next_position = 0  # the next to ask for
-        self._planned = 0
+        # The one sequential request: to be sent, in flight, and who hears its answer.
+        self._ask: Ask | None = None
+        self._ask_token = 0
+        self._on_step: Callable[[Answer], None] | None = None
+        # The segment; this first one holds nothing, so that the walk begins.
+        self._segment = Segment(self._order, 0, remaining=0, most=1)
         self._reach = MAX_ID  # positions that the server honours
-        self._remaining = 0  # messages behind the segment's first page, at most
-        self._pages: dict[int, _Answer] = {}
-        self._roles: dict[int, tuple[int, int]] = {}  # token -> segment, position
         self._empty_run = 0
-        self._stale_at = -1
-        # the sequential step
-        self._step: _Step | None = None
-        self._ask: Ask | None = None  # to be sent
-        self._step_token = -1
+        self._stale_at: int | None = None
+        # The walk.
         self._last = 0  # everything up to here is delivered or known to be absent
         self._from = 0  # where the walk asks
         self._target: int | None = None
         self._is_retried = False
-        self._claimed: int | None = None  # an honest empty page was seen from here
-        self._probed: int | None = None  # the count was followed from here
+        self._claimed: int | None = None  # an honest empty page followed this id
+        self._counted: int | None = None  # behind this id the count was followed
+        self._swept: int | None = None  # behind this id the end was swept
         self._proven: int | None = None  # nothing lies between _last and this id
-        self._sweep: _Sweep | None = None
-        self._swept_end: int | None = None
-        self._shift = 0
-        self._start = 0
-        # reverse only
+        self._sweep: Sweep | None = None
+        # In reverse the newest id, which says where the end is.
         self._top: int | None = None
         self._top_ask: Ask | None = None
-        self._top_token = -1
+        self._top_token = 0
         self._is_top_retried = False
-        self._begin()
+        if query.reverse and self._left > request_size:
+            self._ask_for_top(1)
+        self._start = Start(self._order, limit=self._left)
+        self._begin(self._start.first())
+        self._advance()
 
     # What the shell calls
 
     @property
     def held(self) -> int:
         """Answers that wait for an earlier one."""
-        return len(self._pages)
+        return len(self._segment.pages)
 
     def next_request(self, *, room: int) -> Ask | None:
         """Return a request to send now, or None if nothing is to be sent before an answer.
@@ -171,16 +115,11 @@ class Windows:
         if self._top_ask is not None:
             ask, self._top_ask = self._top_ask, None
             return ask
-        if room <= 0 or self._next_position >= self._planned or self._top_token >= 0:
+        if room <= 0 or self._top_token or (page := self._segment.next_ask()) is None:
             return None
-        position = self._next_position
-        self._next_position += 1
-        first = position * self._stride
-        # The last page need not carry more than what is left of the limit, and the seam.
-        size = min(self._size, max(self._remaining - first + self._stride, 1) + 1)
-        ask = self._page_ask(self._anchor, size, skip=first)
-        self._roles[ask.token] = (self._segment, position)
-        return ask
+        page = self._named(page)
+        self._segment.on_sent(page.token)
+        return page
 
     def on_answer(
         self,
@@ -198,354 +137,189 @@ class Windows:
             ids: Messages in it, `MessageEmpty` left out.
             empty_ids: Ids that it calls empty.
             count: Messages in the whole list.
-            position: Position of the first message in the list.
+            position: Position of the newest of them in that list.
         """
-        answer = _Answer(token, self._ordered(ids), empty_ids, position)
         if count is not None:
             self.count = count
-        self._on(answer)
+        self._on(Answer(token, self._order.sorted(ids), empty_ids, position))
 
     def on_error(self, token: int, error: Exception) -> None:
         """Report that a request failed for good; what lies before it is still delivered."""
-        self._on(_Answer(token, [], (), None, error))
+        self._on(Answer(token, [], error=error))
 
     def take(self) -> Delivery | None:
         """Return what is to be delivered next, or None."""
         return self._deliveries.popleft() if self._deliveries else None
 
-    # Order
-
-    def _behind(self, one: int, other: int) -> bool:
-        return one > other if self._reverse else one < other
-
-    def _ordered(self, ids: Sequence[int]) -> list[int]:
-        return sorted(set(ids), reverse=not self._reverse)
-
-    def _fresh(self, ids: Sequence[int]) -> list[int]:
-        return [i for i in ids if self._behind(i, self._last)]
-
-    def _far_bound(self) -> int:
-        """Return the first id behind the query's bounds."""
-        return self._query.high if self._reverse else self._query.low
-
-    def _ids_behind(self, message_id: int) -> int:
-        """Return how many ids can lie behind one, within the bounds."""
-        if not self._reverse:
-            return max(message_id - self._query.low - 1, 0)
-        end = self._query.high - 1
-        if self._top is not None:
-            end = min(end, self._top)
-        return max(end - message_id, 0)
-
-    # Requests
-
-    def _token(self) -> int:
-        self._next_token += 1
-        return self._next_token
-
-    def _page_ask(
-        self, anchor: int, size: int, *, skip: int = 0, offset_date: int | None = None
-    ) -> Ask:
-        """Ask for the *size* messages that follow *anchor*, after *skip* of them.
-
-        Forward the page begins below the anchor, in reverse at the anchor.
-        """
-        add_offset = -(skip + size) if self._reverse else skip
-        return Ask(self._token(), min(anchor, MAX_ID), add_offset, size, offset_date)
-
-    def _do(self, step: _Step, ask: Ask) -> None:
-        self._step, self._ask, self._step_token = step, ask, ask.token
-
     # Answers
 
-    def _on(self, answer: _Answer) -> None:
+    def _named(self, ask: Ask) -> Ask:
+        self._next_token += 1
+        return replace(ask, token=self._next_token)
+
+    def _do(self, ask: Ask, on_answer: Callable[[Answer], None]) -> None:
+        """Make *ask* the one sequential request."""
+        self._ask = self._named(ask)
+        self._ask_token = self._ask.token
+        self._on_step = on_answer
+
+    def _on(self, answer: Answer) -> None:
+        if self.done:
+            return
         if answer.token == self._top_token:
-            self._top_token = -1
+            self._on_top(answer)
+        elif answer.token == self._ask_token and self._on_step is not None:
+            step, self._on_step = self._on_step, None
+            if answer.error is not None:
+                self.error = answer.error
+            else:
+                step(answer)
+        elif not self._segment.on_answer(answer, top=self._top):
             self._drop(answer)
-            if answer.error is not None:
-                self._fail(answer.error)
-            elif answer.ids:
-                self._top = max(answer.ids)
-                self._replan(self._last, self._head)
-            elif self.count and not self._is_top_retried:
-                self._is_top_retried = True
-                self._ask_for_top(self._size)
-        elif answer.token == self._step_token:
-            self._step_token = -1
-            step, self._step = self._step, None
-            if answer.error is not None:
-                self._fail(answer.error)
-            elif not self.done:
-                assert step is not None  # noqa: S101 - for the type checker
-                _HANDLERS[step](self, answer)
-        else:
-            segment, position = self._roles.pop(answer.token, (-1, 0))
-            if segment != self._segment or self.done:
-                self._drop(answer)
-                return
-            self._pages[position] = answer
-            if answer.ids:
-                self._replan(answer.ids[-1], position + 1)
         self._advance()
 
-    def _drop(self, answer: _Answer) -> None:
-        self._deliveries.append(Delivery(answer.token, ()))
+    def _ask_for_top(self, size: int) -> None:
+        self._top_ask = self._named(Ask(limit=size))
+        self._top_token = self._top_ask.token
 
-    def _fail(self, error: Exception) -> None:
-        self.error = error
+    def _on_top(self, answer: Answer) -> None:
+        self._top_token = 0
+        self._drop(answer)
+        if answer.error is not None:
+            self.error = answer.error
+        elif answer.ids:
+            self._top = answer.ids[-1]
+            ids_left = self._order.ids_behind(self._last, self._top)
+            self._segment.cut(ids_left, behind=self._segment.head - 1)
+        elif self.count and not self._is_top_retried:
+            self._is_top_retried = True
+            self._ask_for_top(self._order.size)
+
+    def _drop(self, answer: Answer) -> None:
+        self._deliveries.append(Delivery(answer.token, ()))
 
     def _finish(self) -> None:
         self.done = True
         self._ask = self._top_ask = None
 
-    def _accept(self, answer: _Answer) -> None:
+    def _accept(self, answer: Answer) -> None:
         """Deliver what is new in an answer; the caller has checked the seam."""
-        fresh = self._fresh(answer.ids)
+        fresh = self._order.behind(answer.ids, self._last)
         kept = [i for i in fresh if self._query.keeps(i)][: self._left]
         self._deliveries.append(Delivery(answer.token, kept))
         self._left -= len(kept)
         self.delivered += len(kept)
         if fresh:
-            self._last = self._from = fresh[-1]
-        crossed = bool(fresh) and not self._behind(self._far_bound(), fresh[-1])
-        if crossed or self._left == 0 or self._ids_left_none():
+            self._last = fresh[-1]
+        if self._left == 0 or not self._is_end_ahead():
             self._finish()
 
-    def _ids_left_none(self) -> bool:
-        # In reverse new messages may come behind the top, so only the bound counts.
-        return abs(self._far_bound() - self._last) <= 1
+    def _is_end_ahead(self) -> bool:
+        """Tell whether an id can lie between the last one and the query's far bound."""
+        end = self._order.end
+        return self._order.is_behind(end, self._last) and abs(end - self._last) > 1
 
     # The beginning
 
-    def _begin(self) -> None:
-        query = self._query
-        self._shift = query.add_offset
-        self._start = query.start()
-        when = query.offset_date
-        if when == 0:  # before every message
-            if not self._reverse:
-                self._finish()
-                return
-            when = None
-        if self._reverse and self._left > self._size:
-            self._ask_for_top(1)
-        if when is not None and (self._reverse or self._shift):
-            self._do(_Step.PROBE, Ask(self._token(), 0, 0, 1, when))
-        else:
-            self._locate(when)
-        self._advance()
-
-    def _ask_for_top(self, size: int) -> None:
-        self._top_ask = Ask(self._token(), 0, 0, size)
-        self._top_token = self._top_ask.token
-
-    def _locate(self, when: int | None = None) -> None:
-        """Go to the first message: at once where its anchor is known, else by a first page."""
-        if not self._reverse and self._start == 0:
-            # The list's beginning; nothing is newer than that.
-            self._shift = max(self._shift, 0)
-            size = self._size if self._shift else min(self._size, self._left)
-            ask = self._page_ask(0, size, skip=self._shift, offset_date=when)
-            self._do(_Step.SEEK, ask)
-        elif self._shift:
-            # "Older" is forward's own direction, and against reverse's.
-            skip = -self._shift if self._reverse else self._shift
-            self._do(_Step.SEEK, self._page_ask(self._start, self._size, skip=skip))
-        else:
-            self._start_at(self._start)
-
-    def _start_at(self, anchor: int) -> None:
-        self._last = self._from = anchor - 1 if self._reverse else anchor
-        if self._ids_left_none():
+    def _begin(self, step: Ask | Begin, answer: Answer | None = None) -> None:
+        if isinstance(step, Ask):
+            self._do(step, self._on_start)
+        elif step.last is None:
             self._finish()
-
-    def _on_probe(self, answer: _Answer) -> None:
-        self._drop(answer)
-        if answer.ids:
-            newest = max(answer.ids)
-            self._start = self._query.start_at(newest + 1)
-            self._locate()
-        elif not self._is_retried:
-            self._is_retried = True
-            when = self._query.offset_date
-            self._do(_Step.PROBE, Ask(self._token(), 0, 0, self._size, when))
-        elif self._reverse or self._shift < 0:
-            # Nothing is older than the date: it stands at the list's old end.
-            self._is_retried = False
-            self._start = self._query.low + 1
-            self._locate()
         else:
-            self._finish()
-
-    def _on_seek(self, answer: _Answer) -> None:
-        if answer.ids:
-            first = answer.ids[0]
-            if not self._reverse:
-                self._start_at(min(first + 1, self._query.high))
-            else:
-                self._start_at(max(first, self._query.low + 1))
-            if self._reverse and first >= self._query.high:
+            self._last = step.last
+            if not self._is_end_ahead():
                 self._finish()
-            if self.done or (self._reverse and first <= self._query.low):
-                self._drop(answer)  # the bounds cut into the page: begin at the bound instead
-            else:
+            elif answer is not None and step.is_first_page:
                 self._first_page(answer)
-            return
-        self._drop(answer)
-        if not self._shift:
-            # An empty list, or a page that hides what it holds. One anchored page decides, and
-            # for a date one more try.
-            if self._query.offset_date is None:
-                self._start_at(MAX_ID)
-            elif self._is_retried:
-                self._finish()
-            else:
-                self._is_retried = True
-                self._locate(self._query.offset_date)
-        elif self.count is not None and self._shift >= self.count:
-            self._measured(None)
-        else:
-            self._from = self._start or MAX_ID
-            self._measure()
-
-    # Counting add_offset by hand, where a page at that position is empty
-
-    def _measure(self) -> None:
-        older = self._shift > 0
-        add_offset = 0 if older else -self._size
-        ask = Ask(self._token(), self._from, add_offset, self._size)
-        self._do(_Step.MEASURE, ask)
-
-    def _on_measure(self, answer: _Answer) -> None:
-        self._drop(answer)
-        older = self._shift > 0
-        query = self._query
-        ids = sorted(answer.ids, reverse=older)
-        ids = [i for i in ids if (i < self._from if older else i >= self._from)]
-        for message_id in ids:
-            if not query.keeps(message_id):
-                break
-            self._shift += -1 if older else 1
-            self._from = message_id if older else message_id + 1
-            if self._shift == 0:
-                self._measured(message_id)
                 return
-        else:
-            if ids:
-                self._measure()
-                return
-        self._measured(None)
+        if answer is not None:
+            self._drop(answer)
 
-    def _measured(self, message_id: int | None) -> None:
-        """Begin where the count ended; None: the list is shorter than that, on one side."""
-        older = self._query.add_offset > 0
-        if message_id is None:
-            if older != self._reverse:  # shifted beyond the end of the walk
-                self._finish()
-                return
-            anchor = self._query.low + 1 if older else min(self._query.high, MAX_ID)
-        elif self._reverse:
-            anchor = message_id if older else message_id + 1
-        else:
-            anchor = message_id if older else min(message_id + 1, self._query.high)
-        self._start_at(anchor)
+    def _on_start(self, answer: Answer) -> None:
+        self._begin(self._start.on_answer(answer, count=self.count), answer)
 
     # Segments
 
-    def _first_page(self, answer: _Answer) -> None:
-        """Take a page anchored at `_last` and plan the positions behind it."""
-        self._anchor = self._last + 1 if self._reverse else self._last
-        in_page = len(answer.ids) + len(answer.empty_ids)
+    def _first_page(self, answer: Answer) -> None:
+        """Take the page that follows `_last`, and plan the positions behind it."""
+        anchor = self._order.anchor_after(self._last)
         self._accept(answer)
         if self.done:
             return
         remaining = self.count
         if remaining is not None:
-            if answer.position is not None:
-                before = answer.position
-                remaining = before if self._reverse else remaining - before - in_page
-            else:
+            if answer.position is None:
                 remaining -= self.delivered
-        self._plan(remaining)
+            elif self._query.reverse:
+                remaining = answer.position
+            else:
+                remaining -= answer.position + len(answer.ids) + len(answer.empty_ids)
+        self._plan(anchor, remaining)
 
-    def _plan(self, remaining: int | None) -> None:
-        """Plan positions behind a page anchored at `_anchor`, which is position 0."""
-        self._new_segment()
-        self._head = self._next_position = 1
-        bound = min(self._ids_behind(self._last), self._left)
-        self._remaining = max(bound if remaining is None else min(bound, remaining), 0)
-        self._planned = 1
-        if self._stride:
-            self._planned += min(-(-self._remaining // self._stride), self._reach - 1)
+    def _plan(self, anchor: int, remaining: int | None) -> None:
+        """Begin a segment; *remaining* messages follow its first page, None if unknown."""
+        self._drop_segment()
+        bound = min(self._order.ids_behind(self._last, self._top), self._left)
+        remaining = bound if remaining is None else min(bound, remaining)
+        self._segment = Segment(self._order, anchor, remaining=remaining, most=self._reach)
 
-    def _new_segment(self) -> None:
-        self._segment += 1
-        for held in self._pages.values():
-            self._drop(held)
-        self._pages.clear()
-
-    def _replan(self, message_id: int, position: int) -> None:
-        """Plan no page behind the bounds: *message_id* ends the page before *position*."""
-        if self._stride:
-            pages = -(-self._ids_behind(message_id) // self._stride)
-            self._planned = min(self._planned, position + pages)
+    def _drop_segment(self) -> None:
+        for answer in self._segment.pages.values():
+            self._drop(answer)
+        self._segment = Segment(self._order, 0, remaining=0, most=1)
 
     def _advance(self) -> None:
         """Deliver, in order, all that is complete; start the next step where that ends."""
-        while not self.done and self.error is None and self._step is None:
-            answer = self._pages.get(self._head)
-            if answer is None:
-                if self._head < self._next_position or self._head < self._planned:
-                    return
-                if self._claimed == self._last:
-                    self._end()
-                else:
-                    self._walk(None)
-            elif answer.error is not None:
-                self._fail(answer.error)
+        while not self.done and self.error is None and self._on_step is None:
+            answer = self._segment.pages.get(self._segment.head)
+            if answer is not None:
+                self._on_head(answer)
+            elif not self._segment.is_used_up:
+                return
+            elif self._claimed == self._last:
+                self._end()
             else:
-                self._deliver_head(answer)
-
-    def _deliver_head(self, answer: _Answer) -> None:
-        if not self._fresh(answer.ids):
-            del self._pages[self._head]
-            self._drop(answer)
-            self._head += 1
-            self._empty_run += 1
-            if self._claimed != self._last:
                 self._walk(None)
-            elif self._empty_run >= _EMPTY_RUN:
-                self._planned = min(self._planned, self._next_position)
-            if answer.ids:
-                self._on_stale(self._head - 1)
+
+    def _on_head(self, answer: Answer) -> None:
+        """Check the seam before the next page, and deliver it if that holds."""
+        if answer.error is not None:
+            self.error = answer.error
+            return
+        if not self._order.behind(answer.ids, self._last):
+            self._on_nothing_new(answer)
             return
         first = answer.ids[0]
-        if (
-            self._behind(first, self._last)
-            and abs(first - self._last) > 1
-            and first != self._proven
-            and not (self._claimed == self._last == MAX_ID)  # the top is hidden, not a gap
-        ):
+        is_open = self._order.is_behind(first, self._last) and abs(first - self._last) > 1
+        # Where the very top is hidden (MAX_ID stands for it) there is nothing to close.
+        if is_open and first != self._proven and not (self._claimed == self._last == MAX_ID):
             if self._claimed == self._last:
-                self._start_sweep(first, is_final=False)
+                self._sweep_to(first)
             else:
                 self._walk(first)
             return
-        del self._pages[self._head]
-        self._head += 1
+        self._segment.pass_head()
         self._empty_run = 0
-        self._stale_at = -1
+        self._stale_at = None
         self._accept(answer)
 
-    def _on_stale(self, position: int) -> None:
-        """Give up positions that large, if two pages in a row showed only what is known."""
-        if self._stale_at < 0:
-            self._stale_at = position
-            return
-        self._reach = max(self._stale_at, 1)
-        self._stale_at = -1
-        self._new_segment()
-        self._planned = self._next_position = self._head
+    def _on_nothing_new(self, answer: Answer) -> None:
+        position = self._segment.head
+        self._segment.pass_head()
+        self._drop(answer)
+        self._empty_run += 1
+        if self._empty_run >= _EMPTY_RUN:
+            self._segment.stop()
+        if answer.ids:
+            if self._stale_at is None:
+                self._stale_at = position
+            else:
+                # Twice only what is known: the server does not honour positions that large.
+                self._reach, self._stale_at = self._stale_at, None
+                self._drop_segment()
+        if self._claimed != self._last:
+            self._walk(None)
 
     # Walks
 
@@ -558,31 +332,32 @@ class Windows:
 
     def _ask_walk(self) -> None:
         self.walks += 1
-        anchor = self._from + 1 if self._reverse else self._from
         # Only a full page can prove that nothing follows; the first need not be one.
         is_first = self.delivered == 0 and not self._is_retried
-        size = min(self._size, self._left) if is_first else self._size
-        self._do(_Step.WALK, self._page_ask(anchor, size))
+        size = min(self._order.size, self._left) if is_first else None
+        ask = self._order.page(self._order.anchor_after(self._from), size=size)
+        self._do(ask, self._on_walk)
 
-    def _on_walk(self, answer: _Answer) -> None:
-        if self._fresh(answer.ids):
+    def _on_walk(self, answer: Answer) -> None:
+        if self._order.behind(answer.ids, self._last):
             target = self._target
-            if target is None and self._head >= self._planned and not self._pages:
+            if target is None and self._segment.is_used_up:
                 self._first_page(answer)
                 return
             self._accept(answer)
-            if target is not None and self._behind(target, self._last) and not self.done:
+            if target is not None and self._order.is_behind(target, self._last):
                 self._is_retried = False
+                self._from = self._last
                 self._ask_walk()
             return
         self._drop(answer)
         is_doubtful = bool(answer.ids or answer.empty_ids) or self._expects_more()
-        if not self._is_retried and (is_doubtful or self._left < self._size):
+        if not self._is_retried and (is_doubtful or self._left < self._order.size):
             self._is_retried = True
             self._ask_walk()
             return
-        furthest = self._ordered(answer.empty_ids)[-1:]
-        if furthest and self._behind(furthest[0], self._from):
+        furthest = self._order.sorted(answer.empty_ids)[-1:]
+        if self._order.behind(furthest, self._from):
             # Twice the server said that these ids are empty: go on behind them.
             self._from = furthest[0]
             self._is_retried = False
@@ -590,107 +365,66 @@ class Windows:
             return
         self._claimed = self._last
         if self._target is not None:
-            self._start_sweep(self._target, is_final=False)
-        elif self._head >= self._planned and self._expects_more() and self._probed != self._last:
+            self._sweep_to(self._target)
+        elif self._segment.is_used_up and self._expects_more() and self._counted != self._last:
             # The count says that something follows: look a few pages further on.
-            self._probed = self._last
-            self._anchor = self._last + 1 if self._reverse else self._last
-            assert self.count is not None  # noqa: S101 - for the type checker
-            self._plan(min(self.count - self.delivered, _EMPTY_RUN * self._stride))
+            self._counted = self._last
+            anchor = self._order.anchor_after(self._last)
+            self._plan(anchor, _EMPTY_RUN * (self._order.size - 1))
 
     def _expects_more(self) -> bool:
         """Tell whether the count of a whole list says that messages are missing."""
         query = self._query
-        is_whole = not (query.min_id or query.max_id or query.offset_id or query.add_offset)
-        is_whole = is_whole and query.offset_date is None
-        return is_whole and self.count is not None and self.delivered < self.count
+        is_part = query.min_id or query.max_id or query.offset_id or query.add_offset
+        if is_part or query.offset_date is not None or self.count is None:
+            return False
+        return self.delivered < self.count
 
     # Sweeps
 
     def _end(self) -> None:
-        """The history says that it has ended; look once behind the end, then believe it."""
-        if self._swept_end == self._last:
+        """The history says that it has ended: look once behind the end, then believe it."""
+        if self._swept == self._last:
             self._finish()
             return
-        self._swept_end = self._last
-        if not self._reverse:
-            if self._last >= MAX_ID or self._last - 1 <= self._query.low:
-                self._finish()
-            else:
-                end = max(self._last - SWEEP_SIZE - 1, self._query.low)
-                self._start_sweep(end, is_final=True)
+        self._swept = self._last
+        if not self._query.reverse:
+            if self._last < MAX_ID:
+                self._sweep_to(max(self._last - SWEEP_SIZE - 1, self._query.low))
         elif self._top is not None and self._last < min(self._top, self._query.high - 1):
             anchor = min(self._top + 1, self._query.high)
-            self._do(_Step.CHECK_TOP, Ask(self._token(), anchor, 0, self._size))
-        else:
-            self._finish()
+            self._do(Ask(anchor, 0, self._order.size), self._on_top_page)
 
-    def _on_check_top(self, answer: _Answer) -> None:
-        if self._fresh(answer.ids):
+    def _on_top_page(self, answer: Answer) -> None:
+        fresh = self._order.behind(answer.ids, self._last)
+        if fresh:
             # As if the next position had brought it: the seam is swept, then it is delivered.
-            answer.ids = self._fresh(answer.ids)
-            self._pages[self._head] = answer
+            self._segment.pages[self._segment.head] = replace(answer, ids=fresh)
         else:
             self._drop(answer)
 
-    def _start_sweep(self, end: int, *, is_final: bool) -> None:
-        self._sweep = _Sweep(self._last, end, is_final)
-        self._ask_sweep(self._sweep)
+    def _sweep_to(self, end: int) -> None:
+        self._sweep = Sweep(self._order, self._last, end)
+        self._sweep_on(self._sweep)
 
-    def _ask_sweep(self, sweep: _Sweep) -> None:
-        step = 1 if self._reverse else -1
-        count = min(abs(sweep.end - sweep.cursor) - 1, SWEEP_SIZE)
-        if count <= 0:
-            self._swept(sweep)
+    def _sweep_on(self, sweep: Sweep) -> None:
+        ask = sweep.next_ask()
+        if ask is None:
+            self._proven = sweep.end
             return
         self.sweeps += 1
-        first = sweep.cursor + step
-        sweep.cursor += step * count
-        ids = tuple(range(first, first + step * count, step))
-        self._do(_Step.SWEEP, Ask(self._token(), ids=ids))
+        self._do(ask, self._on_sweep)
 
-    def _on_sweep(self, answer: _Answer) -> None:
+    def _on_sweep(self, answer: Answer) -> None:
         sweep = self._sweep
         assert sweep is not None  # noqa: S101 - for the type checker
-        self._drop(answer)
-        sweep.found = self._fresh(answer.ids)
-        self._show(sweep)
-
-    def _show(self, sweep: _Sweep) -> None:
-        if not sweep.found:
-            self._ask_sweep(sweep)
-            return
-        found = sweep.found[0]
-        anchor = found if self._reverse else found + 1
-        self._do(_Step.SHOW, self._page_ask(anchor, self._size))
-
-    def _on_show(self, answer: _Answer) -> None:
-        sweep = self._sweep
-        assert sweep is not None  # noqa: S101 - for the type checker
-        if self._fresh(answer.ids):
-            self._sweep = None
-            self._claimed = None
+        fresh = self._order.behind(answer.ids, self._last)
+        if sweep.is_showing and fresh:
             self._accept(answer)
             return
-        # It exists but is not shown, nor is the rest of that page: ask behind it.
         self._drop(answer)
-        del sweep.found[: self._size]
-        self._show(sweep)
-
-    def _swept(self, sweep: _Sweep) -> None:
-        self._sweep = None
-        if sweep.is_final:
-            self._finish()
+        if sweep.is_showing:
+            sweep.on_hidden()
         else:
-            self._proven = sweep.end
-
-
-_HANDLERS = {
-    _Step.PROBE: Windows._on_probe,
-    _Step.SEEK: Windows._on_seek,
-    _Step.MEASURE: Windows._on_measure,
-    _Step.WALK: Windows._on_walk,
-    _Step.SWEEP: Windows._on_sweep,
-    _Step.SHOW: Windows._on_show,
-    _Step.CHECK_TOP: Windows._on_check_top,
-}
+            sweep.on_ids(fresh)
+        self._sweep_on(sweep)

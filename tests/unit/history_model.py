@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from telefast.history.query import Query
-from telefast.history.windows import Ask, Windows
+from telefast.history.order import Ask
+from telefast.history.windows import Windows
 
 
 def oracle(ids: Sequence[int], query: Query) -> list[int]:

@@ -1,0 +1,53 @@
+"""Prove a gap: ask for its ids one by one, 200 in a request.
+
+A sweep only finds; the history decides. What exists by id is asked of the history again, and only
+what that shows is delivered: a request by ids may yield what the history hides on purpose.
+"""
+
+from __future__ import annotations
+
+from telefast.history.order import Ask, Order
+
+__all__ = ["SWEEP_SIZE", "Sweep"]
+
+SWEEP_SIZE = 200
+"""Ids that `channels.getMessages` answers at once (tdlib MessagesManager.cpp, both loops)."""
+
+
+class Sweep:
+    """Look at the ids between *last* and *end*, both exclusive, in walking order.
+
+    Ask `next_ask`; report to `on_ids`, or, while `is_showing`, to `on_hidden` when the history
+    page showed nothing. When it shows something the sweep has done its work: drop it.
+    """
+
+    def __init__(self, order: Order, last: int, end: int) -> None:
+        self.end = end
+        self.is_showing = False
+        """Whether the request in flight is a page of history."""
+        self._order = order
+        self._cursor = last
+        self._found: list[int] = []
+
+    def next_ask(self) -> Ask | None:
+        """Return the next request, None when the gap is proven."""
+        if self._found:
+            self.is_showing = True
+            found = self._found[0]
+            return self._order.page(found if self._order.query.reverse else found + 1)
+        self.is_showing = False
+        step = 1 if self._order.query.reverse else -1
+        count = min(abs(self.end - self._cursor) - 1, SWEEP_SIZE)
+        if count <= 0:
+            return None
+        first = self._cursor + step
+        self._cursor += step * count
+        return Ask(ids=tuple(range(first, first + step * count, step)))
+
+    def on_ids(self, found: list[int]) -> None:
+        """Report which of the ids exist, in walking order."""
+        self._found = found
+
+    def on_hidden(self) -> None:
+        """Report that the history hides the first id found, and with it a page of what follows."""
+        del self._found[: self._order.size]
