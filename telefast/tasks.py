@@ -18,7 +18,7 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Generic, Self, TypeVar, TypeVarTuple, Unpack, cast
+from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
 from telefast.errors import ClosedError, ConcurrentUseError
 
@@ -52,9 +52,7 @@ class Crew(Generic[K, T]):
         """Calls started whose outcome is not there yet."""
         return len(self._tasks)
 
-    def start(
-        self, key: K, call: Callable[[Unpack[Args]], Awaitable[T]], *args: Unpack[Args]
-    ) -> None:
+    def start(self, key: K, call: Callable[[*Args], Awaitable[T]], *args: *Args) -> None:
         """Start `call(*args)`; its outcome is named by *key*."""
         # The function, not a coroutine object: a task cancelled before its first step would leave
         # one that was never awaited.
@@ -62,7 +60,9 @@ class Crew(Generic[K, T]):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guard(self, key: K, call: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> None:
+    async def _guard(
+        self, key: K, call: Callable[..., Awaitable[T]], args: tuple[Any, ...]
+    ) -> None:
         try:
             outcome: tuple[K, T | None, Exception | None] = (key, await call(*args), None)
         except Exception as error:  # noqa: BLE001 - handed to the owner as a value

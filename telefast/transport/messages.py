@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from telethon import types, utils
+from telethon.tl.types import contacts
 
 from telefast.errors import RemoteError
 from telefast.transport import telethon as door
@@ -28,7 +29,7 @@ _FLUSH_AT = 500
 """New users and chats that are collected before they are written to the session: our choice, a
 few pages of a busy group."""
 _REMEMBER = 50_000
-"""Entities remembered as seen, about 4 MiB; then the memory starts anew, which only costs writes."""
+"""Entities remembered as seen, about 4 MiB; then the memory starts anew, which costs writes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +61,7 @@ class Page:
         """Return the ids that the answer calls empty."""
         return [m.id for m in self.messages if isinstance(m, types.MessageEmpty)]
 
-    def finished(
-        self, ids: Sequence[int], client: TelegramClient, input_chat: Any
-    ) -> list[Any]:
+    def finished(self, ids: Sequence[int], client: TelegramClient, input_chat: Any) -> list[Any]:
         """Return the messages with these ids, in this order, bound as `iter_messages` does."""
         by_id = {m.id: m for m in self.messages if not isinstance(m, types.MessageEmpty)}
         entities = {utils.get_peer_id(x): x for x in chain(self.users, self.chats)}
@@ -131,11 +130,10 @@ class EntityLedger:
         new, self._new = self._new, []
         if not new:
             return
-        session = self._client.session
-        users = [x for x in new if isinstance(x, types.User)]
+        session: Any = self._client.session
+        users: list[Any] = [x for x in new if isinstance(x, types.User)]
         chats = [x for x in new if not isinstance(x, types.User)]
         # Any object with users and chats will do; this one exists in every layer.
-        await utils.maybe_async(
-            session.process_entities(types.contacts.ResolvedPeer(None, chats, users))
-        )
+        found = contacts.ResolvedPeer(types.PeerUser(0), chats, users)
+        await utils.maybe_async(session.process_entities(found))
         await utils.maybe_async(session.save())

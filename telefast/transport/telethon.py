@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from telethon import __version__ as telethon_version
 from telethon import errors, functions, types, utils
-from telethon.errors import TypeNotFoundError
-from telethon.extensions import BinaryReader
+from telethon.errors.common import TypeNotFoundError
+from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl.tlobject import TLRequest
 
 from telefast.errors import CompatibilityError, UsageError
@@ -52,10 +52,10 @@ _REAP_ABOVE = 64
 """Cancelled requests kept at most, whatever their age (680 bytes each)."""
 
 
-class Raw(TLRequest):  # type: ignore[misc]  # Telethon ships no types
+class Raw(TLRequest):
     """Ask for the answer's bytes instead of its object. Must be the outermost envelope."""
 
-    SUBCLASS_OF_ID = 0
+    SUBCLASS_OF_ID = 0  # type: ignore[assignment]  # None in the abstract base
 
     def __init__(self, query: Any) -> None:
         self.query = query
@@ -68,7 +68,7 @@ class Raw(TLRequest):  # type: ignore[misc]  # Telethon ships no types
         """Return the request without its parameters, which may be secret."""
         return {"_": "Raw", "query": method_of(self.query)}
 
-    def read_result(self, reader: BinaryReader) -> bytes:
+    def read_result(self, reader: BinaryReader) -> bytes:  # type: ignore[override]  # as called
         """Return the rest of the packet: the answer, then whatever follows it."""
         return bytes(reader.stream)
 
@@ -96,7 +96,7 @@ def check_loop(client: TelegramClient) -> None:
     Raises:
         UsageError: If the client was connected in another loop.
     """
-    loop = client._loop
+    loop: Any = client._loop
     if loop is not None and loop is not asyncio.get_running_loop():
         raise UsageError(
             "the client was connected in another event loop; use it in that loop, "
@@ -117,7 +117,8 @@ async def prepare(client: TelegramClient, request: Any) -> Raw:
     """Resolve a request's peers and put it in its envelopes, `Raw` outermost."""
     await request.resolve(client, utils)
     if _is_takeout_proxy(client):
-        request = functions.InvokeWithTakeoutRequest(client.session.takeout_id, request)
+        session: Any = client.session
+        request = functions.InvokeWithTakeoutRequest(session.takeout_id, request)
     if client._no_updates:
         # `send` adds nothing, and an unwrapped request subscribes its connection to updates.
         request = functions.InvokeWithoutUpdatesRequest(request)
@@ -199,8 +200,6 @@ def unwrap(error: errors.RPCError, request: Any) -> errors.RPCError:
     return error
 
 
-def finish(
-    message: Any, client: TelegramClient, entities: dict[int, Any], input_chat: Any
-) -> None:
+def finish(message: Any, client: TelegramClient, entities: dict[int, Any], input_chat: Any) -> None:
     """Bind a message to its client, sender, chat and forward, as `iter_messages` does."""
     message._finish_init(client, entities, input_chat)
