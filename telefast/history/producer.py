@@ -11,12 +11,14 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from telethon import functions, types
+from telethon import types
 from telethon.errors import MessageIdsEmptyError
+from telethon.tl.functions.channels import GetMessagesRequest
+from telethon.tl.functions.messages import GetHistoryRequest
 
-from telefast.history.types import HistoryStats
 from telefast.history.order import Ask
 from telefast.history.sweep import SWEEP_SIZE
+from telefast.history.types import HistoryStats
 from telefast.history.windows import Windows
 from telefast.tasks import Crew, Pump
 from telefast.transport.account import Account
@@ -125,13 +127,11 @@ class Producer:
 
     def _request(self, ask: Ask) -> Any:
         if ask.ids:
-            return functions.channels.GetMessagesRequest(
-                self._peer, [types.InputMessageID(i) for i in ask.ids]
-            )
-        return functions.messages.GetHistoryRequest(
+            return GetMessagesRequest(self._peer, [types.InputMessageID(i) for i in ask.ids])
+        return GetHistoryRequest(
             peer=self._peer,
             offset_id=ask.offset_id,
-            offset_date=ask.offset_date,
+            offset_date=ask.offset_date,  # type: ignore[arg-type]  # an int will do
             add_offset=ask.add_offset,
             limit=ask.limit,
             max_id=0,

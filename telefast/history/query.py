@@ -106,7 +106,8 @@ class Query:
         messages above it follow. Clamped into the bounds, since positions count only what the
         bounds keep.
         """
-        return self.start_at(self.offset_id + 1 if self.reverse and self.offset_id else self.offset_id)
+        above = 1 if self.reverse and self.offset_id else 0
+        return self.start_at(self.offset_id + above)
 
     def start_at(self, anchor: int) -> int:
         """Clamp *anchor* (0: none) into the bounds; see `start`."""
@@ -117,9 +118,7 @@ class Query:
         return max(min(anchor, self.high), self.low + 1)
 
 
-def check_int(
-    name: str, value: object, low: int, high: int | None, also: str = ""
-) -> None:
+def check_int(name: str, value: object, low: int, high: int | None, also: str = "") -> None:
     """Raise `ArgumentError` unless *value* is an int within the bounds (a bool is none)."""
     if (
         isinstance(value, bool)

@@ -92,11 +92,12 @@ class Start:
         query = self._query
         if answer.ids:
             first = answer.ids[0]
-            if not query.reverse:
-                return Begin(min(first + 1, query.high), is_first_page=True)
-            if first <= query.low:  # clamped: begin at the bound, not in the middle of the page
-                return Begin(query.low)
-            return Begin(first - 1, is_first_page=True)
+            # Beyond a bound: begin there, not in the middle of the page.
+            if query.reverse:
+                is_inside = first > query.low
+                return Begin(first - 1 if is_inside else query.low, is_first_page=is_inside)
+            is_inside = first < query.high
+            return Begin(first + 1 if is_inside else query.high, is_first_page=is_inside)
         if self._shift:
             if count is not None and self._shift >= count:
                 return self._measured(None)

@@ -106,7 +106,7 @@ class BatchedHistory:
         ids: int | Iterable[int] | None = None,
         wait_time: float | None = None,
         search: str | None = None,
-        filter: Any = None,  # noqa: A002 - Telethon's name
+        filter: Any = None,  # Telethon's name
         from_user: Any = None,
         reply_to: int | None = None,
         scheduled: bool = False,
@@ -125,9 +125,8 @@ class BatchedHistory:
             prefetch = 2 * concurrency
         check_int("prefetch", prefetch, 1, None, "None for twice concurrency")
         if prefetch < concurrency:
-            raise ArgumentError(
-                "prefetch", prefetch, f"at least concurrency={concurrency}: each request holds a page"
-            )
+            expected = f"at least concurrency={concurrency}: each request holds a page"
+            raise ArgumentError("prefetch", prefetch, expected)
         if timeout is not None:
             check_number("timeout", timeout, 0.001, "None for no deadline")
         check_number("max_flood_wait", max_flood_wait, 0)
@@ -302,7 +301,7 @@ class BatchedHistory:
             if piece is None or self._index >= len(piece.messages):
                 try:
                     if self._error is not None:
-                        raise self._error
+                        raise self._error  # noqa: TRY301 - handled like a new one
                     piece = await self._next_piece()
                 except StopAsyncIteration:
                     break

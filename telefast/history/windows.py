@@ -203,14 +203,13 @@ class Windows:
         self._ask = self._top_ask = None
 
     def _accept(self, answer: Answer) -> None:
-        """Deliver what is new in an answer; the caller has checked the seam."""
+        """Deliver what is new in an answer; the caller has checked that, and the seam."""
         fresh = self._order.behind(answer.ids, self._last)
         kept = [i for i in fresh if self._query.keeps(i)][: self._left]
         self._deliveries.append(Delivery(answer.token, kept))
         self._left -= len(kept)
         self.delivered += len(kept)
-        if fresh:
-            self._last = fresh[-1]
+        self._last = fresh[-1]
         if self._left == 0 or not self._is_end_ahead():
             self._finish()
 

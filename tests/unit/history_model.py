@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from telefast.history.query import Query
 from telefast.history.order import Ask
+from telefast.history.query import Query
 from telefast.history.windows import Windows
 
 
