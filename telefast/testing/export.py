@@ -222,11 +222,9 @@ def _channel_ids(chats: Sequence[ExportedChat]) -> list[int]:
 
 def _empty_world(channel_ids: Sequence[int]) -> ExportedWorld:
     """Return a world without chats, of the first seed whose own channels are not among these."""
-    for seed in itertools.count():
-        world = ExportedWorld(seed=seed, user_count=0)
-        if not any(-(CHANNEL_MARK + channel_id) in world.foreign for channel_id in channel_ids):
-            return world
-    raise AssertionError("unreachable")
+    worlds = (ExportedWorld(seed=seed, user_count=0) for seed in itertools.count())
+    marks = {-(CHANNEL_MARK + channel_id) for channel_id in channel_ids}
+    return next(world for world in worlds if marks.isdisjoint(world.foreign))
 
 
 def _add_chat(

@@ -23,18 +23,17 @@ def read_media(record: Record, place: Place) -> types.TypeMessageMedia | None:
     if files is not None:
         return files
     for keys, reader in _READERS:
-        if any(record.mentions(key) for key in keys):
-            media = reader(record, place)
-            if media is not None:
-                record.found("other media")
-            return media
+        if any(key in record for key in keys):
+            record.found("other media")
+            return reader(record, place)
+    if record.mentions("location_information"):  # Telegram Desktop's null for an empty place
+        record.found("other media")
+        return types.MessageMediaGeo(_geo(record, place))
     return None
 
 
-def _contact(record: Record, _place: Place) -> types.TypeMessageMedia | None:
-    contact = record.record("contact_information")
-    if contact is None:
-        return None
+def _contact(record: Record, _place: Place) -> types.TypeMessageMedia:
+    contact = record.child("contact_information")
     media = types.MessageMediaContact(
         phone_number=contact.text("phone_number") or "",
         first_name=contact.text("first_name") or "",
@@ -61,7 +60,7 @@ def _geo(record: Record, place: Place) -> types.TypeGeoPoint:
     return types.GeoPoint(longitude, latitude, access_hash=place.new_id("geo"))
 
 
-def _location(record: Record, place: Place) -> types.TypeMessageMedia | None:
+def _location(record: Record, place: Place) -> types.TypeMessageMedia:
     point = _geo(record, place)
     period = record.integer("live_location_period_seconds")
     if period:
@@ -69,7 +68,7 @@ def _location(record: Record, place: Place) -> types.TypeMessageMedia | None:
     return types.MessageMediaGeo(point)
 
 
-def _venue(record: Record, place: Place) -> types.TypeMessageMedia | None:
+def _venue(record: Record, place: Place) -> types.TypeMessageMedia:
     return types.MessageMediaVenue(
         geo=_geo(record, place),
         title=record.text("place_name") or "",
@@ -80,10 +79,8 @@ def _venue(record: Record, place: Place) -> types.TypeMessageMedia | None:
     )
 
 
-def _poll(record: Record, place: Place) -> types.TypeMessageMedia | None:
-    poll = record.record("poll")
-    if poll is None:
-        return None
+def _poll(record: Record, place: Place) -> types.TypeMessageMedia:
+    poll = record.child("poll")
     answers: list[types.TypePollAnswer] = []
     results: list[types.TypePollAnswerVoters] = []
     for index, answer in enumerate(poll.records("answers")):
@@ -114,10 +111,8 @@ def _poll(record: Record, place: Place) -> types.TypeMessageMedia | None:
     return media
 
 
-def _todo(record: Record, _place: Place) -> types.TypeMessageMedia | None:
-    todo = record.record("todo_list")
-    if todo is None:
-        return None
+def _todo(record: Record, _place: Place) -> types.TypeMessageMedia:
+    todo = record.child("todo_list")
     items = [
         types.TodoItem(item.integer("id") or 0, read_plain(item, "text"))
         for item in todo.records("answers")
@@ -134,13 +129,12 @@ def _todo(record: Record, _place: Place) -> types.TypeMessageMedia | None:
     return media
 
 
-def _invoice(record: Record, _place: Place) -> types.TypeMessageMedia | None:
+def _invoice(record: Record, _place: Place) -> types.TypeMessageMedia:
     value = record.take("invoice_information")
-    place = record.place("invoice_information")
     if isinstance(value, str):  # Telegram Desktop writes the object once more as a text.
-        value = parse_json(record.checked_text("invoice_information", value), place)
-    path = f"{record.path}.invoice_information"
-    invoice = Record(value, path, record.findings, record.message_id)
+        text = record.checked_text("invoice_information", value)
+        value = parse_json(text, record.place("invoice_information"))
+    invoice = record.nested("invoice_information", value)
     media = types.MessageMediaInvoice(
         title=invoice.text("title") or "",
         description=invoice.text("description") or "",
@@ -153,7 +147,7 @@ def _invoice(record: Record, _place: Place) -> types.TypeMessageMedia | None:
     return media
 
 
-def _game(record: Record, place: Place) -> types.TypeMessageMedia | None:
+def _game(record: Record, place: Place) -> types.TypeMessageMedia:
     link = record.text("game_link") or ""
     record.miss("picture of a game", "game_title")
     game_id = place.new_id("game")
@@ -169,10 +163,8 @@ def _game(record: Record, place: Place) -> types.TypeMessageMedia | None:
     )
 
 
-def _giveaway(record: Record, _place: Place) -> types.TypeMessageMedia | None:
-    data = record.record("giveaway_information")
-    if data is None:
-        return None
+def _giveaway(record: Record, _place: Place) -> types.TypeMessageMedia:
+    data = record.child("giveaway_information")
     channels = [
         data.checked_integer("channels", item, low=1, high=LONG_MAX)
         for item in data.items("channels")
@@ -192,10 +184,8 @@ def _giveaway(record: Record, _place: Place) -> types.TypeMessageMedia | None:
     return media
 
 
-def _giveaway_results(record: Record, _place: Place) -> types.TypeMessageMedia | None:
-    data = record.record("giveaway_results")
-    if data is None:
-        return None
+def _giveaway_results(record: Record, _place: Place) -> types.TypeMessageMedia:
+    data = record.child("giveaway_results")
     winners = [
         data.checked_integer("winners", item, low=1, high=LONG_MAX)
         for item in data.items("winners")
@@ -218,15 +208,13 @@ def _giveaway_results(record: Record, _place: Place) -> types.TypeMessageMedia |
     return media
 
 
-def _paid(record: Record, _place: Place) -> types.TypeMessageMedia | None:
+def _paid(record: Record, _place: Place) -> types.TypeMessageMedia:
     stars = record.integer("paid_stars_amount", high=LONG_MAX) or 0
     record.miss("content of paid media", "paid_stars_amount")
     return types.MessageMediaPaidMedia(stars, [])
 
 
-_READERS: tuple[
-    tuple[tuple[str, ...], Callable[[Record, Place], types.TypeMessageMedia | None]], ...
-] = (
+_READERS: tuple[tuple[tuple[str, ...], Callable[[Record, Place], types.TypeMessageMedia]], ...] = (
     (("contact_information",), _contact),
     (("place_name", "address"), _venue),
     (("location_information", "live_location_period_seconds"), _location),

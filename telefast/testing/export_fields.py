@@ -39,7 +39,7 @@ _EXAMPLES = 3
 _REASONS = 200
 _WORDS = {"0": False, "1": True, "false": False, "true": True}
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
-_DECIMAL = re.compile(r"-?[0-9]{1,19}")
+_DECIMAL = re.compile(r"-?[0-9]{1,20}")
 _PEER = re.compile(r"(user|chat|channel)([0-9]{1,19})")
 
 
@@ -269,8 +269,14 @@ class Record:
     def record(self, key: str) -> Record | None:
         """Return the object in the field *key*; `None` if absent or null."""
         value = self.take(key)
-        if value is None:
-            return None
+        return None if value is None else self.nested(key, value)
+
+    def child(self, key: str) -> Record:
+        """Return the object in the field *key*, which is there."""
+        return self.nested(key, self.take(key))
+
+    def nested(self, key: str, value: object) -> Record:
+        """Return *value*, an object, as standing in the field *key*."""
         return Record(value, self._inner(key), self.findings, self.message_id)
 
     def items(self, key: str) -> list[object]:
@@ -285,7 +291,7 @@ class Record:
     def records(self, key: str) -> Iterator[Record]:
         """Yield the objects of the list in the field *key*."""
         for index, item in enumerate(self.items(key)):
-            yield Record(item, f"{self._inner(key)}[{index}]", self.findings, self.message_id)
+            yield self.nested(f"{key}[{index}]", item)
 
     def peer(self, key: str) -> types.TypePeer | None:
         """Return whom a field such as `from_id` names; `None` if nobody.

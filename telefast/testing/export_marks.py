@@ -64,8 +64,7 @@ def read_buttons(record: Record) -> types.ReplyInlineMarkup | None:
             raise record.wrong(place, "a list of buttons", row)
         buttons: list[Any] = []
         for index, item in enumerate(row):
-            path = f"{record.path}.{place}[{index}]"
-            button = Record(item, path, record.findings, record.message_id)
+            button = record.nested(f"{place}[{index}]", item)
             kind = _button_type(button)
             text = button.text("text") or ""
             if kind is not None:

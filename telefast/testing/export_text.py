@@ -82,8 +82,7 @@ def read_rich(
             text = record.checked_text(place, item)
             length = utf16_length(text)
         else:
-            path = f"{record.path}.{place}" if record.path else place
-            piece = Record(item, path, record.findings, record.message_id)
+            piece = record.nested(place, item)
             text = piece.text("text") or ""
             length = utf16_length(text)
             entity = _entity(piece, offset, length)
