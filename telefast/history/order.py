@@ -6,7 +6,7 @@ newer one in reverse; so everything above this module is written once for both d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from telefast.history.query import MAX_ID, Query
@@ -73,7 +73,7 @@ class Order:
         """Tell whether the walk comes to *one* after *other*."""
         return one > other if self.query.reverse else one < other
 
-    def sorted(self, ids: Sequence[int]) -> list[int]:
+    def sorted(self, ids: Collection[int]) -> list[int]:
         """Return ids in walking order, each once."""
         return sorted(set(ids), reverse=not self.query.reverse)
 

@@ -175,8 +175,8 @@ class Producer:
                         await self._received(page)
                         windows.on_answer(
                             token,
-                            page.ids(),
-                            empty_ids=page.empty_ids(),
+                            page.found,
+                            empty_ids=page.empty_ids,
                             count=page.count,
                             position=page.position,
                         )
@@ -267,10 +267,10 @@ class Producer:
 
     def _by_ids(self, page: Page, wanted: tuple[int, ...]) -> list[Any]:
         """Return the messages in the order asked for, None where there is none."""
-        there = set(page.ids())
-        found = [i for i in dict.fromkeys(wanted) if i in there]
-        by_id = dict(zip(found, page.finished(found, self._client, self._peer), strict=True))
-        return [by_id.get(i) for i in wanted]
+        page.finished(
+            [i for i in dict.fromkeys(wanted) if i in page.found], self._client, self._peer
+        )
+        return [page.found.get(i) for i in wanted]
 
     # Stock
 

@@ -24,7 +24,7 @@ Sans-I/O: requests go out by `next_request`, answers come in by `on_answer`, in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from telefast.history.order import Answer, Ask, Delivery, Order
@@ -124,7 +124,7 @@ class Windows:
     def on_answer(
         self,
         token: int,
-        ids: Sequence[int],
+        ids: Collection[int],
         *,
         empty_ids: Sequence[int] = (),
         count: int | None = None,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING
 
+from telefast.logs import RateLimiter
 from telefast.metrics import Metrics
 from telefast.transport import telethon as door
 from telefast.transport.pacing import FloodPacer
@@ -23,12 +24,13 @@ __all__ = ["Account"]
 
 
 class Account:
-    """Pacer, retry policy and metrics of one client."""
+    """Pacer, retry policy, metrics and the limit on warnings of one client."""
 
     def __init__(self) -> None:
         self.pacer = FloodPacer()
         self.retry = RetryPolicy()
         self.metrics = Metrics()
+        self.limiter = RateLimiter()
 
     @classmethod
     def of(cls, client: TelegramClient) -> Account:

@@ -73,15 +73,10 @@ async def call(client: TelegramClient, request: Any, options: CallOptions) -> by
             if step is None:
                 raise
             if isinstance(step, Flood):
-                account.metrics.add("flood_waits")
-                account.pacer.on_flood(method, step.seconds, now=time.monotonic())
-                _log.warning(
-                    "flood wait method=%s seconds=%g kind=%s", method, step.seconds, step.name
-                )
-                if waited + step.seconds > options.max_flood_wait:
-                    raise _too_long(method, step.seconds, options) from error
                 waited += step.seconds
-                account.metrics.add("flood_wait_seconds", step.seconds)
+                _on_flood(account, method, step)
+                if waited > options.max_flood_wait:
+                    raise _too_long(method, step.seconds, options) from error
             else:
                 retries += 1
                 account.metrics.add("retries")
@@ -107,6 +102,16 @@ async def _wait_for_turn(
             raise _too_long(method, held, options)
         await asyncio.sleep(start - now)
         start = max(start, pacer.held_until(method))
+
+
+def _on_flood(account: Account, method: str, flood: Flood) -> None:
+    now = time.monotonic()
+    account.pacer.on_flood(method, flood.seconds, now=now)
+    account.metrics.add("flood_waits")
+    account.metrics.add("flood_wait_seconds", flood.seconds)
+    text = "flood wait method=%s seconds=%g kind=%s"
+    args = (method, flood.seconds, flood.name)
+    logs.warn_limited(_log, account.limiter, method, text, *args, now=now)
 
 
 def _too_long(method: str, seconds: float, options: CallOptions) -> FloodWaitTooLongError:

@@ -8,22 +8,28 @@ habit, one write for each page, holds a write lock on the session file for up to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sqlite3
+import time
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from telethon import types, utils
 from telethon.tl.types import contacts
 
+from telefast import logs
 from telefast.errors import RemoteError
 from telefast.transport import telethon as door
+from telefast.transport.account import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from telethon import TelegramClient
 
 __all__ = ["EntityLedger", "Page", "read_page"]
+
+_log = logs.get_logger("entities")
 
 _FLUSH_AT = 500
 """New users and chats that are collected before they are written to the session: our choice, a
@@ -32,7 +38,7 @@ _REMEMBER = 50_000
 """Entities remembered as seen, about 4 MiB; then the memory starts anew, which costs writes."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Page:
     """One answer to a question about messages.
 
@@ -44,6 +50,9 @@ class Page:
         chats: Its chats and channels.
         count: Messages in the whole list, None if the answer does not say.
         position: Position of the first message in that list, None if the answer does not say.
+        found: The messages by id, `MessageEmpty` left out.
+        empty_ids: The ids that the answer calls empty.
+        entities: Its users and chats by marked peer id.
     """
 
     data: bytes
@@ -53,21 +62,22 @@ class Page:
     count: int | None
     position: int | None
 
-    def ids(self) -> list[int]:
-        """Return the ids of what is there, `MessageEmpty` left out."""
-        return [m.id for m in self.messages if not isinstance(m, types.MessageEmpty)]
+    found: dict[int, Any] = field(init=False)
+    empty_ids: list[int] = field(init=False)
+    entities: dict[int, Any] = field(init=False)
 
-    def empty_ids(self) -> list[int]:
-        """Return the ids that the answer calls empty."""
-        return [m.id for m in self.messages if isinstance(m, types.MessageEmpty)]
+    def __post_init__(self) -> None:
+        self.found = {m.id: m for m in self.messages if not isinstance(m, types.MessageEmpty)}
+        self.empty_ids = []
+        if len(self.found) < len(self.messages):
+            self.empty_ids = [m.id for m in self.messages if isinstance(m, types.MessageEmpty)]
+        self.entities = {utils.get_peer_id(x): x for x in chain(self.users, self.chats)}
 
-    def finished(self, ids: Sequence[int], client: TelegramClient, input_chat: Any) -> list[Any]:
+    def finished(self, ids: Iterable[int], client: TelegramClient, input_chat: Any) -> list[Any]:
         """Return the messages with these ids, in this order, bound as `iter_messages` does."""
-        by_id = {m.id: m for m in self.messages if not isinstance(m, types.MessageEmpty)}
-        entities = {utils.get_peer_id(x): x for x in chain(self.users, self.chats)}
-        messages = [by_id[i] for i in ids]
+        messages = [self.found[i] for i in ids]
         for message in messages:
-            door.finish(message, client, entities, input_chat)
+            door.finish(message, client, self.entities, input_chat)
         return messages
 
 
@@ -110,11 +120,9 @@ class EntityLedger:
 
     def add(self, page: Page) -> None:
         """Collect what *page* brings and was not seen before."""
-        for entity in chain(page.users, page.chats):
-            if getattr(entity, "min", False):
-                continue
-            key = utils.get_peer_id(entity)
-            if key not in self._seen:
+        for key in page.entities.keys() - self._seen:
+            entity = page.entities[key]
+            if not getattr(entity, "min", False):
                 self._seen.add(key)
                 self._new.append(entity)
         if len(self._seen) > _REMEMBER:
@@ -135,5 +143,14 @@ class EntityLedger:
         chats = [x for x in new if not isinstance(x, types.User)]
         # Any object with users and chats will do; this one exists in every layer.
         found = contacts.ResolvedPeer(types.PeerUser(0), chats, users)
-        await utils.maybe_async(session.process_entities(found))
-        await utils.maybe_async(session.save())
+        try:
+            await utils.maybe_async(session.process_entities(found))
+            await utils.maybe_async(session.save())
+        except sqlite3.OperationalError as error:
+            # Another process holds the session file. The messages matter more than a look-up
+            # that Telegram can answer as well.
+            self._warn("entities not saved reason=%s", error)
+
+    def _warn(self, message: str, error: Exception) -> None:
+        limiter = Account.of(self._client).limiter
+        logs.warn_limited(_log, limiter, "session", message, error, now=time.monotonic())
