@@ -81,6 +81,8 @@ def _flood(error: errors.FloodError) -> Flood | None:
     if seconds is not None:
         # Test servers answer FLOOD_WAIT_0; Telethon waits a second then, and so do we.
         return Flood(max(float(seconds), 1.0), name)
-    if str(error.message).startswith("FLOOD"):
+    # Telethon knows FROZEN_METHOD_INVALID, a 420 that no wait helps; its `message` is the base's.
+    is_nameless = type(error) is errors.FloodError
+    if is_nameless and str(error.message).startswith("FLOOD"):
         return Flood(_BARE_FLOOD_WAIT, name)
-    return None  # FROZEN_METHOD_INVALID is a 420 as well, and no wait helps
+    return None
