@@ -100,7 +100,7 @@ def test_a_wrong_date_is_an_error_even_where_it_does_not_count(start: dict[str, 
         (datetime(2024, 2, 29, 12, 0, 0, 999_999, tzinfo=UTC), 1709208000),
         (datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC), MAX_ID),
         (datetime(2500, 1, 1, tzinfo=UTC), MAX_ID),
-        (datetime.max, MAX_ID),
+        (datetime.max.replace(tzinfo=UTC), MAX_ID),
     ],
 )
 def test_dates_become_seconds(value: Any, seconds: int | None) -> None:
