@@ -1,0 +1,1 @@
+"""The command line, `python -m telefast`: what a stranger sees first."""

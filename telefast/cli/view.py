@@ -1,0 +1,129 @@
+"""What the commands show: progress while a contender runs, then one table.
+
+On a terminal the progress is a live bar; elsewhere it is plain lines, few of them, and nothing has
+colour. Text from chats and files is never read as markup.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.progress import Task
+
+__all__ = ["Rows", "View"]
+
+LINE_EVERY: Final = 2.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+Rows = list[tuple[str, list[str]]]
+"""A table lying on its side: the name of each measure, and its value for each contender."""
+
+
+class View:
+    """The terminal, or whatever standard output is.
+
+    Args:
+        console: Where to print; by default standard output.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        if console is None:
+            for stream in (sys.stdout, sys.stderr):
+                # A title may hold what the terminal's encoding does not have.
+                if hasattr(stream, "reconfigure"):
+                    stream.reconfigure(errors="backslashreplace")
+            console = Console(highlight=False, markup=False, emoji=False)
+        self.console = console
+
+    def say(self, text: str = "", *, style: str = "") -> None:
+        """Print one line of text, wrapped where the terminal ends."""
+        # Where there is no terminal, a line is a line.
+        self.console.print(Text(text, style=style), soft_wrap=not self.console.is_terminal)
+
+    def error(self, text: str) -> None:
+        """Print what went wrong on standard error."""
+        sys.stdout.flush()
+        sys.stderr.write(f"error: {text}\n")
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show how far something is; yields a function to call with the count so far.
+
+        Args:
+            label: What runs.
+            total: The count at the end.
+        """
+        if not self.console.is_terminal:
+            yield self._lines(label, total)
+            return
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+            expand=True,
+            refresh_per_second=8,
+        )
+        with bar:
+            task = bar.add_task(label, total=total)
+            yield lambda count: bar.update(task, completed=count)
+
+    def _lines(self, label: str, total: int) -> Callable[[int], None]:
+        start = last = time.monotonic()
+
+        def line(count: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last < LINE_EVERY:
+                return
+            last = now
+            rate = count / (now - start)
+            left = f", {(total - count) / rate:.0f} s left" if rate else ""
+            self.say(f"  {label}: {count:,} of {total:,} messages, {rate:,.0f}/s{left}")
+
+        return line
+
+    def table(self, title: str, heads: Sequence[str], rows: Rows) -> None:
+        """Print a table; where it does not fit, a list for each column instead."""
+        table = Table(title=title, title_justify="left", title_style="bold")
+        table.add_column("", no_wrap=True)
+        for head in heads:
+            table.add_column(Text(head), justify="right", no_wrap=True)
+        for name, values in rows:
+            table.add_row(Text(name), *map(Text, values))
+        unbounded = self.console.options.update(max_width=10_000)
+        needed = Measurement.get(self.console, unbounded, table).maximum
+        if needed <= self.console.width:
+            self.console.print(table)
+            return
+        self.say(title, style="bold")
+        for column, head in enumerate(heads):
+            self.say(head.replace("\n", ", "), style="bold")
+            for name, values in rows:
+                self.say(f"  {name}: {values[column]}")
+
+
+class _Rate(TextColumn):
+    """Messages per second."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        """Return the rate so far."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
