@@ -72,6 +72,7 @@ class ServerProcess:
             stdout=asyncio.subprocess.PIPE,
             limit=MAX_LINE,
             env=os.environ | {"PYTHONPATH": path},
+            process_group=0,  # Ctrl-C in a terminal is for the parent, from the first moment.
         )
         try:
             answer = await self._tell(self._order)
