@@ -47,9 +47,9 @@ class RaceError(Exception):
     """A contender did not finish; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A contender as it enters a race.
+    """A contender as it enters a race; each is only equal to itself.
 
     Attributes:
         name: Short name, for files and records.

@@ -6,6 +6,7 @@ colour. Text from chats and files is never read as markup.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -27,8 +28,11 @@ __all__ = ["Rows", "View"]
 LINE_EVERY: Final = 2.0
 """Seconds between two lines of progress where there is no terminal."""
 
+FILE_WIDTH: Final = 120
+"""Columns of a table in a file or a pipe, which have no width."""
+
 Rows = list[tuple[str, list[str]]]
-"""A table lying on its side: the name of each measure, and its value for each contender."""
+"""A table: the name of each row, and its values."""
 
 
 class View:
@@ -45,6 +49,8 @@ class View:
                 if hasattr(stream, "reconfigure"):
                     stream.reconfigure(errors="backslashreplace")
             console = Console(highlight=False, markup=False, emoji=False)
+            if not console.is_terminal and "COLUMNS" not in os.environ:
+                console.width = FILE_WIDTH
         self.console = console
 
     def say(self, text: str = "", *, style: str = "") -> None:
@@ -97,8 +103,17 @@ class View:
 
         return line
 
-    def table(self, title: str, heads: Sequence[str], rows: Rows) -> None:
-        """Print a table; where it does not fit, a list for each column instead."""
+    def table(
+        self, title: str, heads: Sequence[str], rows: Rows, *, has_long_rows: bool = False
+    ) -> None:
+        """Print a table; where it does not fit, a list for each column instead.
+
+        Args:
+            title: What stands above it.
+            heads: The columns, but for that of the rows' names.
+            rows: The rows.
+            has_long_rows: Whether a list for each row says more than one for each column.
+        """
         table = Table(title=title, title_justify="left", title_style="bold")
         table.add_column("", no_wrap=True)
         for head in heads:
@@ -110,11 +125,17 @@ class View:
         if needed <= self.console.width:
             self.console.print(table)
             return
+        if not has_long_rows:
+            columns = zip(*(values for _, values in rows), strict=True)
+            heads, rows = (
+                [name for name, _ in rows],
+                [(head, list(values)) for head, values in zip(heads, columns, strict=True)],
+            )
         self.say(title, style="bold")
-        for column, head in enumerate(heads):
-            self.say(head.replace("\n", ", "), style="bold")
-            for name, values in rows:
-                self.say(f"  {name}: {values[column]}")
+        for name, values in rows:
+            self.say(name.replace("\n", ", "), style="bold")
+            for head, value in zip(heads, values, strict=True):
+                self.say(f"  {head}: {value}")
 
 
 class _Rate(TextColumn):

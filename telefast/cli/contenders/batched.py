@@ -23,10 +23,10 @@ def version() -> str:
 
 
 async def run(
-    client: TelegramClient, chat: Any, take: Callable[[Any], bool], *, concurrency: int
+    client: TelegramClient, chat: Any, take: Callable[[Any], bool], **options: Any
 ) -> None:
-    """Read *chat* with *concurrency* requests in flight."""
-    async with BatchedHistory(client, chat, concurrency=concurrency) as history:
+    """Read *chat*; the *options* are those of `BatchedHistory`."""
+    async with BatchedHistory(client, chat, **options) as history:
         async for message in history:
             if not take(message):
                 break
