@@ -123,7 +123,10 @@ class Producer:
         except MessageIdsEmptyError:
             # Telegram's way to say that none of these ids exists.
             return Page(b"", [], [], [], None, None), time.monotonic() - started
-        return read_page(data, request), time.monotonic() - started
+        page = read_page(data, request)
+        if ask.ids:
+            page = replace(page, count=None, position=None)  # it counts itself, not the list
+        return page, time.monotonic() - started
 
     def _request(self, ask: Ask) -> Any:
         if ask.ids:

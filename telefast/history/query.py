@@ -4,7 +4,7 @@ Theory: a chat is a list of ids, newest first. A query keeps the ids with `min_i
 finds the position of `offset_id` among them, shifts it once by `add_offset` (positive means older,
 in both directions; clamped to the list), walks from there, and stops at `limit`. Telethon's
 iterator differs, and is wrong, where `add_offset` meets several pages or `reverse`, where it is
-negative, and where `max_id` meets a larger `offset_id`.
+negative, and where both `max_id` and `offset_id` are given forward: it begins below the larger one.
 
 `offset_date` counts only where no id says where to begin (`offset_id`, or `max_id` forward and
 `min_id` in reverse), as in Telegram and Telethon.
