@@ -44,7 +44,10 @@ class Piece:
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of a stream while it runs; the producer writes, the stream reads."""
+    """The figures of a stream while it runs; the producer writes, the stream reads.
+
+    `stats.held` leaves out what is in the pump.
+    """
 
     stats: HistoryStats = field(default_factory=HistoryStats)
     total: int | None = None
@@ -111,6 +114,7 @@ class Producer:
             elif not self._query.is_empty():
                 await self._run_pages(pump)
         finally:
+            self.tally.set(in_flight=0, held=0)
             await self._ledger.flush()
 
     # Requests
@@ -198,7 +202,7 @@ class Producer:
                 held = windows.held + pump.buffered
                 tally.set(
                     in_flight=crew.in_flight,
-                    held=held,
+                    held=windows.held,
                     peak_held=max(tally.stats.peak_held, held + crew.in_flight),
                     walks=windows.walks,
                     sweeps=windows.sweeps,
@@ -263,7 +267,7 @@ class Producer:
                 held = len(answers) + pump.buffered
                 tally.set(
                     in_flight=crew.in_flight,
-                    held=held,
+                    held=len(answers),
                     peak_held=max(tally.stats.peak_held, held + crew.in_flight),
                 )
                 await crew.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from telethon import types
@@ -208,8 +208,8 @@ class BatchedHistory:
 
     def stats(self) -> HistoryStats:
         """Return the figures of this stream so far."""
-        self._tally.set(messages=self._taken)
-        return self._tally.stats
+        stats = self._tally.stats
+        return replace(stats, messages=self._taken, held=stats.held + self._pump.buffered)
 
     # Taking
 
