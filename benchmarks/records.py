@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from telefast.cli.race import Entry, Outcome
     from telefast.cli.view import Rows
 
-__all__ = ["Record", "make_record", "table_of"]
+__all__ = ["HEADS", "Record", "make_record", "table_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +120,24 @@ def make_record(
     )
 
 
-HEADS = ["seconds", "messages/s", "requests", "wire MB", "CPU s", "peak MB", "to stock", "spread"]
+HEADS = [
+    "seconds",
+    "messages\n/s",
+    "requests",
+    "wire\nMB",
+    "CPU\ns",
+    "peak\nMB",
+    "to\nstock",
+    "spread",
+]
 
 
 def table_of(records: Sequence[Record]) -> Rows:
-    """Return the rows of a table with `HEADS`, one for each record."""
+    """Return the rows of a table with `HEADS`; an asterisk for who was stopped early."""
     return [
         (
-            f"{record.size:,} {record.contender}, {record.setting}",
+            f"{record.size:,} {record.contender}, {record.setting}"
+            + ("*" if record.messages < record.size else ""),
             [
                 f"{record.seconds:.2f}",
                 f"{record.messages_per_s:,.0f}",

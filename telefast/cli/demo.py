@@ -138,13 +138,13 @@ def show_report(world: ExportedWorld, view: View) -> None:
 def entries(options: DemoOptions, count: int) -> list[Entry]:
     """Return who takes part."""
     package = contenders.__name__
-    most = min(PREFIX, count)
+    most = PREFIX if count > PREFIX else None
     return [
         Entry(
             "telefast",
             f"{package}.batched",
             {"concurrency": options.concurrency},
-            f"concurrency={options.concurrency}",
+            f"{options.concurrency} in flight",
             in_flight=options.concurrency,
         ),
         Entry("stock", f"{package}.stock", {"wait_time": 0}, "wait_time=0"),
@@ -227,14 +227,13 @@ class Demo:
             for difference in differences:
                 view.say(f"  {difference}")
             return
-        view.say(
-            f"The results are equal, byte for byte: {count:,} messages, of stock with its default "
-            f"the first {outcomes[2].messages:,}."
-        )
+        prefix = self._entries[2].stop_after
+        rest = f"; of stock with its default, the first {prefix:,}" if prefix else ""
+        view.say(f"The results are equal, byte for byte: all {count:,} messages{rest}.")
         if ratio < 1:
             view.say(
-                f"telefast is not faster here: a chat of {count:,} messages is only "
-                f"{outcomes[1].request_count:,} requests, and there is hardly a wait to save."
+                "telefast is not faster here: there is hardly a wait to save "
+                f"(requests of stock: {outcomes[1].request_count:,})."
             )
         view.say(
             "Stock's default waits 1 s between requests when it reads a whole chat. "
@@ -243,7 +242,7 @@ class Demo:
         )
 
     def _rows(self, outcomes: Sequence[Outcome]) -> tuple[list[str], Rows]:
-        heads = [label_of(entry).replace(", ", "\n") for entry in self._entries]
+        heads = [label_of(entry).replace(", ", ",\n") for entry in self._entries]
         base = outcomes[1].rate
         rows: Rows = [
             ("messages", [f"{each.messages:,}" for each in outcomes]),
@@ -253,9 +252,9 @@ class Demo:
             ("requests", [f"{each.request_count:,}" for each in outcomes]),
             ("requests in flight", [str(entry.in_flight) for entry in self._entries]),
             ("CPU seconds", [f"{each.cpu:.2f}" for each in outcomes]),
-            ("peak memory, MB", [_megabytes(each.peak_memory) for each in outcomes]),
-            ("on the wire, MB", [_megabytes(each.traffic) for each in outcomes]),
-            ("on disk, MB", [_megabytes(each.size) for each in outcomes]),
+            ("peak memory", [_size(each.peak_memory) for each in outcomes]),
+            ("on the wire", [_size(each.traffic) for each in outcomes]),
+            ("on disk", [_size(each.size) for each in outcomes]),
         ]
         return heads, rows
 
@@ -345,5 +344,7 @@ def _shown(line: bytes | None) -> str:
     return "the end" if line is None else line[1:40].partition(b",")[0].decode("utf-8", "replace")
 
 
-def _megabytes(size: int | None) -> str:
-    return "-" if size is None else f"{size / 1e6:.1f}"
+def _size(size: int | None) -> str:
+    if size is None:
+        return "-"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

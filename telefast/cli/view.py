@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -28,7 +29,7 @@ __all__ = ["Rows", "View"]
 LINE_EVERY: Final = 2.0
 """Seconds between two lines of progress where there is no terminal."""
 
-FILE_WIDTH: Final = 120
+FILE_WIDTH: Final = 110
 """Columns of a table in a file or a pipe, which have no width."""
 
 Rows = list[tuple[str, list[str]]]
@@ -114,7 +115,14 @@ class View:
             rows: The rows.
             has_long_rows: Whether a list for each row says more than one for each column.
         """
-        table = Table(title=title, title_justify="left", title_style="bold")
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            box=SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+        )
         table.add_column("", no_wrap=True)
         for head in heads:
             table.add_column(Text(head), justify="right", no_wrap=True)
@@ -133,9 +141,9 @@ class View:
             )
         self.say(title, style="bold")
         for name, values in rows:
-            self.say(name.replace("\n", ", "), style="bold")
+            self.say(name.replace("\n", " "), style="bold")
             for head, value in zip(heads, values, strict=True):
-                self.say(f"  {head}: {value}")
+                self.say(f"  {head.replace(chr(10), ' ')}: {value}")
 
 
 class _Rate(TextColumn):

@@ -1,0 +1,99 @@
+"""`python -m benchmarks`, as a user starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("typer")
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.e2e
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_history(tmp_path: Path) -> None:
+    """Each contender has a record for each situation, with all that was promised in it."""
+    path = tmp_path / "new" / "history.json"
+    done = _run(
+        "history", "--quick", "--sizes", "150", "--rtt", "0", "--rounds", "1", "--json", str(path)
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "answers are equal: 150 messages" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert [path] == list(path.parent.iterdir())
+
+    report = json.loads(path.read_text("utf-8"))
+    assert {"telefast", "telethon", "cryptg"} == set(report["machine"]["packages"])
+    records = report["records"]
+    found = [(each["profile"], each["contender"], each["concurrency"]) for each in records]
+    contenders = [("telefast", 16), ("telefast", 4), ("stock", 1), ("stock", 1)]
+    assert [("unlimited, 0 ms", *each) for each in contenders] == found
+    for each in records:
+        assert {"history", 150} == {each["bench"], each["size"]}
+        assert each["version"][0].isdigit()
+        assert 2 == each["requests"]
+        for name in ("seconds", "messages_per_s", "bytes", "cpu_s", "ratio_to_stock"):
+            assert each[name] > 0
+        assert each["ratio_min"] <= each["ratio_to_stock"] <= each["ratio_max"]
+        assert each["seconds_min"] <= each["seconds"] <= each["seconds_max"]
+        assert each["peak_rss_mb"] is None or each["peak_rss_mb"] > 10
+    assert [1] == [each["ratio_to_stock"] for each in records if each["setting"] == "wait_time=0"]
+
+
+def test_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contender that reads something else, or less, is an error that names it."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import history
+    from telefast.cli.race import Outcome, RaceError
+
+    outcome = Outcome("1", 10, 1.0, 1.0, None, 0, "same", {}, 0)
+    history._check(history.STOCK, outcome, 10, "same")
+    with pytest.raises(RaceError, match=r"stock, wait_time=0: read 10 messages, not 11"):
+        history._check(history.STOCK, outcome, 11, "same")
+    with pytest.raises(RaceError, match=r"read other messages than telefast"):
+        history._check(history.STOCK, outcome, 10, "other")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["histroy"], "did you mean history?"),
+        (["--sizes", "0"], "expected numbers from 1"),
+        (["--rtt", "soon"], "expected numbers from 0"),
+        (["--json", str(ROOT)], "is a folder"),
+    ],
+)
+def test_wrong_use_is_told_plainly(arguments: list[str], said: str) -> None:
+    """A mistake gives status 2 and a message, before anything is measured."""
+    done = _run(*arguments)
+    assert 2 == done.returncode
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "" == done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_versions() -> None:
+    """`--versions` names what would be measured, and nothing that names the machine."""
+    done = _run("--versions")
+    assert 0 == done.returncode
+    assert "telethon 1." in done.stdout
+    assert str(ROOT) not in done.stdout
+    assert os.uname().nodename not in done.stdout.split()

@@ -1,0 +1,293 @@
+"""`python -m telefast demo`, as a user starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("typer")
+from typer.testing import CliRunner
+
+from telefast.cli import demo
+from telefast.cli.app import app
+from telefast.cli.race import Entry
+from telefast.testing import Channel, World
+
+ROOT = Path(__file__).parents[2]
+EXPORTS = ROOT / "tests" / "data" / "exports"
+
+pytestmark = pytest.mark.e2e
+
+
+def _start(folder: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "telefast", "demo", *arguments],
+        cwd=folder,
+        env=env | environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_as_from_a_terminal,
+    )
+
+
+def _as_from_a_terminal() -> None:
+    """Listen to signals, also if these tests run in the background of a shell."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _invoke(*arguments: str) -> tuple[int, str, str]:
+    """Run the command in this process; its contenders and its server have their own."""
+    result = CliRunner().invoke(app, ["demo", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def _chat(count: int) -> Channel:
+    """Return the demo's chat."""
+    channel = World(seed=2026).add_channel("Lighthouse keepers", message_count=count, holes=0.05)
+    assert demo.HOLES == 0.05
+    return channel
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_demo(tmp_path: Path) -> None:
+    """A whole chat is exported, the results are equal, the table and the records say what it cost.
+
+    Standard output is no terminal here: not one control sequence is on it.
+    """
+    process = _start(tmp_path, "--messages", "150", "--rtt", "0")
+    out, err = process.communicate()
+    assert (0, "") == (process.returncode, err)
+    assert "\x1b" not in out
+    assert "The results are equal, byte for byte: all 150 messages." in out
+    assert re.search(r"^requests in flight +16 +1 +1$", out, re.MULTILINE)
+
+    folder = tmp_path / "demo-out"
+    assert {"messages.jsonl", "result.json"} == {path.name for path in folder.iterdir()}
+    channel = _chat(150)
+    messages = _lines(folder / "messages.jsonl")
+    assert sorted(channel.ids, reverse=True) == [message["id"] for message in messages]
+    assert channel.message(messages[7]["id"]).message == messages[7]["text"]
+
+    result = json.loads((folder / "result.json").read_text("utf-8"))
+    assert result["equal"] is True
+    assert result["ratio_to_stock"] > 0
+    assert ["telefast", "stock", "stock-default"] == [
+        each["contender"] for each in result["contenders"]
+    ]
+    for record in result["contenders"]:
+        assert 150 == record["messages"]
+        assert 2 == record["requests"] == record["requests_by_method"]["messages.getHistory"]
+        assert result["contenders"][0]["sha256"] == record["sha256"]
+        assert min(record["seconds"], record["messages_per_s"], record["bytes"]) > 0
+        assert min(record["cpu_s"], record["disk_bytes"], record["concurrency"]) > 0
+
+
+def test_stock_with_its_default_is_compared_as_a_prefix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stock, which sleeps between requests, is stopped early; that is said and still compared."""
+    monkeypatch.setattr(demo, "PREFIX", 100)
+    code, out, _ = _invoke("--messages", "150", "--rtt", "0", "--out", str(tmp_path))
+    assert 0 == code
+    assert "all 150 messages; of stock with its default, the first 100." in out
+    result = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    assert [150, 150, 100] == [each["messages"] for each in result["contenders"]]
+    telefast, stock, default = (each["sha256"] for each in result["contenders"])
+    assert telefast == stock != default
+
+
+def test_demo_of_an_export(tmp_path: Path) -> None:
+    """The chat of an export is read whole, and what could not be mapped is listed and counted."""
+    code, out, err = _invoke(
+        "--export", str(EXPORTS / "club.json"), "--rtt", "0", "--out", str(tmp_path)
+    )
+    assert (0, "") == (code, err)
+    assert "not mapped, 3 x: file is missing" in out
+    assert "all 12 messages." in out
+    result = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    assert result["equal"] is True
+    assert "Lighthouse Club" == result["export"]["chat"]
+    assert 3 == result["export"]["unmapped"]["file is missing"]
+    assert 12 == len(_lines(tmp_path / "messages.jsonl"))
+
+
+def test_demo_takes_the_chat_that_is_named(tmp_path: Path) -> None:
+    """`--chat` takes a name; without it the largest chat is taken, and that is said."""
+    account = str(EXPORTS / "account.json")
+    code, out, _ = _invoke("--export", account, "--rtt", "0", "--out", str(tmp_path))
+    assert 0 == code
+    assert "taking the largest, 'Harbour News'" in out
+    assert "all 4 messages." in out
+    code, out, _ = _invoke(
+        "--export", account, "--chat", "Ossian van Reef", "--rtt", "0", "--out", str(tmp_path)
+    )
+    assert 0 == code
+    assert "all 3 messages." in out
+    result = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    assert "Ossian van Reef" == result["export"]["chat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGKILL", -9)]
+)
+def test_stopped_demo_leaves_nothing(tmp_path: Path, name: str, status: int) -> None:
+    """Stopped in the middle, it leaves no process, and no file under its final name."""
+    process = _start(tmp_path, "--messages", "3000", "--rtt", "150")
+    assert process.stdout is not None
+    line = ""
+    while "telefast, 16 in flight: 3,000 messages" not in line:
+        line = process.stdout.readline()
+        assert line, process.communicate()
+    process.send_signal(getattr(signal, name))
+    # Its children have this pipe as their standard error, too: it ends when the last one has.
+    _, err = process.communicate()
+    assert status == process.returncode
+    left = list((tmp_path / "demo-out").rglob("*"))
+    if name == "SIGKILL":
+        assert all(".unfinished-" in str(path) for path in left)
+    else:
+        assert "error: stopped; nothing was written\n" == err
+        assert [] == left
+
+
+def test_second_run_replaces_the_first(tmp_path: Path) -> None:
+    """An earlier run's files are replaced as a whole, also what it kept of differences."""
+    (tmp_path / "messages.jsonl").write_text("old")
+    (tmp_path / "messages-stock.jsonl").write_text("old")
+    code, _, _ = _invoke("--messages", "30", "--rtt", "0", "--out", str(tmp_path))
+    assert 0 == code
+    assert {"messages.jsonl", "result.json"} == {path.name for path in tmp_path.iterdir()}
+    assert 30 == len(_lines(tmp_path / "messages.jsonl"))
+
+
+CURIOUS = """
+    import contextlib, telethon
+    with contextlib.suppress(telethon.errors.RPCError):
+        await client(telethon.functions.help.GetNearestDcRequest())
+"""
+
+
+def _add_contender(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, body: str, **changes: Any
+) -> None:
+    """Let a contender with this body take the place of stock."""
+    folder.joinpath("rival.py").write_text(
+        f"def version():\n    return '1'\nasync def run(client, chat, take):\n    {body}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    original = demo.entries
+
+    def entries(options: demo.DemoOptions, count: int) -> list[Entry]:
+        telefast, _, default = original(options, count)
+        return [telefast, Entry("rival", "rival", {}, "as it is", **changes), default]
+
+    monkeypatch.setattr(demo, "entries", entries)
+
+
+def test_wrong_answer_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a contender loses a message, that is said, the exit status is 1, and its file is kept."""
+    gone = _chat(30).ids[12]
+    body = f"[take(m) async for m in client.iter_messages(chat) if m.id != {gone}]"
+    _add_contender(tmp_path, monkeypatch, body)
+    out = tmp_path / "out"
+    code, shown, _ = _invoke("--messages", "30", "--rtt", "0", "--out", str(out))
+    assert 1 == code
+    assert "The results DIFFER:" in shown
+    assert f'telefast and rival, as it is: line 18: "id":{gone} against "id":' in shown
+    result = json.loads((out / "result.json").read_text("utf-8"))
+    assert result["equal"] is False
+    assert 29 == len(_lines(out / "messages-rival.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
+        ("import os; os._exit(7)", "its process ended with status 7"),
+        (
+            CURIOUS,
+            "asked what the embedded Telegram does not know: help.getNearestDc",
+        ),
+    ],
+)
+def test_failing_contender_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, said: str
+) -> None:
+    """If a contender fails, its name and the reason are on standard error, and no file is left."""
+    _add_contender(tmp_path, monkeypatch, body)
+    out = tmp_path / "out"
+    code, _, err = _invoke("--messages", "30", "--rtt", "0", "--out", str(out))
+    assert 1 == code
+    assert err.startswith("error: rival: ")
+    assert said in err
+    assert [] == list(out.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--export", "no-such.json"], "no-such.json: no such file"),
+        (["--export", str(ROOT / "pyproject.toml")], "line 1 column 2"),
+        (["--export", str(EXPORTS / "account.json"), "--chat", "Nobody"], "'Harbour News' (id "),
+        (["--export", str(EXPORTS / "account.json"), "--chat", "4200000"], "no message of this"),
+        (["--chat", "Club"], "needs --export"),
+        (["--export", "x.json", "--messages", "5"], "an export has its own messages"),
+        (["--messages", "0"], "--messages"),
+        (["--messages", "many"], "--messages"),
+        (["--messages", "100001"], "--messages"),
+        (["--rtt", "-1"], "--rtt"),
+        (["--rtt", "nan"], "--rtt"),
+        (["--concurrency", "65"], "--concurrency"),
+        (["--out", str(ROOT / "pyproject.toml")], "is not a folder"),
+        (["--out", str(ROOT / "pyproject.toml" / "out")], "cannot be written"),
+        (["--speed", "11"], "--speed"),
+    ],
+)
+def test_wrong_use_is_told_plainly(arguments: list[str], said: str) -> None:
+    """A user's mistake gives status 2 and one clear message on standard error, no traceback."""
+    code, _, err = _invoke(*arguments)
+    assert 2 == code
+    plain = re.sub(r"\x1b\[[\d;]*m|[│\n]", " ", err)
+    assert said in re.sub(r"\s+", " ", plain)
+    assert "Traceback" not in err
+
+
+def test_command_line_says_what_there_is() -> None:
+    """Without a command there is help, and `--version` names both releases."""
+    result = CliRunner().invoke(app, [])
+    assert "demo" in result.output
+    result = CliRunner().invoke(app, ["--version"])
+    assert 0 == result.exit_code
+    assert re.fullmatch(r"telefast \d+\.\d+\.\d+, Telethon \d+\.\d+\.\d+\n", result.output)
+
+
+def test_command_line_needs_its_extra(tmp_path: Path) -> None:
+    """Without typer, `python -m telefast` says what to install."""
+    (tmp_path / "typer.py").write_text("raise ModuleNotFoundError('no typer', name='typer')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "telefast"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 2 == done.returncode
+    assert "pip install 'telefast[cli]'" in done.stderr
+    assert "Traceback" not in done.stderr
