@@ -203,6 +203,7 @@ class _Lane:
             raise RaceError(f"its process ended with status {status}")
         answer: dict[str, Any] = json.loads(line)
         if not answer.keys() & set(expected):
+            await self.ended()
             raise RaceError(str(answer.get("error", f"said {sorted(answer)}")))
         return answer
 
