@@ -124,15 +124,22 @@ async def _ask(
 ) -> bytes:
     """Send, and send again at each deadline; the first answer wins."""
     futures: list[asyncio.Future[bytes]] = []
+    # A request that is still queued when the client disconnects stays pending for ever.
+    gone = door.disconnection(client)
     try:
         for _ in range(_MAX_ASKS):
-            futures.append(door.send(client, raw))
+            try:
+                futures.append(door.send(client, raw))
+            except ConnectionError as error:
+                raise ConnectionLostError(method) from error
             account.metrics.add("requests")
-            done, _ = await asyncio.wait(
-                futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-            )
+            pending: set[asyncio.Future[Any]] = {*futures, gone}
+            await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            done = {future for future in futures if future.done()}
             if done:
                 return _result(done, method)
+            if gone.done():
+                raise ConnectionLostError(method) from gone.exception()
             account.metrics.add("timeouts")
             door.reap(client, now=time.time())
             _log.debug("deadline method=%s timeout=%s asked=%d", method, timeout, len(futures))
@@ -155,6 +162,6 @@ def _result(done: set[asyncio.Future[bytes]], method: str) -> bytes:
         raise ConnectionLostError(method)
     error = next(future.exception() for future in done if not future.cancelled())
     assert error is not None  # noqa: S101 - for the type checker
-    if isinstance(error, ConnectionError):
+    if isinstance(error, OSError | EOFError):  # what broke the line, when reconnecting failed
         raise ConnectionLostError(method) from error
     raise error

@@ -9,6 +9,7 @@ and is used nowhere else. What each name is for:
 * `client._flood_waited_requests`: the waits that the user's own calls ran into; read, never
   written.
 * `client._no_updates`, `client._loop`: read.
+* `sender._disconnected`: done when the user disconnects, or reconnecting failed.
 * `sender._pending_state`: cancelled requests stay in it for ever and are sent again after each
   reconnect; the reaper takes them out.
 * `Message._finish_init`: binds a message to its client, sender, chat and forward.
@@ -34,6 +35,7 @@ __all__ = [
     "Raw",
     "check_loop",
     "decode",
+    "disconnection",
     "finish",
     "key_of",
     "method_of",
@@ -138,6 +140,15 @@ def send(client: TelegramClient, request: Raw) -> asyncio.Future[bytes]:
         ConnectionError: If the client is not connected.
     """
     future: asyncio.Future[bytes] = client._sender.send(request)
+    return future
+
+
+def disconnection(client: TelegramClient) -> asyncio.Future[None]:
+    """Return the future that is done once the client is disconnected for good.
+
+    Telethon's own, not to be cancelled: the public one would leave a callback on it at each look.
+    """
+    future: asyncio.Future[None] = client._sender._disconnected
     return future
 
 
