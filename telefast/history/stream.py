@@ -276,6 +276,8 @@ class BatchedHistory:
         self._piece = None
         try:
             piece = await self._pump.take()
+        except ConcurrentUseError:
+            raise  # the stream is the other consumer's
         except Exception:
             self._is_closed = True
             await self._pump.aclose()
@@ -305,6 +307,8 @@ class BatchedHistory:
                     piece = await self._next_piece()
                 except StopAsyncIteration:
                     break
+                except ConcurrentUseError:
+                    raise
                 except Exception as error:
                     if not batch.messages:
                         raise
