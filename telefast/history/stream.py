@@ -364,12 +364,12 @@ def _split_ids(ids: Any) -> tuple[list[Any] | None, tuple[int, ...] | None, str]
     """Return the ids as a list, the same as ints, and why only Telethon can fetch them ("")."""
     if ids is None:
         return None, None, ""
-    if isinstance(ids, int) and not isinstance(ids, bool):
+    inputs = (types.InputMessageID, types.InputMessageReplyTo, types.InputMessagePinned)
+    if isinstance(ids, (int, *inputs)) and not isinstance(ids, bool):
         ids = (ids,)
     if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
         raise ArgumentError("ids", ids, "an int, or an iterable of ints")
     found = list(ids)
-    inputs = (types.InputMessageID, types.InputMessageReplyTo, types.InputMessagePinned)
     if any(isinstance(i, inputs) for i in found):
         return found, None, "ids that are not ints"
     for message_id in found:
