@@ -349,6 +349,27 @@ async def test_the_user_disconnects_at_any_moment(
         assert here.left() == set()
 
 
+@pytest.mark.parametrize("timeout", [None, 60.0])
+async def test_a_request_that_was_never_packed(
+    scene: Any, monkeypatch: pytest.MonkeyPatch, timeout: float | None
+) -> None:
+    """Telethon may leave what was queued at a disconnect pending for ever: not so our call."""
+    async with scene() as here:
+        queued: list[asyncio.Future[bytes]] = []
+
+        def forget(request: object) -> asyncio.Future[bytes]:
+            queued.append(asyncio.get_running_loop().create_future())
+            return queued[-1]
+
+        monkeypatch.setattr(here.client._sender, "send", forget)
+        consumer = asyncio.create_task(take(here.client, here.peer, timeout=timeout))
+        await turns()
+        assert [False] == [future.done() for future in queued]
+        await here.client._sender.disconnect()
+        assert type((await consumer).error) is ConnectionLostError
+        assert [True] == [future.cancelled() for future in queued]
+
+
 async def test_the_user_disconnects_while_nothing_is_in_flight(scene: Any) -> None:
     """The next request finds the client disconnected: the same error, not another one."""
     async with scene() as here:

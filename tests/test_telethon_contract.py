@@ -1,0 +1,323 @@
+"""Does Telethon still have the private names we use, and do they mean what we think?
+
+`transport/telethon.py` is the one door to them. When a new Telethon changes one, a test here
+fails and says which; nothing else has to be searched.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import textwrap
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from telethon import TelegramClient, errors, functions, types, utils
+from telethon.client import account, users
+from telethon.errors.common import TypeNotFoundError
+from telethon.extensions.binaryreader import BinaryReader
+from telethon.network.mtprotosender import MTProtoSender
+from telethon.network.requeststate import RequestState
+from telethon.sessions import MemorySession
+from telethon.tl.custom.message import Message
+from telethon.tl.tlobject import TLRequest
+
+from telefast.testing import ErrorOn, HoldBack, LocalTelegram, World
+from telefast.transport import retry
+from telefast.transport import telethon as door
+
+HISTORY = "messages.getHistory"
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[LocalTelegram]:
+    """A server with one chat of 50 messages."""
+    world = World(seed=3)
+    world.add_channel("Club", message_count=50, channel_id=1_500_000_000)
+    async with LocalTelegram(world) as telegram:
+        yield telegram
+
+
+@pytest.fixture
+async def client(telegram: LocalTelegram) -> TelegramClient:
+    """A connected client of it."""
+    client = telegram.client(flood_sleep_threshold=0)
+    await client.connect()
+    return client
+
+
+def history(telegram: LocalTelegram, limit: int = 5) -> functions.messages.GetHistoryRequest:
+    """Return a request for a page."""
+    peer = telegram.world.channels[1_500_000_000].input_peer()
+    return functions.messages.GetHistoryRequest(peer, 0, None, 0, limit, 0, 0, 0)
+
+
+PINNED = {
+    "client": {"_sender", "_loop", "_no_updates", "_flood_waited_requests"},
+    "_sender": {"_pending_state", "_disconnected"},
+    "message": {"_finish_init"},
+}
+"""Whose private names the door uses; each has a test below."""
+
+
+def test_every_private_name_is_pinned() -> None:
+    """The door uses these private names of Telethon and no other."""
+    tree = ast.parse(Path(inspect.getfile(door)).read_text("utf-8"))
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            owner = ast.unparse(node.value).rpartition(".")[2]
+            if not node.attr.startswith("__") and owner != "self":
+                found.setdefault(owner, set()).add(node.attr)
+    assert PINNED == found
+
+
+async def test_sender_is_made_once(telegram: LocalTelegram) -> None:
+    """`client._sender` is an MTProtoSender from the start, and the same after a reconnect."""
+    client = telegram.client()
+    sender = client._sender
+    assert type(sender) is MTProtoSender
+    for _ in range(2):
+        await client.connect()
+        assert client._sender is sender
+        await client.disconnect()
+        assert client._sender is sender
+    assert client.takeout(finalize=False)._sender is sender
+
+
+async def test_send_gives_a_future(telegram: LocalTelegram, client: TelegramClient) -> None:
+    """`send(request)` returns a future; when not connected it raises ConnectionError."""
+    assert list(inspect.signature(MTProtoSender.send).parameters) == ["self", "request", "ordered"]
+    future = client._sender.send(history(telegram))
+    assert isinstance(future, asyncio.Future)
+    assert len((await future).messages) == 5
+    with pytest.raises(ConnectionError):
+        telegram.client()._sender.send(history(telegram))
+
+
+async def test_disconnection_is_a_future(telegram: LocalTelegram) -> None:
+    """`sender._disconnected` is pending while connected, also over a reconnect, and then done."""
+    client = telegram.client(retry_delay=0)
+    assert door.disconnection(client).done()
+    await client.connect()
+    gone = door.disconnection(client)
+    assert not gone.done()
+    await telegram.drop_connections()
+    assert await client.get_me()
+    assert door.disconnection(client) is gone
+    await client.disconnect()
+    assert gone.done()
+    assert gone.exception() is None
+
+
+async def test_disconnecting_cancels_what_is_in_flight(telegram: LocalTelegram) -> None:
+    """The reason for our guard: a future is cancelled although nobody cancelled its task."""
+    telegram.add(HoldBack(HISTORY, 1, asyncio.Event()))
+    client = telegram.client()
+    await client.connect()
+    in_flight = client._sender.send(history(telegram))
+    await telegram.requests.until(lambda ledger: ledger[HISTORY] == 1)
+    await client.disconnect()
+    assert in_flight.cancelled()
+    assert client._sender._pending_state == {}
+
+
+async def test_pending_state_holds_what_was_sent(
+    telegram: LocalTelegram, client: TelegramClient
+) -> None:
+    """`_pending_state` maps message ids, whose upper half is their time, to states with a future.
+
+    A cancelled future stays in it; `reap` takes it out once it is old enough.
+    """
+    event = asyncio.Event()
+    telegram.add(HoldBack(HISTORY, 1, event))
+    future = door.send(client, await door.prepare(client, history(telegram)))
+    await telegram.requests.until(lambda ledger: ledger[HISTORY] == 1)
+    [(msg_id, state)] = client._sender._pending_state.items()
+    assert isinstance(state, RequestState)
+    assert state.future is future
+    assert abs((msg_id >> 32) - time.time()) < 3600
+    assert door.reap(client, now=time.time() + 1000) == 0
+    future.cancel()
+    assert list(client._sender._pending_state) == [msg_id]
+    assert door.reap(client, now=msg_id >> 32) == 0
+    assert door.reap(client, now=(msg_id >> 32) + 31) == 1
+    assert client._sender._pending_state == {}
+    event.set()
+
+
+async def test_floods_are_remembered_by_constructor(
+    telegram: LocalTelegram, client: TelegramClient
+) -> None:
+    """`_flood_waited_requests` maps a constructor id to the end of the wait; `send` leaves it."""
+    telegram.add(ErrorOn(HISTORY, 420, "FLOOD_WAIT_500", nth=(1, 2)))
+    assert client._flood_waited_requests == {}
+    request = history(telegram)
+    with pytest.raises(errors.FloodWaitError):
+        await door.send(client, await door.prepare(client, request))
+    assert client._flood_waited_requests == {}
+    assert door.user_flood_due(client, request) == 0
+    with pytest.raises(errors.FloodWaitError):
+        await client(request)
+    assert list(client._flood_waited_requests) == [request.CONSTRUCTOR_ID]
+    assert 0 < door.user_flood_due(client, request) - time.time() <= 500
+    with pytest.raises(errors.FloodWaitError):  # Telethon refuses by itself
+        await client(request)
+    assert telegram.requests[HISTORY] == 2
+    data = await door.send(client, await door.prepare(client, request))
+    assert len(door.decode(data, request)[0].messages) == 5
+
+
+def test_what_telethon_retries() -> None:
+    """Our list of errors to retry is that of `UserMethods._call`."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(users.UserMethods._call)))
+    handlers = [node.type for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
+    theirs = [
+        {ast.unparse(name).removeprefix("errors.") for name in handler.elts}
+        for handler in handlers
+        if isinstance(handler, ast.Tuple)
+    ]
+    assert {kind.__name__ for kind in retry._TRANSIENT} in theirs
+
+
+async def test_loop_is_that_of_the_connection(telegram: LocalTelegram) -> None:
+    """`client._loop` is None before the connection, then its loop."""
+    client = telegram.client()
+    assert client._loop is None
+    door.check_loop(client)
+    await client.connect()
+    assert client._loop is asyncio.get_running_loop()
+    door.check_loop(client)
+
+
+async def test_no_updates_is_a_flag(telegram: LocalTelegram) -> None:
+    """`client._no_updates` says whether requests must be wrapped in InvokeWithoutUpdates."""
+    for receive in (True, False):
+        client = telegram.client(receive_updates=receive)
+        assert client._no_updates is not receive
+        raw = await door.prepare(client, history(telegram))
+        kind = type(raw.query)
+        assert (functions.messages.GetHistoryRequest if receive else WITHOUT_UPDATES) is kind
+
+
+WITHOUT_UPDATES = functions.InvokeWithoutUpdatesRequest
+
+
+def test_finish_init_has_its_signature() -> None:
+    """`_finish_init(client, entities, input_chat)`, for every kind of message there is."""
+    assert list(inspect.signature(Message._finish_init).parameters) == [
+        "self",
+        "client",
+        "entities",
+        "input_chat",
+    ]
+    for kind in (types.Message, types.MessageService, types.MessageEmpty):
+        assert kind._finish_init is Message._finish_init
+
+
+def test_the_takeout_proxy_has_its_name() -> None:
+    """The proxy is known by its class's name, since it hides its class from `isinstance`."""
+    assert account._TakeoutClient.__name__ == "_TakeoutClient"
+    proxy: Any = account._TakeoutClient(False, TelegramClient(MemorySession(), 1, "x"), None)
+    assert door._is_takeout_proxy(proxy)
+    assert isinstance(proxy, TelegramClient)
+    assert MemorySession().takeout_id is None
+
+
+def test_unknown_constructors_are_named() -> None:
+    """`TypeNotFoundError.invalid_constructor_id` names what the reader did not know."""
+    with pytest.raises(TypeNotFoundError) as caught:
+        BinaryReader(b"\x01\x02\x03\x04rest").tgread_object()
+    assert caught.value.invalid_constructor_id == 0x04030201
+
+
+def test_the_reader_tells_where_it_is() -> None:
+    """A reader's `stream` is all that follows; `tell_position` is the end of what was read."""
+    data = bytes(types.PeerUser(5))
+    reader = BinaryReader(data + b"behind")
+    assert bytes(reader.stream) == data + b"behind"
+    assert bytes(reader.tgread_object()) == data
+    assert reader.tell_position() == len(data)
+
+
+def test_an_error_speaks_of_the_inner_request(telegram: LocalTelegram) -> None:
+    """Errors name the request in `request` and in their text; the door puts ours out of both."""
+    request = history(telegram)
+    raw = door.Raw(request)
+    error = errors.rpc_message_to_error(types.RpcError(420, "FLOOD_WAIT_7"), raw)
+    assert isinstance(error, errors.FloodWaitError)
+    assert error.seconds == 7
+    assert error.request is raw
+    assert "(caused by Raw)" in str(error)
+    door.unwrap(error, request)
+    assert error.request is request
+    assert "(caused by GetHistoryRequest)" in str(error)
+
+
+def test_raw_is_a_request_like_any_other(telegram: LocalTelegram) -> None:
+    """Same constructor and bytes as what it holds; neither its dict nor its repr shows that."""
+    request = functions.InvokeWithTakeoutRequest(9, history(telegram))
+    raw = door.Raw(request)
+    assert isinstance(raw, TLRequest)
+    assert request.CONSTRUCTOR_ID == raw.CONSTRUCTOR_ID
+    assert bytes(request) == bytes(raw)
+    assert raw.to_dict() == {"_": "Raw", "query": "invokeWithTakeout"}
+    assert "1500000000" not in raw.stringify()
+
+
+async def test_only_the_outermost_envelope_counts(
+    telegram: LocalTelegram, client: TelegramClient
+) -> None:
+    """Raw outermost gives bytes, on each road; within another envelope the object comes."""
+    request = history(telegram)
+    await request.resolve(client, utils)
+    wrap = functions.InvokeWithoutUpdatesRequest
+    for raw in (door.Raw(request), door.Raw(wrap(request)), door.Raw(wrap(wrap(request)))):
+        for answer in (
+            await client._sender.send(raw),
+            await client(raw),
+            (await client([raw, raw]))[1],
+        ):
+            assert type(answer) is bytes
+            page, end = door.decode(answer, request)
+            assert len(page.messages) == 5
+            assert bytes(page) == answer[:end]
+    assert len((await client(wrap(door.Raw(request)))).messages) == 5
+
+
+async def test_several_answers_in_one_container(
+    telegram: LocalTelegram, client: TelegramClient
+) -> None:
+    """Answers packed together drag those behind them along: their end is known by decoding."""
+    requests = [history(telegram, limit) for limit in (1, 20, 3, 40)]
+    futures = [door.send(client, await door.prepare(client, each)) for each in requests]
+    for request, future in zip(requests, futures, strict=True):
+        data = await future
+        page, end = door.decode(data, request)
+        assert request.limit == len(page.messages)
+        assert bytes(page) == data[:end]
+
+
+async def test_sessions_take_any_object_with_users_and_chats() -> None:
+    """`process_entities` and `save` may be awaited or not; a ResolvedPeer with any peer will do."""
+    session: Any = MemorySession()
+    user = types.User(7, access_hash=70)
+    found = types.contacts.ResolvedPeer(types.PeerUser(0), [], [user])
+    await utils.maybe_async(session.process_entities(found))
+    await utils.maybe_async(session.save())
+    assert session.get_input_entity(7).access_hash == 70
+
+
+def test_names_of_methods(telegram: LocalTelegram) -> None:
+    """Telegram's own name of a method follows from Telethon's class."""
+    for request, name in (
+        (history(telegram), "messages.getHistory"),
+        (functions.channels.GetMessagesRequest(None, []), "channels.getMessages"),
+        (functions.InvokeWithTakeoutRequest(1, None), "invokeWithTakeout"),
+        (functions.PingRequest(1), "ping"),
+    ):
+        assert name == door.method_of(request)
