@@ -113,7 +113,7 @@ class JsonLines:
 
 
 class Tally:
-    """Keep next to nothing: a running hash of id, date and length of text, 0.6 us a message.
+    """Keep next to nothing: a running hash of id, date and length of text, about 1 us a message.
 
     For benchmarks of reading, where a sink that works would hide what is measured. That all
     contenders read the same *bytes* is shown in a run of its own, with `Exact`.

@@ -95,7 +95,7 @@ class View:
         def line(count: int) -> None:
             nonlocal last
             now = time.monotonic()
-            if now - last < LINE_EVERY:
+            if now - last < LINE_EVERY or count >= total:
                 return
             last = now
             rate = count / (now - start)

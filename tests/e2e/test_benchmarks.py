@@ -75,7 +75,7 @@ def test_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["histroy"], "did you mean history?"),
+        (["histories"], "did you mean history?"),
         (["--sizes", "0"], "expected numbers from 1"),
         (["--rtt", "soon"], "expected numbers from 0"),
         (["--json", str(ROOT)], "is a folder"),
