@@ -129,7 +129,7 @@ class Producer:
             return Page(b"", [], [], [], None, None), time.monotonic() - started
         page = read_page(data, request)
         if ask.ids:
-            page = replace(page, count=None, position=None)  # it counts itself, not the list
+            page.count = page.position = None  # it counts itself, not the list
         return page, time.monotonic() - started
 
     def _request(self, ask: Ask) -> Any:

@@ -32,7 +32,7 @@ from tests.unit.history_model import oracle
 T = TypeVar("T")
 
 TOP = 900
-SHARE = settings.default.max_examples
+SHARE = max(settings.default.max_examples // 2, 1)
 
 
 class House:

@@ -145,7 +145,7 @@ class Reading:
                 assert self.exact[message.id] == bytes(message)
 
 
-@pytest.mark.parametrize("concurrency", [1, 4, 16])
+@pytest.mark.parametrize("concurrency", [4, 16])
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_no_loss_1k(fault: str, reverse: bool, concurrency: int, quick_clock: Clock) -> None:
@@ -217,7 +217,7 @@ def _bulk(rng: Random) -> Rule:
 
 @given(st.integers(0, 2**63))
 @settings(
-    max_examples=max(settings.default.max_examples // 4, 1),
+    max_examples=max(settings.default.max_examples // 10, 1),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_no_loss_under_any_mix_of_faults(quick_clock: Clock, seed: int) -> None:

@@ -40,8 +40,9 @@ async def test_small_chats_cost_little(count: int, concurrency: int, reverse: bo
         assert stats.bytes <= requests.bytes_sent
 
 
-@COUNTED
-@pytest.mark.parametrize("concurrency", [4, 16])
+@pytest.mark.parametrize(
+    ("concurrency", "reverse"), [(16, False), (4, True)], ids=["forward", "reverse"]
+)
 async def test_20_000_messages_cost_little_more_than_their_pages(
     concurrency: int, reverse: bool
 ) -> None:

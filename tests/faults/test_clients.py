@@ -149,6 +149,18 @@ async def test_what_is_not_accelerated_goes_by_stock(
         assert history.stats().requests == 0
 
 
+async def test_batches_by_stock(scene: Any) -> None:
+    """Batches come on Telethon's path as well, without the answers, which it does not show."""
+    async with scene(count=250) as here:
+        ids = [types.InputMessageID(i) for i in down(250)]
+        history = BatchedHistory(here.client, here.peer, ids=ids, batch_size=120)  # type: ignore[arg-type]
+        batches = [batch async for batch in history.batches()]
+        assert [120, 120, 10] == [len(batch) for batch in batches]
+        assert down(250) == [m.id for batch in batches for m in batch.messages]
+        assert all(batch.pages == () and batch.requests == 0 for batch in batches)
+        assert history.total == 250
+
+
 async def test_private_chats_go_by_stock(scene: Any) -> None:
     """A user's chat is not split into windows: its ids are shared by the whole account."""
     async with scene() as here:
@@ -174,8 +186,12 @@ async def test_ids_that_only_telethon_knows_go_by_stock(scene: Any) -> None:
 # The session
 
 
-async def test_the_session_file_is_not_locked(scene: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("flush_at", [10, 500])
+async def test_the_session_file_is_not_locked(
+    scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush_at: int
+) -> None:
     """During a run no transaction stays open; afterwards every sender resolves by id alone."""
+    monkeypatch.setattr("telefast.transport.messages._FLUSH_AT", flush_at)
     path = tmp_path / "me"
     async with scene(count=2000, session=SQLiteSession(str(path))) as here:
         await here.client.get_me()
@@ -199,7 +215,7 @@ async def test_the_session_file_is_not_locked(scene: Any, tmp_path: Path) -> Non
                             other.execute("update version set version = version")
         finally:
             other.close()
-        assert 1 <= len(batches) <= 3
+        assert 1 <= len(batches) <= 1 + sum(batches) // flush_at
         assert sum(batches) >= len(senders) > 10
         before = here.telegram.requests.snapshot()
         for sender in senders:
@@ -211,6 +227,30 @@ async def test_the_session_file_is_not_locked(scene: Any, tmp_path: Path) -> Non
         here.telegram.world.users[s].access_hash for s in senders if s in here.telegram.world.users
     }
     fresh.close()
+
+
+async def test_a_session_file_that_another_process_holds(
+    scene: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The messages come all the same; that entities were not saved is told once."""
+    path = tmp_path / "me"
+    async with scene(session=SQLiteSession(str(path))) as here:
+        here.client.session.save()
+        here.client.session._conn.execute("pragma busy_timeout = 0")
+        other = sqlite3.connect(path.with_suffix(".session"), isolation_level=None)
+        try:
+            other.execute("begin immediate")
+            for _ in range(2):
+                assert down(1000) == ids_of(await read(here.client, here.peer))
+        finally:
+            other.close()
+        told = [r.getMessage() for r in caplog.records if r.name.startswith("telefast.ent")]
+        assert ["entities not saved reason=database is locked"] == told
+        assert down(1000) == ids_of(await read(here.client, here.peer))
+        before = here.telegram.requests.snapshot()
+        sender = next(iter(here.telegram.world.users))
+        assert await here.client.get_input_entity(sender)
+        assert here.telegram.requests.since(before) == {}
 
 
 async def test_entities_are_written_even_if_the_run_ends_early(scene: Any) -> None:
@@ -234,7 +274,7 @@ class Client:
 
     async def process_entities(self, found: Any) -> None:
         """Remember what was written."""
-        self.written.append([entity.id for entity in (*found.users, *found.chats)])
+        self.written.append(sorted(entity.id for entity in (*found.users, *found.chats)))
 
     async def save(self) -> None:
         """Count."""
@@ -263,12 +303,12 @@ async def test_each_entity_is_written_once(monkeypatch: pytest.MonkeyPatch) -> N
     ledger.add(page_of(types.ChatForbidden(1, "gone")))  # the same number, another peer
     assert ledger.is_due
     await ledger.flush()
-    assert ([[1, 2, 1]], 1) == (client.written, client.saves)
+    assert ([[1, 1, 2]], 1) == (client.written, client.saves)
     ledger.add(page_of(types.User(1), types.User(4), types.User(5), types.User(6)))
     await ledger.flush()
     ledger.add(page_of(types.User(1)))  # forgotten meanwhile
     await ledger.flush()
-    assert ([[1, 2, 1], [4, 5, 6], [1]], 3) == (client.written, client.saves)
+    assert ([[1, 1, 2], [4, 5, 6], [1]], 3) == (client.written, client.saves)
 
 
 # What is no page

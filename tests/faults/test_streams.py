@@ -182,7 +182,7 @@ async def test_an_error_of_the_consumer_passes(scene: Any) -> None:
 async def test_many_breaks(scene: Any) -> None:
     """Streams that are left without being closed are closed when they are forgotten."""
     async with scene(count=250) as here:
-        for _ in range(300):
+        for _ in range(100):
             async for _ in BatchedHistory(here.client, here.peer):
                 break
         gc.collect()
