@@ -311,6 +311,18 @@ async def test_each_entity_is_written_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert ([[1, 1, 2], [4, 5, 6], [1]], 3) == (client.written, client.saves)
 
 
+async def test_a_message_keeps_the_chat_it_was_asked_for(scene: Any) -> None:
+    """`input_chat` is what the user asked for, also where the answer does not bring the chat."""
+    async with scene(count=10) as here:
+        message = here.chat.message(5)
+        page = Page(b"", [message], [], [], None, None)
+        [found] = page.finished([5], here.client, here.peer)
+        assert found is message
+        assert found.input_chat is here.peer
+        assert found.chat is None
+        assert found.client is here.client
+
+
 # What is no page
 
 

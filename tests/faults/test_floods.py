@@ -131,6 +131,23 @@ async def test_spacing_is_kept(scene: Any, clock: Clock) -> None:
         assert len(await reading) == 1000
 
 
+async def test_a_flood_holds_those_that_wait_for_their_slot(scene: Any, clock: Clock) -> None:
+    """A call that has its start booked already is held by a flood that comes meanwhile."""
+    async with scene(ErrorOn(HISTORY, 420, "FLOOD_WAIT_60", nth=2), count=1000) as here:
+        stream = BatchedHistory(here.client, here.peer, wait_time=5.0, concurrency=4)
+        reading = asyncio.create_task(_all(stream))
+        assert await held(here) == 1
+        clock.turn(5.0)
+        assert await held(here) == 2
+        for _ in range(11):
+            clock.turn(5.0)
+            assert await held(here) == 2
+        while not reading.done():
+            clock.turn(5.0)
+            await turns()
+        assert down(1000) == ids_of(await reading)
+
+
 async def _all(stream: BatchedHistory) -> list[Any]:
     async with stream:
         return [message async for message in stream]
