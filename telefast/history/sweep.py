@@ -13,6 +13,9 @@ __all__ = ["SWEEP_SIZE", "Sweep"]
 SWEEP_SIZE = 200
 """Ids that `channels.getMessages` answers at once (tdlib MessagesManager.cpp, both loops)."""
 
+_DOUBTS = 4
+"""How often a page is asked for that calls ids empty which were found by id: our choice."""
+
 
 class Sweep:
     """Look at the ids between *last* and *end*, both exclusive, in walking order.
@@ -28,6 +31,7 @@ class Sweep:
         self._order = order
         self._cursor = last
         self._found: list[int] = []
+        self._doubts = 0
 
     def next_ask(self) -> Ask | None:
         """Return the next request, None when the gap is proven."""
@@ -48,6 +52,14 @@ class Sweep:
         """Report which of the ids exist, in walking order."""
         self._found = found
 
-    def on_hidden(self) -> None:
-        """Report that the history hides the first id found, and with it a page of what follows."""
-        del self._found[: self._order.size]
+    def on_hidden(self, *, is_doubtful: bool) -> None:
+        """Report that the history hides the first id found, and with it a page of what follows.
+
+        Args:
+            is_doubtful: Whether the page was not honestly empty but held `MessageEmpty`; it is
+                asked for a few times then.
+        """
+        self._doubts += 1
+        if not is_doubtful or self._doubts >= _DOUBTS:
+            self._doubts = 0
+            del self._found[: self._order.size]

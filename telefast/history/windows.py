@@ -47,9 +47,12 @@ class Windows:
         query: What is asked; `query.ids` and an empty query are not for this class.
         request_size: Messages per request, 1 to 100. With 1 there are no seams, and the walk is
             sequential.
+        can_sweep: Whether the chat's ids are its own, so that a range of them can be asked for;
+            private chats and basic groups share one sequence, and there a gap is believed once a
+            walk and a page behind it agree.
     """
 
-    def __init__(self, query: Query, *, request_size: int = 100) -> None:
+    def __init__(self, query: Query, *, request_size: int = 100, can_sweep: bool = True) -> None:
         self.done = False
         self.error: Exception | None = None
         """What stopped the walk; everything before it was delivered."""
@@ -59,6 +62,7 @@ class Windows:
         self.walks = 0
         self.sweeps = 0
         self._query = query
+        self._can_sweep = can_sweep
         self._order = Order(query, request_size)
         self._left = MAX_ID if query.limit is None else query.limit
         self._deliveries: deque[Delivery] = deque()
@@ -82,6 +86,7 @@ class Windows:
         self._swept: int | None = None  # behind this id the end was swept
         self._proven: int | None = None  # nothing lies between _last and this id
         self._sweep: Sweep | None = None
+        self._detour: int | None = None  # the sweep is of ids, up to this one, called empty
         # In reverse the newest id, which says where the end is.
         self._top: int | None = None
         self._top_ask: Ask | None = None
@@ -357,10 +362,9 @@ class Windows:
             return
         furthest = self._order.sorted(answer.empty_ids)[-1:]
         if self._order.behind(furthest, self._from):
-            # Twice the server said that these ids are empty: go on behind them.
-            self._from = furthest[0]
+            # Twice the server said that these ids are empty: ask by ids, then go on behind them.
             self._is_retried = False
-            self._ask_walk()
+            self._sweep_to(furthest[0] + (1 if self._query.reverse else -1), detour=furthest[0])
             return
         self._claimed = self._last
         if self._target is not None:
@@ -402,17 +406,22 @@ class Windows:
         else:
             self._drop(answer)
 
-    def _sweep_to(self, end: int) -> None:
-        self._sweep = Sweep(self._order, self._last, end)
+    def _sweep_to(self, end: int, *, detour: int | None = None) -> None:
+        """Prove that nothing lies before *end*; after a detour the walk goes on behind it."""
+        self._detour = detour
+        self._sweep = Sweep(self._order, self._last if detour is None else self._from, end)
         self._sweep_on(self._sweep)
 
     def _sweep_on(self, sweep: Sweep) -> None:
-        ask = sweep.next_ask()
-        if ask is None:
+        ask = sweep.next_ask() if self._can_sweep else None
+        if ask is not None:
+            self.sweeps += 1
+            self._do(ask, self._on_sweep)
+        elif self._detour is not None:
+            self._from = self._detour
+            self._ask_walk()
+        else:
             self._proven = sweep.end
-            return
-        self.sweeps += 1
-        self._do(ask, self._on_sweep)
 
     def _on_sweep(self, answer: Answer) -> None:
         sweep = self._sweep
@@ -423,7 +432,7 @@ class Windows:
             return
         self._drop(answer)
         if sweep.is_showing:
-            sweep.on_hidden()
+            sweep.on_hidden(is_doubtful=bool(answer.empty_ids))
         else:
             sweep.on_ids(fresh)
         self._sweep_on(sweep)

@@ -236,3 +236,13 @@ async def test_no_loss_under_any_mix_of_faults(quick_clock: Clock, seed: int) ->
         # In lockstep with the server's count, one request may meet every second error.
         Account.of(client).retry = RetryPolicy(max_retries=100)
         reading.check([message async for message in history], reverse=reverse)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_a_page_of_empties_again_and_again(reverse: bool) -> None:
+    """Ids that five answers call MessageEmpty, but that exist by id, are delivered."""
+    world, chat = club(1000)
+    rules = [OnlyEmpty(nth=range(3, 8))]
+    async with LocalTelegram(world, rules=rules) as telegram, telegram.client() as client:
+        got = ids_of(await read(client, chat.input_peer(), reverse=reverse, concurrency=1))
+    assert sorted(chat.ids, reverse=not reverse) == got
