@@ -29,7 +29,7 @@ from telefast.testing import (
 from telefast.transport.account import Account
 from telefast.transport.retry import RetryPolicy
 from tests.client.clock import Clock, Silence
-from tests.client.exact import BY_IDS, HISTORY, club
+from tests.client.exact import BY_IDS, HISTORY, club, ids_of, read
 
 COUNT = 1000
 
