@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 
 def main() -> int:
-    """Run the command that the arguments name."""
+    """Run the command that the arguments name.
+
+    Returns:
+        Exit status, where the command does not end the program itself.
+    """
+    try:
+        return _run()
+    except KeyboardInterrupt:  # while importing: a command that runs sees to it itself
+        return INTERRUPTED
+
+
+def _run() -> int:
     try:
         from telefast.cli.app import app
     except ModuleNotFoundError as error:

@@ -31,6 +31,10 @@ PREFIX: Final = 1_000
 """Messages after which stock with its own default is stopped; the rest would only be waiting."""
 LISTED: Final = 10
 """Chats of an export that are listed."""
+KEPT: Final = "messages.jsonl"
+"""telefast's export, in the folder of the results."""
+RESULT: Final = "result.json"
+"""What the run has shown, in the same folder."""
 
 OK, DIFFERENT, MISUSED, STOPPED = 0, 1, 2, 128
 
@@ -65,16 +69,16 @@ def run_demo(options: DemoOptions, view: View | None = None) -> int:
     """
     view = View() if view is None else view
     try:
+        obstacle = find_obstacle(options)
+        if obstacle is not None:
+            view.error(f"{obstacle}; choose another --out")
+            return MISUSED
         world, channel = make_world(options, view)
+        options.out.mkdir(parents=True, exist_ok=True)
+        work = TemporaryDirectory(prefix=".unfinished-", dir=options.out)
     except WorldError as error:
         view.error(str(error))
         return MISUSED
-    if options.out.exists() and not options.out.is_dir():
-        view.error(f"{options.out}: is not a folder; choose another --out")
-        return MISUSED
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        work = TemporaryDirectory(prefix=".unfinished-", dir=options.out)
     except OSError as error:
         view.error(
             f"{options.out}: cannot be written ({error.strerror or error}); choose another --out"
@@ -86,12 +90,31 @@ def run_demo(options: DemoOptions, view: View | None = None) -> int:
         except (RaceError, TelefastError) as error:
             view.error(str(error))
         except OSError as error:
-            view.error(f"{error.filename or options.out}: {error.strerror or error}")
+            # Of two names, the second is the one to be written.
+            name = error.filename2 or error.filename or options.out
+            view.error(f"{name}: {error.strerror or error}")
         else:
             if status > STOPPED:
                 view.error("stopped; nothing was written")
             return status
     return DIFFERENT
+
+
+def find_obstacle(options: DemoOptions) -> str | None:
+    """Return what is in the way of the results, in words; None if nothing is.
+
+    Raises:
+        OSError: If that cannot be told.
+    """
+    out = options.out
+    if not out.is_dir():
+        return f"{out}: is not a folder" if out.exists() else None
+    others = (other_name(entry) for entry in entries(options, 0)[1:])
+    for name in (KEPT, *others, RESULT, f"{RESULT}.part"):
+        path = out / name
+        if path.is_dir() and not path.is_symlink():
+            return f"{path}: is a folder where a file is to be written"
+    return None
 
 
 def make_world(options: DemoOptions, view: View) -> tuple[World, Channel]:
@@ -109,10 +132,7 @@ def make_world(options: DemoOptions, view: View) -> tuple[World, Channel]:
     view.say(f"loading {options.export}")
     exported = world_from_export(options.export, chat=options.chat)
     if not exported.main.ids:
-        raise WorldError(
-            f"{exported.main.title!r}: no message of this chat can be shown; choose another: "
-            + ", ".join(repr(chat.title) for chat in exported.report.chats[:LISTED])
-        )
+        raise WorldError(f"{exported.report.source}: {nothing_to_show(exported)}")
     show_report(exported, view)
     for channel_id in [*exported.channels]:
         if channel_id != exported.main.id:
@@ -120,11 +140,25 @@ def make_world(options: DemoOptions, view: View) -> tuple[World, Channel]:
     return exported, exported.main
 
 
+def nothing_to_show(world: ExportedWorld) -> str:
+    """Say that the largest chat that was loaded is empty, and what to do instead."""
+    chats, left_out = len(world.report.chats), world.report.chats_left_out
+    if chats > 1:
+        return f"no message of its {chats:,} chats can be shown; choose another export"
+    if left_out:
+        advice = f"choose another of its {left_out + 1:,} chats, or none for the largest"
+    else:
+        advice = "the export has no other; choose another export"
+    return f"no message of the chat {world.main.title!r} can be shown; {advice}"
+
+
 def show_report(world: ExportedWorld, view: View) -> None:
     """Print what was loaded, and what the format or we could not carry."""
     report = world.report
     chats = len(report.chats)
     for number, line in enumerate(report.lines()):
+        if number == chats + 1 and chats > 1:
+            view.say(f"in all {chats:,} chats together (with --chat, in that one):")
         if not LISTED < number <= chats:
             view.say(line)
         elif number == LISTED + 1:
@@ -261,16 +295,16 @@ class Demo:
     def _finish(self, outcomes: Sequence[Outcome], differences: Sequence[str]) -> None:
         """Give the files their names; telefast's export, and the others' only if they differ."""
         out = self._options.out
-        kept = out / "messages.jsonl"
+        kept = out / KEPT
         self._path(self._entries[0]).replace(kept)
         for entry in self._entries[1:]:
-            other = out / f"messages-{entry.name}.jsonl"
+            other = out / other_name(entry)
             if differences:
                 self._path(entry).replace(other)
             else:
                 other.unlink(missing_ok=True)  # of an earlier run
-        write_json(out / "result.json", self._result(outcomes, differences))
-        self._view.say(f"Written: {kept} and {out / 'result.json'}")
+        write_json(out / RESULT, self._result(outcomes, differences))
+        self._view.say(f"Written: {kept} and {out / RESULT}")
 
     def _result(self, outcomes: Sequence[Outcome], differences: Sequence[str]) -> dict[str, Any]:
         result: dict[str, Any] = {
@@ -308,11 +342,17 @@ class Demo:
             result["export"] = {
                 "source": str(report.source),
                 "chat": self._channel.title,
+                "chats_counted": len(report.chats),
                 "loaded": dict(report.loaded),
                 "unmapped": dict(report.unmapped),
                 "not_in_export": list(report.not_in_export),
             }
         return result
+
+
+def other_name(entry: Entry) -> str:
+    """Return what the file of another contender than telefast is called, if it is kept."""
+    return f"messages-{entry.name}.jsonl"
 
 
 def label_of(entry: Entry) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,7 +143,8 @@ def world_from_export(
     Raises:
         ArgumentError: If an argument is of the wrong type.
         WorldError: If the file is missing, is no export, is not JSON (with line and column), has a
-            field of the wrong type (with the JSON path and the message id) or no such chat.
+            field of the wrong type (with the JSON path and the message id) or no such chat. What
+            is wrong in the file begins with its path.
 
     Example:
         >>> world = world_from_export("tests/data/exports/club.json")
@@ -157,10 +159,28 @@ def world_from_export(
         raise ArgumentError("path", path, "a path to result.json or its folder") from exc
     source = locate_export(given)
     findings, people = Findings(), People()
-    chats = find_chats(read_export(source), findings, people)
+    data = read_export(source)
+    with _naming(source):
+        chats = find_chats(data, findings, people)
     chosen = choose(chats, chat)
     left_out = len(chats) - len(chosen)
-    del chats
+    del data, chats
+    with _naming(source):
+        return _make_world(source, chosen, left_out, findings, people)
+
+
+@contextmanager
+def _naming(source: Path) -> Iterator[None]:
+    """Put the file in front of what is wrong in it."""
+    try:
+        yield
+    except WorldError as exc:
+        raise WorldError(f"{source}: {exc}") from exc
+
+
+def _make_world(
+    source: Path, chosen: Sequence[ExportedChat], left_out: int, findings: Findings, people: People
+) -> ExportedWorld:
     if people.me is None:
         findings.miss("who made the export: own messages are not marked", "the file")
     channel_ids = _channel_ids(chosen)

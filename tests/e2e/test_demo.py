@@ -124,6 +124,8 @@ def test_demo_of_an_export(tmp_path: Path) -> None:
     assert result["equal"] is True
     assert "Lighthouse Club" == result["export"]["chat"]
     assert 3 == result["export"]["unmapped"]["file is missing"]
+    assert 1 == result["export"]["chats_counted"]
+    assert "chats together" not in out
     assert 12 == len(_lines(tmp_path / "messages.jsonl"))
 
 
@@ -133,12 +135,15 @@ def test_demo_takes_the_chat_that_is_named(tmp_path: Path) -> None:
     code, out, _ = _invoke("--export", account, "--rtt", "0", "--out", str(tmp_path))
     assert 0 == code
     assert "taking the largest, 'Harbour News'" in out
+    assert re.search(r"^in all 5 chats together .*:\nloaded: ", out, re.MULTILINE)
+    assert 5 == json.loads((tmp_path / "result.json").read_text("utf-8"))["export"]["chats_counted"]
     assert "all 4 messages." in out
     code, out, _ = _invoke(
         "--export", account, "--chat", "Ossian van Reef", "--rtt", "0", "--out", str(tmp_path)
     )
     assert 0 == code
     assert "all 3 messages." in out
+    assert "chats together" not in out
     result = json.loads((tmp_path / "result.json").read_text("utf-8"))
     assert "Ossian van Reef" == result["export"]["chat"]
 
@@ -243,7 +248,7 @@ def test_failing_contender_is_named(
         (["--export", "no-such.json"], "no-such.json: no such file"),
         (["--export", str(ROOT / "pyproject.toml")], "line 1 column 2"),
         (["--export", str(EXPORTS / "account.json"), "--chat", "Nobody"], "'Harbour News' (id "),
-        (["--export", str(EXPORTS / "account.json"), "--chat", "4200000"], "no message of this"),
+        (["--export", str(EXPORTS / "account.json"), "--chat", "4200000"], "no message of the"),
         (["--chat", "Club"], "needs --export"),
         (["--export", "x.json", "--messages", "5"], "an export has its own messages"),
         (["--messages", "0"], "--messages"),
@@ -264,6 +269,77 @@ def test_wrong_use_is_told_plainly(arguments: list[str], said: str) -> None:
     plain = re.sub(r"\x1b\[[\d;]*m|[│\n]", " ", err)
     assert said in re.sub(r"\s+", " ", plain)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "messages.jsonl",
+        "messages-stock.jsonl",
+        "messages-stock-default.jsonl",
+        "result.json",
+        "result.json.part",
+    ],
+)
+def test_folder_in_the_way_is_told_before_the_race(tmp_path: Path, name: str) -> None:
+    """A folder that has the name of a result is named at once, and nothing is started or left."""
+    (tmp_path / name).mkdir()
+    code, out, err = _invoke("--messages", "30", "--rtt", "0", "--out", str(tmp_path))
+    assert (2, "") == (code, out)
+    assert f"error: {tmp_path / name}: is a folder where a file is to be written" in err
+    assert [name] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_folder_that_comes_in_the_way_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a folder takes the name of a result during the race, the error is about that name."""
+    monkeypatch.setattr(demo, "find_obstacle", lambda _: None)
+    kept = tmp_path / "messages.jsonl"
+    kept.mkdir()
+    code, _, err = _invoke("--messages", "30", "--rtt", "0", "--out", str(tmp_path))
+    assert 1 == code
+    assert err.startswith(f"error: {kept}: ")
+
+
+EMPTY = {"name": "Quiet", "type": "private_group", "id": 7, "messages": []}
+FULL = {
+    **EMPTY,
+    "name": "Loud",
+    "id": 8,
+    "messages": [{"id": 1, "type": "message", "date_unixtime": "1600000000", "text": "x"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("export", "chat", "said"),
+    [
+        (
+            EMPTY,
+            [],
+            "the chat 'Quiet' can be shown; the export has no other; choose another export",
+        ),
+        (
+            {"chats": {"list": [EMPTY, FULL]}},
+            ["--chat", "Quiet"],
+            "the chat 'Quiet' can be shown; choose another of its 2 chats, or none for the largest",
+        ),
+        (
+            {"chats": {"list": [EMPTY, {**EMPTY, "id": 8}]}},
+            [],
+            "its 2 chats can be shown; choose another export",
+        ),
+    ],
+)
+def test_nothing_to_show_is_told_with_what_to_do(
+    tmp_path: Path, export: object, chat: list[str], said: str
+) -> None:
+    """An empty chat is refused with the file's name; another is advised only if there is one."""
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(export), "utf-8")
+    code, _, err = _invoke("--export", str(path), *chat, "--out", str(tmp_path / "out"))
+    assert (2, f"error: {path}: no message of {said}\n") == (code, err)
+    assert not (tmp_path / "out").exists()
 
 
 def test_command_line_says_what_there_is() -> None:
@@ -289,3 +365,21 @@ def test_command_line_needs_its_extra(tmp_path: Path) -> None:
     assert 2 == done.returncode
     assert "pip install 'telefast[cli]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal can be sent to oneself there")
+def test_interrupted_while_importing(tmp_path: Path) -> None:
+    """Ctrl-C while the command line is still being imported ends it with 130, and no traceback."""
+    (tmp_path / "typer.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "telefast"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=_as_from_a_terminal,
+    )
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
