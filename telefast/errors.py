@@ -90,7 +90,7 @@ class RemoteError(TelefastError):
 
 
 class DeadlineError(RemoteError, TimeoutError):
-    """A request had no answer within its deadline, asked twice.
+    """A request had no answer within its deadline, though it was asked several times.
 
     Args:
         method: Telegram's name of the method.

@@ -20,6 +20,7 @@ from telefast.history.order import Ask
 from telefast.history.sweep import SWEEP_SIZE
 from telefast.history.types import HistoryStats
 from telefast.history.windows import Windows
+from telefast.logs import get_logger, warn_limited
 from telefast.tasks import Crew, Pump
 from telefast.transport.account import Account
 from telefast.transport.calls import CallOptions, call
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from telefast.history.query import Query
 
 __all__ = ["Piece", "Producer", "Tally"]
+
+_log = get_logger("history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +106,10 @@ class Producer:
             ):
                 # One id space for each account, not for each chat: sequential for now.
                 self._stock_reason = "not a channel or supergroup"
-        if self._stock_reason:
-            await self._run_stock(pump)
-            return
         try:
-            if self._query.ids is not None:
+            if self._stock_reason:
+                await self._run_stock(pump)
+            elif self._query.ids is not None:
                 await self._run_ids(pump, self._query.ids)
             elif self._query.limit == 0:
                 await self._count()
@@ -115,6 +117,16 @@ class Producer:
                 await self._run_pages(pump)
         finally:
             self.tally.set(in_flight=0, held=0)
+            stats = self.tally.stats
+            _log.info(
+                "history path=%s reason=%s total=%s requests=%d walks=%d sweeps=%d",
+                stats.path,
+                stats.reason or "none",
+                self.tally.total,
+                stats.requests,
+                stats.walks,
+                stats.sweeps,
+            )
             await self._ledger.flush()
 
     # Requests
@@ -147,6 +159,13 @@ class Producer:
         )
 
     def _start(self, crew: Crew[Any, tuple[Page, float]], key: Any, ask: Ask) -> None:
+        _log.debug(
+            "ask offset_id=%d add_offset=%d limit=%d ids=%d",
+            ask.offset_id,
+            ask.add_offset,
+            ask.limit,
+            len(ask.ids),
+        )
         crew.start(key, self._fetch, ask)
         self._metrics.add("history_requests")
         stats = self.tally.stats
@@ -192,6 +211,7 @@ class Producer:
                 if windows.error is not None:
                     raise windows.error
                 if windows.done:
+                    self._report_missing(windows)
                     return
                 while crew.in_flight < self._concurrency:
                     held = crew.in_flight + windows.held + pump.buffered
@@ -208,6 +228,13 @@ class Producer:
                     sweeps=windows.sweeps,
                 )
                 await crew.wait()
+
+    def _report_missing(self, windows: Windows) -> None:
+        if windows.missing and self._query.limit is None:
+            text = "history ended missing=%d total=%s: hidden by Telegram, or deleted meanwhile"
+            args = (windows.missing, windows.count)
+            limiter = Account.of(self._client).limiter
+            warn_limited(_log, limiter, "missing", text, *args, now=time.monotonic())
 
     def _deliver(self, windows: Windows, pump: Pump[Piece]) -> None:
         while (delivery := windows.take()) is not None:

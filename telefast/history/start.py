@@ -2,8 +2,9 @@
 
 Mostly that is known at once. It takes requests where the list's top, a date or a shift decides:
 a first page at that position shows the id, and all further pages are anchored at it, so the shift
-is applied once. Where such a page is empty (a position before the list's top is clipped away, and
-a faulty server may hide anything), the shift is counted by hand, page by page.
+is applied once. That page is believed if it lies where it was asked for, by its own position in
+the list; else (it is empty, says no position, or the server does not honour so large a shift) the
+shift is counted by hand, page by page.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ class Start:
         self._shift = order.query.add_offset
         self._anchor = order.query.start()
         self._is_probing = False
+        self._is_placing = False
         self._is_measuring = False
+        self._expected: int | None = None  # position of the shifted page
+        self._clipped: int | None = None  # its length, where the list's top cuts it
         self._is_retried = False
         self._cursor = 0
 
@@ -62,6 +66,8 @@ class Start:
         """Report an answer; *count* is the length of the whole list, if it is known."""
         if self._is_probing:
             return self._on_probe(answer)
+        if self._is_placing:
+            return self._on_place(answer, count)
         if self._is_measuring:
             return self._on_measure(answer)
         return self._on_first_page(answer, count)
@@ -69,14 +75,43 @@ class Start:
     def _locate(self, when: int | None) -> Ask | Begin:
         if self._anchor == 0 and not self._query.reverse:
             # The list's beginning: nothing is newer than that.
-            self._shift = max(self._shift, 0)
+            self._shift = self._expected = max(self._shift, 0)
             size = None if self._shift else min(self._order.size, self._limit)
             return self._order.page(0, size=size, skip=self._shift, offset_date=when)
         if self._shift:
-            # Positive is older: along the walk forward, against it in reverse.
-            skip = -self._shift if self._query.reverse else self._shift
-            return self._order.page(self._anchor, skip=skip)
+            self._is_placing = True
+            return Ask(min(self._anchor, MAX_ID), 0, 1)
         return Begin(self._order.last_before(self._anchor))
+
+    def _on_place(self, answer: Answer, count: int | None) -> Ask | Begin:
+        """Learn the anchor's own position, and with it that of the page to ask for."""
+        self._is_placing = False
+        if answer.position is None:
+            return self._measure_from(self._anchor)
+        # Positive is older: along the walk forward, against it in reverse.
+        ask = self._order.page(
+            self._anchor, skip=-self._shift if self._query.reverse else self._shift
+        )
+        first = answer.position + ask.add_offset
+        beyond_top = first + ask.limit <= 0
+        beyond_end = count is not None and answer.position + self._shift >= count
+        if beyond_top or beyond_end:  # the list has not so many newer, or older, messages
+            return self._measured(None)
+        self._expected = max(first, 0)
+        self._clipped = first + ask.limit if first < 0 else None
+        return ask
+
+    def _is_placed(self, answer: Answer, count: int | None) -> bool:
+        """Tell whether a page lies where it was asked for, as far as it says."""
+        if not self._shift:
+            return True
+        if answer.position != self._expected:
+            return False
+        # Clipped at the list's top, pages that differ begin alike: then the length decides.
+        if self._clipped is None:
+            return True
+        length = self._clipped if count is None else min(self._clipped, count)
+        return len(answer.ids) + len(answer.empty_ids) == length
 
     def _on_probe(self, answer: Answer) -> Ask | Begin:
         """Take the newest message before the date: what it follows is the anchor."""
@@ -90,7 +125,7 @@ class Start:
 
     def _on_first_page(self, answer: Answer, count: int | None) -> Ask | Begin:
         query = self._query
-        if answer.ids:
+        if answer.ids and self._is_placed(answer, count):
             first = answer.ids[0]
             # Beyond a bound: begin there, not in the middle of the page.
             if query.reverse:
@@ -101,9 +136,7 @@ class Start:
         if self._shift:
             if count is not None and self._shift >= count:
                 return self._measured(None)
-            self._is_measuring = True
-            self._cursor = self._anchor or MAX_ID
-            return self._measure()
+            return self._measure_from(self._anchor or MAX_ID)
         # An empty list, or a page that hides what it holds. For a date one more try; else the
         # walk itself will see.
         if query.offset_date is None:
@@ -113,10 +146,15 @@ class Start:
         self._is_retried = True
         return self._locate(query.offset_date)
 
+    def _measure_from(self, anchor: int) -> Ask:
+        self._is_measuring = True
+        self._cursor = anchor
+        return self._measure()
+
     def _measure(self) -> Ask:
         """Ask for the next page of what the shift counts, older or newer than the cursor."""
         size = self._order.size
-        return Ask(self._cursor, 0 if self._shift > 0 else -size, size)
+        return Ask(min(self._cursor, MAX_ID), 0 if self._shift > 0 else -size, size)
 
     def _on_measure(self, answer: Answer) -> Ask | Begin:
         is_older = self._shift > 0

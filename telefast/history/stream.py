@@ -6,11 +6,15 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from telethon import types
-
 from telefast.errors import ArgumentError, ConcurrentUseError
+from telefast.history.arguments import (
+    check_client,
+    check_stock_arguments,
+    split_ids,
+    stock_reason,
+)
 from telefast.history.producer import Piece, Producer
-from telefast.history.query import MAX_ID, Query, check_int, check_number
+from telefast.history.query import Query, check_int, check_number
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.tasks import Pump
 from telefast.transport import telethon as door
@@ -118,6 +122,7 @@ class BatchedHistory:
         max_flood_wait: float = 3600.0,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> None:
+        check_client(client)
         check_int("request_size", request_size, 1, 100)
         check_int("batch_size", batch_size, 1, None)
         check_int("concurrency", concurrency, 1, MAX_CONCURRENCY)
@@ -132,11 +137,10 @@ class BatchedHistory:
         check_number("max_flood_wait", max_flood_wait, 0)
         if wait_time is not None:
             check_number("wait_time", wait_time, 0, "None for no spacing")
-        if search is not None and not isinstance(search, str):
-            raise ArgumentError("search", search, "a str, or None")
+        check_stock_arguments(search, filter, from_user, reply_to, scheduled)
         if on_progress is not None and not callable(on_progress):
             raise ArgumentError("on_progress", on_progress, "a callable, or None")
-        ids, wanted, others = _split_ids(ids)
+        ids, wanted, others = split_ids(ids)
         query = Query.build(
             limit=limit,
             min_id=min_id,
@@ -149,7 +153,7 @@ class BatchedHistory:
         )
         reason = others
         if not reason and ids is None:
-            reason = _stock_reason(entity, search, filter, from_user, reply_to, scheduled)
+            reason = stock_reason(entity, search, filter, from_user, reply_to, scheduled)
         if entity is None and reverse and ids is None:
             raise ArgumentError("reverse", reverse, "False where entity is None (global search)")
         stock = {
@@ -190,6 +194,7 @@ class BatchedHistory:
         self._index = 0
         self._offset_id = 0
         self._taken = 0
+        self._handed = 0
         self._is_done = False
         self._batch = _Partial()
         self._error: Exception | None = None
@@ -287,8 +292,9 @@ class BatchedHistory:
             await self._pump.aclose()
             raise StopAsyncIteration
         self._piece, self._index = piece, 0
+        self._handed += len(piece.messages)
         if self._on_progress is not None:
-            self._on_progress(self._taken + len(piece.messages), self.total)
+            self._on_progress(self._handed, self.total)
         return piece
 
     def _took(self, message: Any) -> None:
@@ -302,17 +308,18 @@ class BatchedHistory:
             piece = self._piece
             if piece is None or self._index >= len(piece.messages):
                 try:
-                    if self._error is not None:
-                        raise self._error  # noqa: TRY301 - handled like a new one
+                    error, self._error = self._error, None
+                    if error is not None:
+                        raise error  # noqa: TRY301 - handled like a new one
                     piece = await self._next_piece()
                 except StopAsyncIteration:
                     break
                 except ConcurrentUseError:
                     raise
-                except Exception as error:
+                except Exception as failure:
                     if not batch.messages:
                         raise
-                    self._error = error  # after what came before it
+                    self._error = failure  # after what came before it
                     break
             room = self._batch_size - len(batch.messages)
             part = piece.messages[self._index : self._index + room]
@@ -358,35 +365,3 @@ class _Batches:
 
     async def __anext__(self) -> Batch:
         return await self._stream._next_batch()  # noqa: SLF001 - same module
-
-
-def _split_ids(ids: Any) -> tuple[list[Any] | None, tuple[int, ...] | None, str]:
-    """Return the ids as a list, the same as ints, and why only Telethon can fetch them ("")."""
-    if ids is None:
-        return None, None, ""
-    inputs = (types.InputMessageID, types.InputMessageReplyTo, types.InputMessagePinned)
-    if isinstance(ids, (int, *inputs)) and not isinstance(ids, bool):
-        ids = (ids,)
-    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-        raise ArgumentError("ids", ids, "an int, or an iterable of ints")
-    found = list(ids)
-    if any(isinstance(i, inputs) for i in found):
-        return found, None, "ids that are not ints"
-    for message_id in found:
-        check_int("ids", message_id, -MAX_ID, MAX_ID)
-    return found, tuple(found), ""
-
-
-def _stock_reason(
-    entity: Any, search: Any, filter_: Any, from_user: Any, reply_to: Any, scheduled: Any
-) -> str:
-    """Return which argument is not accelerated yet, "" if all are."""
-    reasons = {
-        "entity=None": entity is None,
-        "search": search is not None,
-        "filter": filter_ is not None,
-        "from_user": from_user is not None,
-        "reply_to": reply_to is not None,
-        "scheduled": bool(scheduled),
-    }
-    return next((name for name, applies in reasons.items() if applies), "")

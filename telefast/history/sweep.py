@@ -15,6 +15,8 @@ SWEEP_SIZE = 200
 
 _DOUBTS = 4
 """How often a page is asked for that calls ids empty which were found by id: our choice."""
+_EXTENSIONS = 10
+"""How many more ranges a sweep without an end looks at: 2,000 ids."""
 
 
 class Sweep:
@@ -22,16 +24,30 @@ class Sweep:
 
     Ask `next_ask`; report to `on_ids`, or, while `is_showing`, to `on_hidden` when the history
     page showed nothing. When it shows something the sweep has done its work: drop it.
+
+    Args:
+        order: Direction and bounds.
+        last: The id to begin behind.
+        end: Where to stop; None to look at the next 200 ids, and on while they find anything, up
+            to 2,000 hidden messages in a row (our choice).
     """
 
-    def __init__(self, order: Order, last: int, end: int) -> None:
-        self.end = end
+    def __init__(self, order: Order, last: int, end: int | None) -> None:
         self.is_showing = False
         """Whether the request in flight is a page of history."""
         self._order = order
         self._cursor = last
+        self._step = 1 if order.query.reverse else -1
+        self._is_open = end is None
+        self.end = self._next_end() if end is None else end
         self._found: list[int] = []
+        self._has_found = False
+        self._extensions = 0
         self._doubts = 0
+
+    def _next_end(self) -> int:
+        end = self._cursor + self._step * (SWEEP_SIZE + 1)
+        return end if self._order.is_behind(self._order.end, end) else self._order.end
 
     def next_ask(self) -> Ask | None:
         """Return the next request, None when the gap is proven."""
@@ -40,17 +56,21 @@ class Sweep:
             found = self._found[0]
             return self._order.page(found if self._order.query.reverse else found + 1)
         self.is_showing = False
-        step = 1 if self._order.query.reverse else -1
+        if self._is_open and self._has_found and self._extensions < _EXTENSIONS:
+            self._has_found = False
+            self._extensions += 1
+            self.end = self._next_end()
         count = min(abs(self.end - self._cursor) - 1, SWEEP_SIZE)
         if count <= 0:
             return None
-        first = self._cursor + step
-        self._cursor += step * count
-        return Ask(ids=tuple(range(first, first + step * count, step)))
+        first = self._cursor + self._step
+        self._cursor += self._step * count
+        return Ask(ids=tuple(range(first, first + self._step * count, self._step)))
 
     def on_ids(self, found: list[int]) -> None:
         """Report which of the ids exist, in walking order."""
         self._found = found
+        self._has_found = self._has_found or bool(found)
 
     def on_hidden(self, *, is_doubtful: bool) -> None:
         """Report that the history hides the first id found, and with it a page of what follows.

@@ -14,7 +14,9 @@ at the moment of its answer. Everything follows from that, whatever is deleted o
 5. If another answer showed an id behind such an empty page, its claim is false: the ids between
    are *swept* with a request by ids, and what exists is asked of the history again. Only the
    history decides what is delivered.
-6. At the end the next 200 ids are swept once, for a run of messages that the history hides.
+6. At the end the next 200 ids are swept as well, on while they find anything, for a run of
+   messages that the history hides; where the counts say that something follows, or in reverse the
+   newest page shows it, that is followed first.
 
 In reverse all is mirrored. "Behind" below always means further along the walk.
 
@@ -31,13 +33,14 @@ from telefast.history.order import Answer, Ask, Delivery, Order
 from telefast.history.query import MAX_ID, Query
 from telefast.history.segment import Segment
 from telefast.history.start import Begin, Start
-from telefast.history.sweep import SWEEP_SIZE, Sweep
+from telefast.history.sweep import Sweep
 
 __all__ = ["Windows"]
 
-_EMPTY_RUN = 8
-"""Pages in a row that bring nothing before the announced count is no longer believed: 800
-messages hidden in one run, our choice."""
+_HIDDEN_RUN = 2000
+"""Messages hidden in one run, before it is believed that all the rest is hidden: our choice."""
+_TRIES = 4
+"""How often a walk asks for a page that brings nothing and is not honestly empty: our choice."""
 
 
 class Windows:
@@ -80,7 +83,8 @@ class Windows:
         self._last = 0  # everything up to here is delivered or known to be absent
         self._from = 0  # where the walk asks
         self._target: int | None = None
-        self._is_retried = False
+        self._tries = 0
+        self._called_empty: set[int] = set()  # by the walk's answer before
         self._claimed: int | None = None  # an honest empty page followed this id
         self._counted: int | None = None  # behind this id the count was followed
         self._swept: int | None = None  # behind this id the end was swept
@@ -196,7 +200,9 @@ class Windows:
             self._top = answer.ids[-1]
             ids_left = self._order.ids_behind(self._last, self._top)
             self._segment.cut(ids_left, behind=self._segment.head - 1)
-        elif self.count and not self._is_top_retried:
+        elif not self.count:
+            self._top = 0
+        elif not self._is_top_retried:
             self._is_top_retried = True
             self._ask_for_top(self._order.size)
 
@@ -281,10 +287,12 @@ class Windows:
                 self._on_head(answer)
             elif not self._segment.is_used_up:
                 return
-            elif self._claimed == self._last:
-                self._end()
-            else:
+            elif self._claimed != self._last:
                 self._walk(None)
+            elif self._top_token:
+                return  # the newest id is on its way
+            else:
+                self._end()
 
     def _on_head(self, answer: Answer) -> None:
         """Check the seam before the next page, and deliver it if that holds."""
@@ -313,7 +321,7 @@ class Windows:
         self._segment.pass_head()
         self._drop(answer)
         self._empty_run += 1
-        if self._empty_run >= _EMPTY_RUN:
+        if self._empty_run * self._order.size >= _HIDDEN_RUN:
             self._segment.stop()
         if answer.ids:
             if self._stale_at is None:
@@ -330,96 +338,114 @@ class Windows:
     def _walk(self, target: int | None) -> None:
         """Ask what follows the last delivered id, up to *target* or the end."""
         self._target = target
-        self._is_retried = False
-        self._from = self._last
+        self._walk_from(self._last)
+
+    def _walk_from(self, message_id: int) -> None:
+        self._from = message_id
+        self._tries = 0
+        self._called_empty = set()
         self._ask_walk()
 
     def _ask_walk(self) -> None:
         self.walks += 1
         # Only a full page can prove that nothing follows; the first need not be one.
-        is_first = self.delivered == 0 and not self._is_retried
+        is_first = self.delivered == 0 and self._tries == 0
         size = min(self._order.size, self._left) if is_first else None
-        ask = self._order.page(self._order.anchor_after(self._from), size=size)
-        self._do(ask, self._on_walk)
+        self._do(self._order.page(self._order.anchor_after(self._from), size=size), self._on_walk)
 
     def _on_walk(self, answer: Answer) -> None:
-        if self._order.behind(answer.ids, self._last):
-            target = self._target
-            if target is None and self._segment.is_used_up:
-                self._first_page(answer)
-                return
-            self._accept(answer)
-            if target is not None and self._order.is_behind(target, self._last):
-                self._is_retried = False
-                self._from = self._last
-                self._ask_walk()
+        if not self._order.behind(answer.ids, self._last):
+            self._drop(answer)
+            self._on_empty_walk(answer)
             return
-        self._drop(answer)
-        is_doubtful = bool(answer.ids or answer.empty_ids) or self._expects_more()
-        if not self._is_retried and (is_doubtful or self._left < self._order.size):
-            self._is_retried = True
+        target = self._target
+        if target is None and self._segment.is_used_up:
+            self._first_page(answer)
+            return
+        self._accept(answer)
+        if target is not None and self._order.is_behind(target, self._last):
+            self._walk_from(self._last)
+
+    def _on_empty_walk(self, answer: Answer) -> None:
+        """Nothing follows, says the server: believe it at once, after a doubt, or not."""
+        self._tries += 1
+        is_honest = not (answer.ids or answer.empty_ids)
+        left = self._left_behind(answer) if is_honest else 0
+        if is_honest and self._tries == 1 and (left or self._left < self._order.size):
             self._ask_walk()
             return
-        furthest = self._order.sorted(answer.empty_ids)[-1:]
-        if self._order.behind(furthest, self._from):
-            # Twice the server said that these ids are empty: ask by ids, then go on behind them.
-            self._is_retried = False
-            self._sweep_to(furthest[0] + (1 if self._query.reverse else -1), detour=furthest[0])
+        if not is_honest and self._tries < _TRIES:
+            # What two answers call empty is asked for by ids; then the walk goes on behind it.
+            both = self._order.sorted(self._called_empty.intersection(answer.empty_ids))
+            both = self._order.behind(both, self._from)
+            self._called_empty = set(answer.empty_ids)
+            if both:
+                self._sweep_to(both[-1] + (1 if self._query.reverse else -1), detour=both[-1])
+            else:
+                self._ask_walk()
             return
         self._claimed = self._last
         if self._target is not None:
             self._sweep_to(self._target)
-        elif self._segment.is_used_up and self._expects_more() and self._counted != self._last:
-            # The count says that something follows: look a few pages further on.
+        elif self._segment.is_used_up and left and self._counted != self._last:
+            # The counts say that something follows: look further on.
             self._counted = self._last
-            anchor = self._order.anchor_after(self._last)
-            self._plan(anchor, _EMPTY_RUN * (self._order.size - 1))
+            self._plan(self._order.anchor_after(self._last), left)
 
-    def _expects_more(self) -> bool:
-        """Tell whether the count of a whole list says that messages are missing."""
+    def _left_behind(self, answer: Answer) -> int:
+        """Return how many messages the counts say follow an empty page; 0 if they do not say."""
+        left = self.missing
+        if self.count is not None and answer.position is not None and not self._query.reverse:
+            left = max(left, self.count - answer.position)
+        return left
+
+    @property
+    def missing(self) -> int:
+        """Messages of a whole list that its count announces and that have not come."""
         query = self._query
         is_part = query.min_id or query.max_id or query.offset_id or query.add_offset
         if is_part or query.offset_date is not None or self.count is None:
-            return False
-        return self.delivered < self.count
+            return 0
+        return max(self.count - self.delivered, 0)
 
     # Sweeps
 
     def _end(self) -> None:
         """The history says that it has ended: look once behind the end, then believe it."""
-        if self._swept == self._last:
+        is_known = self._top is not None and self._last >= min(self._top, self._query.high - 1)
+        if self._swept == self._last or (self._query.reverse and is_known):
             self._finish()
             return
         self._swept = self._last
-        if not self._query.reverse:
-            if self._last < MAX_ID:
-                self._sweep_to(max(self._last - SWEEP_SIZE - 1, self._query.low))
-        elif self._top is not None and self._last < min(self._top, self._query.high - 1):
-            anchor = min(self._top + 1, self._query.high)
-            self._do(Ask(anchor, 0, self._order.size), self._on_top_page)
+        if self._query.reverse:
+            self._do(Ask(self._query.max_id, 0, self._order.size), self._on_top_page)
+        elif self._last < MAX_ID:
+            self._sweep_on(Sweep(self._order, self._last, None))
 
     def _on_top_page(self, answer: Answer) -> None:
+        """In reverse the newest page tells whether anything follows."""
         fresh = self._order.behind(answer.ids, self._last)
         if fresh:
             # As if the next position had brought it: the seam is swept, then it is delivered.
             self._segment.pages[self._segment.head] = replace(answer, ids=fresh)
         else:
             self._drop(answer)
+            self._sweep_on(Sweep(self._order, self._last, None))
 
     def _sweep_to(self, end: int, *, detour: int | None = None) -> None:
         """Prove that nothing lies before *end*; after a detour the walk goes on behind it."""
         self._detour = detour
-        self._sweep = Sweep(self._order, self._last if detour is None else self._from, end)
-        self._sweep_on(self._sweep)
+        self._sweep_on(Sweep(self._order, self._last if detour is None else self._from, end))
 
     def _sweep_on(self, sweep: Sweep) -> None:
         ask = sweep.next_ask() if self._can_sweep else None
         if ask is not None:
+            self._sweep = sweep
             self.sweeps += 1
             self._do(ask, self._on_sweep)
         elif self._detour is not None:
-            self._from = self._detour
-            self._ask_walk()
+            self._walk_from(self._detour)
+            self._detour = None
         else:
             self._proven = sweep.end
 
@@ -428,6 +454,7 @@ class Windows:
         assert sweep is not None  # noqa: S101 - for the type checker
         fresh = self._order.behind(answer.ids, self._last)
         if sweep.is_showing and fresh:
+            self._detour = None
             self._accept(answer)
             return
         self._drop(answer)

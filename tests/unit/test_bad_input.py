@@ -29,6 +29,9 @@ class Client:
     async def __call__(self, request: object) -> object:
         raise AssertionError(f"sent {request!r}")
 
+    def iter_messages(self, *args: object) -> object:
+        raise AssertionError("sent by iter_messages")
+
 
 def history(**arguments: Any) -> BatchedHistory:
     """Make a stream of a chat; nothing else is given."""
@@ -60,6 +63,11 @@ WRONG = [
     ("wait_time", -0.1, "a number of seconds from 0 up, or None for no spacing"),
     ("wait_time", "1", "a number of seconds from 0 up, or None for no spacing"),
     ("search", 5, "a str, or None"),
+    ("filter", 3, "a telethon.types.InputMessagesFilter..., or None"),
+    ("filter", types.InputPeerSelf, "a telethon.types.InputMessagesFilter..., or None"),
+    ("from_user", 3.5, "a user: an entity, an id or a name; or None"),
+    ("reply_to", "x", "an integer from 1 to 2147483647, or None"),
+    ("scheduled", "x", "True or False"),
     ("request_size", 0, "an integer from 1 to 100"),
     ("request_size", 101, "an integer from 1 to 100"),
     ("batch_size", 0, "an integer from 1 up"),
@@ -88,10 +96,9 @@ def test_a_wrong_argument_is_named_at_once(name: str, value: object, expected: s
 
 
 def test_every_checked_argument_is_tried_here() -> None:
-    """No argument of the constructor is left out but those that only Telethon can judge."""
+    """No argument of the constructor is left out but the entity, which Telethon resolves."""
     taken = set(BatchedHistory.__init__.__annotations__) - {"return", "client", "entity"}
-    judged_by_telethon = {"filter", "from_user", "reply_to", "scheduled"}
-    assert taken - judged_by_telethon == {name for name, _, _ in WRONG}
+    assert taken == {name for name, _, _ in WRONG}
 
 
 def test_the_global_search_has_no_reverse() -> None:
@@ -137,3 +144,10 @@ async def test_a_client_without_a_sender_is_named() -> None:
     with pytest.raises(Exception, match="_sender") as caught:
         door.key_of(cast("Any", object()))
     assert type(caught.value).__name__ == "CompatibilityError"
+
+
+@pytest.mark.parametrize("client", [None, "me", object()], ids=["None", "str", "object"])
+def test_a_client_is_a_client(client: Any) -> None:
+    """What is no Telethon client is named, not taken for an unknown Telethon."""
+    with pytest.raises(ArgumentError, match=r"^client=.*: expected a telethon.TelegramClient"):
+        BatchedHistory(client, "chat")

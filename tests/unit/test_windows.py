@@ -152,34 +152,43 @@ def test_pages_called_empty_again_and_again_are_asked_for_by_ids() -> None:
     assert ids[::-1] == got
 
 
-@given(chats(), st.booleans(), st.integers(0, 1000), st.sampled_from([150, 500]))
-@settings(max_examples=SHARE // 2 + 1)
+@given(chats(), queries(), st.integers(0, 1000), st.sampled_from([150, 500]))
+@settings(max_examples=SHARE)
 def test_survives_a_server_that_clamps_add_offset(
-    ids: list[int], reverse: bool, seed: int, clamp: int
+    ids: list[int], query: Query, seed: int, clamp: int
 ) -> None:
     """A server that takes no large add_offset costs requests, never messages."""
-    query = Query(reverse=reverse)
     assert oracle(ids, query) == walk(query, Server(ids, clamp=clamp), seed)
 
 
 @given(
     chats(),
-    st.booleans(),
+    queries(shifts=False),
     st.integers(0, 1000),
     st.integers(1, 900),
-    st.sampled_from([1, 30, 100, 150, 190, 199]),
-    st.booleans(),
+    st.sampled_from([1, 30, 100, 150, 199, 400]),
 )
 @settings(max_examples=SHARE)
 def test_survives_a_run_of_hidden_messages(
-    ids: list[int], reverse: bool, seed: int, first: int, length: int, tells: bool
+    ids: list[int], query: Query, seed: int, first: int, length: int
 ) -> None:
-    """Up to 199 messages in a row are dropped after slicing: all others are delivered."""
+    """Up to 400 messages in a row are dropped after slicing: all others are delivered."""
     hidden = frozenset(range(first, first + length))
-    query = Query(reverse=reverse)
-    server = Server(ids, restricted=hidden, tells_position=tells)
     owed = oracle([i for i in ids if i not in hidden], query)
-    assert owed == walk(query, server, seed)
+    assert owed == walk(query, Server(ids, restricted=hidden), seed)
+
+
+@given(chats(), st.booleans(), st.integers(0, 1000), st.integers(1, 900), st.sampled_from([100, 9]))
+@settings(max_examples=SHARE)
+def test_hidden_runs_of_whole_lists_need_no_positions(
+    ids: list[int], reverse: bool, seed: int, first: int, size: int
+) -> None:
+    """A whole list is read whole around a hidden run, also where answers say no position."""
+    hidden = frozenset(range(first, first + 190))
+    server = Server(ids, restricted=hidden, tells_position=False)
+    query = Query(reverse=reverse)
+    owed = oracle([i for i in ids if i not in hidden], query)
+    assert owed == walk(query, server, seed, size=size)
 
 
 @given(st.integers(0, 3000), st.sampled_from([0.0, 0.05, 0.5]), st.booleans(), st.integers(0, 99))
