@@ -230,7 +230,7 @@ class Producer:
                 await crew.wait()
 
     def _report_missing(self, windows: Windows) -> None:
-        if windows.missing and self._query.limit is None:
+        if windows.is_given_up or (windows.missing and self._query.limit is None):
             text = "history ended missing=%d total=%s: hidden by Telegram, or deleted meanwhile"
             args = (windows.missing, windows.count)
             limiter = Account.of(self._client).limiter

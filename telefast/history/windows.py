@@ -62,6 +62,8 @@ class Windows:
         self.count: int | None = None
         """Messages in the whole list, as last announced."""
         self.delivered = 0
+        self.is_given_up = False
+        """Whether so long a run was hidden that the rest was not looked for."""
         self.walks = 0
         self.sweeps = 0
         self._query = query
@@ -323,6 +325,7 @@ class Windows:
         self._empty_run += 1
         if self._empty_run * self._order.size >= _HIDDEN_RUN:
             self._segment.stop()
+            self.is_given_up = True
         if answer.ids:
             if self._stale_at is None:
                 self._stale_at = position

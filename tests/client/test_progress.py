@@ -38,19 +38,22 @@ async def test_an_error_of_the_callback_comes_once_and_costs_nothing(by_batches:
     world, _ = club(500)
     got: list[int | None] = []
     errors = 0
-    async with LocalTelegram(world) as telegram, telegram.client() as client:
-        async with BatchedHistory(client, "club", on_progress=fail_once) as history:
-            batches = history.batches() if by_batches else None
-            while True:
-                try:
-                    if batches is not None:
-                        got += ids_of((await anext(batches)).messages)
-                    else:
-                        got += ids_of([await anext(history)])
-                except StopAsyncIteration:
-                    break
-                except ValueError:
-                    errors += 1
+    async with (
+        LocalTelegram(world) as telegram,
+        telegram.client() as client,
+        BatchedHistory(client, "club", on_progress=fail_once) as history,
+    ):
+        batches = history.batches() if by_batches else None
+        while True:
+            try:
+                if batches is not None:
+                    got += ids_of((await anext(batches)).messages)
+                else:
+                    got += ids_of([await anext(history)])
+            except StopAsyncIteration:
+                break
+            except ValueError:
+                errors += 1
     assert (down(500), 1) == (got, errors)
 
 
@@ -61,7 +64,7 @@ async def test_an_error_of_the_callback_comes_once_and_costs_nothing(by_batches:
         (range(3000, 3100), {"reverse": True, "offset_id": 2999}),
         (range(3000, 3150), {"reverse": True, "min_id": 2999, "concurrency": 16}),
         (range(3000, 3250), {"offset_id": 3250}),
-        (range(700, 5001), {"max_id": 4000, "min_id": 50}),
+        (range(700, 5001), {"max_id": 2500, "min_id": 50}),
         (range(3000, 3200), {"request_size": 10}),
         (range(1, 1300), {"reverse": True}),
     ],
@@ -103,3 +106,13 @@ async def test_a_shift_beyond_what_the_server_honours_is_counted(
         got = ids_of(await read(client, chat.input_peer(), limit=200, **arguments))
     assert first == got[0]
     assert 200 == len(got)
+
+
+async def test_a_run_too_long_to_look_behind_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """More than 2,000 hidden messages in a row end the walk with a warning, never in silence."""
+    world, chat = club(6000)
+    rules = [Restricted(range(1000, 4000), by_id=False)]
+    async with LocalTelegram(world, rules=rules) as telegram, telegram.client() as client:
+        got = ids_of(await read(client, chat.input_peer()))
+    assert down(6000, 4000) == got
+    assert "history ended missing=3999 total=6000" in caplog.text
