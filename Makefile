@@ -56,11 +56,13 @@ docs: $(STAMP) ## Build the documentation into docs/_build/html, without network
 	$(PY) -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
 	$(PY) -m sphinx -n -W --keep-going -q -b doctest docs docs/_build/doctest
 
-bench: $(STAMP) ## Run the benchmarks, full sizes; results in bench-out/history.json
+bench: $(STAMP) ## Run the benchmarks, full sizes; results in bench-out/*.json
 	$(PY) -m benchmarks history --json bench-out/history.json
+	$(PY) -m benchmarks codec --json bench-out/codec.json
 
-bench-quick: $(STAMP) ## Run the benchmarks, small sizes; results in bench-out/history-quick.json
+bench-quick: $(STAMP) ## Run the benchmarks, small sizes; results in bench-out/*-quick.json
 	$(PY) -m benchmarks history --quick --json bench-out/history-quick.json
+	$(PY) -m benchmarks codec --quick --json bench-out/codec-quick.json
 
 check-wheel: $(STAMP) ## Build the wheel, install it into an empty environment, import it elsewhere
 	$(PY) tests/check_wheel.py

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Optional
 
 import typer
 
-from benchmarks import history
+from benchmarks import codec, history
 from telefast.cli.race import RaceError, machine, run_program, write_json
 from telefast.cli.view import View
 from telefast.errors import TelefastError
 
 if TYPE_CHECKING:
+    from benchmarks.codec import CodecRecord
     from benchmarks.records import Record
 
 __all__ = ["app"]
 
-BENCHES: Final = {"history": history}
+BENCHES: Final = {"history": history, "codec": codec}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -30,7 +31,9 @@ def main(
     # typer reads these annotations at run time, and knows Optional in every version.
     names: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(help="Benchmarks to run: history. [default: all]", metavar="[NAMES]..."),
+        typer.Argument(
+            help="Benchmarks to run: history, codec. [default: all]", metavar="[NAMES]..."
+        ),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Small sizes, two rounds: a minute, for a first look.")
@@ -87,7 +90,7 @@ def main(
 
 
 def _run(names: list[str], plan: history.Plan, path: Path | None, view: View) -> int:
-    records: list[Record] = []
+    records: list[Record | CodecRecord] = []
 
     async def run_all() -> int:
         for name in names:
@@ -111,7 +114,7 @@ def _run(names: list[str], plan: history.Plan, path: Path | None, view: View) ->
     return status
 
 
-def _report(records: list[Record]) -> dict[str, Any]:
+def _report(records: list[Record | CodecRecord]) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),

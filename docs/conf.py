@@ -72,6 +72,8 @@ nitpick_ignore_regex = [
     ("py:class", r"(telethon\.tl\.|types\.)(patched\.|types\.)?[A-Z]\w+|TLRequest"),
     ("py:class", r"BitMap"),  # pyroaring has no online documentation
     ("py:class", r"telefast\.testing\.local\.AnyRule"),  # a type variable
+    # What a chunk is made of inside.
+    ("py:class", r"telefast\.chunks\.schema\.Body"),
     # Parts of the embedded server that only its own handlers meet.
     ("py:class", r"Address|ChatReport|Entry|ServerKey"),
 ]

@@ -3,6 +3,8 @@
 Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is monkey-patched.
 
 * `BatchedHistory` reads a chat's history, message by message or in `Batch`es.
+* `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
+  and `rehydrate` turns them into Telethon's messages again.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -16,17 +18,32 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from telefast.chunks import (
+    Chunk,
+    ChunkCodec,
+    ChunkStore,
+    StoreStats,
+    UndecodedRecord,
+    rehydrate,
+)
 from telefast.errors import (
     ArgumentError,
+    ChunkError,
+    ChunkTooLargeError,
     ClosedError,
     CompatibilityError,
     ConcurrentUseError,
     ConnectionLostError,
+    CorruptChunkError,
     DeadlineError,
+    DiskFullError,
     FloodWaitTooLongError,
     RemoteError,
     SettingsError,
+    StorageError,
+    StoreLockedError,
     TelefastError,
+    UnsupportedChunkError,
     UsageError,
     WorldError,
 )
@@ -41,21 +58,34 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchedHistory",
+    "Chunk",
+    "ChunkCodec",
+    "ChunkError",
+    "ChunkStore",
+    "ChunkTooLargeError",
     "ClosedError",
     "CompatibilityError",
     "ConcurrentUseError",
     "ConnectionLostError",
+    "CorruptChunkError",
     "DeadlineError",
+    "DiskFullError",
     "FloodWaitTooLongError",
     "HistoryCursor",
     "HistoryStats",
     "RemoteError",
     "Settings",
     "SettingsError",
+    "StorageError",
+    "StoreLockedError",
+    "StoreStats",
     "TelefastError",
+    "UndecodedRecord",
+    "UnsupportedChunkError",
     "UsageError",
     "WorldError",
     "__version__",
+    "rehydrate",
 ]
 
 

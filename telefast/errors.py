@@ -12,6 +12,13 @@ TelefastError
 │  ├─ DeadlineError              (TimeoutError) no answer within the deadline
 │  ├─ ConnectionLostError        (ConnectionError) the connection ended with requests in flight
 │  └─ FloodWaitTooLongError      a flood wait beyond what the caller allows
+├─ StorageError                  this machine
+│  ├─ DiskFullError              (OSError) no room for what was to be written
+│  ├─ StoreLockedError           (BlockingIOError) another writer has the store open
+│  └─ ChunkError                 (ValueError) a chunk cannot be read or made
+│     ├─ CorruptChunkError       its bytes are damaged
+│     ├─ ChunkTooLargeError      it exceeds a limit
+│     └─ UnsupportedChunkError   it was written by a later release
 └─ CompatibilityError            the installed Telethon lacks a name that telefast relies on
 ```
 
@@ -22,17 +29,26 @@ already catch. No message holds a secret or the text of a chat.
 
 from __future__ import annotations
 
+import errno
+
 __all__ = [
     "ArgumentError",
+    "ChunkError",
+    "ChunkTooLargeError",
     "ClosedError",
     "CompatibilityError",
     "ConcurrentUseError",
     "ConnectionLostError",
+    "CorruptChunkError",
     "DeadlineError",
+    "DiskFullError",
     "FloodWaitTooLongError",
     "RemoteError",
     "SettingsError",
+    "StorageError",
+    "StoreLockedError",
     "TelefastError",
+    "UnsupportedChunkError",
     "UsageError",
     "WorldError",
 ]
@@ -139,6 +155,113 @@ class FloodWaitTooLongError(RemoteError):
         self.seconds = seconds
         self.budget = budget
         self.resume_at = resume_at
+
+
+class StorageError(TelefastError):
+    """This machine did not do its part: a disk, or a file on it."""
+
+
+class DiskFullError(StorageError, OSError):
+    """There is no room for what was to be written; what was there before is untouched.
+
+    Args:
+        path: The file that was written to.
+        size: Bytes that were to be added.
+    """
+
+    retryable = True
+
+    def __init__(self, path: str, size: int) -> None:
+        super().__init__(f"{path}: no room for {size} more bytes; make room and try again")
+        self.errno = errno.ENOSPC
+        self.path = path
+        self.size = size
+
+
+class StoreLockedError(StorageError, BlockingIOError):
+    """Another writer, in this process or in another one, has the store open.
+
+    Args:
+        path: The folder of the store.
+        holder: The id of the process that writes, None if it cannot be told.
+    """
+
+    retryable = True
+
+    def __init__(self, path: str, holder: int | None) -> None:
+        who = "another writer" if holder is None else f"process {holder}"
+        super().__init__(f"{path}: {who} has it open; a store has one writer at a time")
+        self.path = path
+        self.holder = holder
+
+
+class ChunkError(StorageError, ValueError):
+    """A chunk cannot be read or made.
+
+    Args:
+        problem: What is wrong with it.
+        path: Its file; None for bytes in memory.
+        offset: Where it begins there.
+    """
+
+    def __init__(self, problem: str, *, path: str | None = None, offset: int = 0) -> None:
+        where = "chunk" if path is None else f"{path}, chunk at byte {offset}"
+        super().__init__(f"{where}: {problem}")
+        self.problem = problem
+        self.path = path
+        self.offset = offset
+
+
+class CorruptChunkError(ChunkError):
+    """The bytes of a chunk are not those that were written.
+
+    Args:
+        path: Its file; None for bytes in memory.
+        offset: Where it begins there.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, path: str | None, offset: int, problem: str) -> None:
+        super().__init__(problem, path=path, offset=offset)
+
+
+class ChunkTooLargeError(ChunkError):
+    """A chunk exceeds a limit.
+
+    Args:
+        limit: The limit's name.
+        value: Its value.
+        size: What the chunk has or claims to have.
+        path: Its file; None for bytes in memory.
+        offset: Where it begins there.
+    """
+
+    def __init__(
+        self, limit: str, value: int, size: int, *, path: str | None = None, offset: int = 0
+    ) -> None:
+        super().__init__(f"{size} bytes, more than {limit}={value}", path=path, offset=offset)
+        self.limit = limit
+        self.value = value
+        self.size = size
+
+
+class UnsupportedChunkError(ChunkError):
+    """A chunk was written by a later release of telefast; this one cannot read it.
+
+    Args:
+        version: The version of its format.
+        problem: What this release does not know.
+        path: Its file; None for bytes in memory.
+        offset: Where it begins there.
+    """
+
+    def __init__(
+        self, version: int, problem: str, *, path: str | None = None, offset: int = 0
+    ) -> None:
+        super().__init__(
+            f"{problem} is not known to this release; upgrade telefast", path=path, offset=offset
+        )
+        self.version = version
 
 
 class CompatibilityError(TelefastError):

@@ -1,10 +1,11 @@
-"""The only place in telefast that starts tasks.
+"""The only place in telefast that starts tasks and uses threads.
 
-Two pieces, both plain:
+Three pieces, all plain:
 
 * `Crew`: any number of calls in flight; each result or error comes back as a value, in order of
   completion, so that one failed call neither cancels its siblings nor loses what they fetched.
 * `Pump`: one detached task that fills a buffer for a consumer which may stop at any moment.
+* `in_thread`: one blocking call outside the event loop.
 
 Why not an async generator around a task group: an error of a child would cancel the *consumer's*
 body and arrive as a bare `CancelledError`, `aclose` would raise a group of `GeneratorExit`, and a
@@ -22,7 +23,7 @@ from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
 from telefast.errors import ClosedError, ConcurrentUseError
 
-__all__ = ["Crew", "Pump"]
+__all__ = ["Crew", "Pump", "in_thread"]
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -176,6 +177,25 @@ class Pump(Generic[T]):
         if self._finalizer is not None:
             self._finalizer.detach()
         await _cancel_all({task})
+
+
+async def in_thread(call: Callable[[*Args], T], *args: *Args) -> T:
+    """Run a blocking call in a thread of the loop's pool and return its result.
+
+    A thread cannot be stopped: if cancelled meanwhile, the call is waited for all the same, so
+    that nothing of it goes on behind the caller's back, and its outcome is dropped.
+    """
+    future = asyncio.get_running_loop().run_in_executor(None, call, *args)
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait({future})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        future.exception()  # seen, so that nobody reports it
+        raise cancelled
+    return future.result()
 
 
 async def _cancel_all(tasks: Collection[asyncio.Task[None]]) -> None:

@@ -57,7 +57,7 @@ def history(telegram: LocalTelegram, limit: int = 5) -> functions.messages.GetHi
 
 
 PINNED = {
-    "client": {"_sender", "_loop", "_no_updates", "_flood_waited_requests"},
+    "client": {"_sender", "_loop", "_no_updates", "_flood_waited_requests", "_self_id"},
     "_sender": {"_pending_state", "_disconnected"},
     "message": {"_finish_init"},
 }
@@ -87,6 +87,34 @@ async def test_sender_is_made_once(telegram: LocalTelegram) -> None:
         await client.disconnect()
         assert client._sender is sender
     assert client.takeout(finalize=False)._sender is sender
+
+
+async def test_the_own_id_is_known_after_connecting(telegram: LocalTelegram) -> None:
+    """`client._self_id` is None until the client has asked who it is, then the account's id."""
+    client = telegram.client()
+    assert door.self_id(client) is None
+    async with client:
+        me = await client.get_me()
+    assert me.id == door.self_id(client) == client._self_id
+
+
+def test_a_reader_reads_objects_by_its_own_method() -> None:
+    """What lies within an object is read by `reader.tgread_object`, which may be replaced.
+
+    So the place of each message is known when an answer has been decoded, and the reader is its
+    plain self again for what lies deeper.
+    """
+    inner = [types.InputMediaDice("a"), types.InputMediaDice("bb" * 200)]
+    deep = types.InputMediaPaidMedia(5, inner)
+    outer = types.InputMediaPaidMedia(7, [deep, types.InputMediaDice("c")])
+    data = bytes(outer)
+    spans: dict[int, tuple[int, int]] = {}
+    found, end = door.decode(data + b"padding", None, spans)
+    assert data == bytes(found)
+    assert len(data) == end
+    assert {id(each): bytes(each) for each in found.extended_media} == {
+        key: data[start:stop] for key, (start, stop) in spans.items()
+    }
 
 
 async def test_send_gives_a_future(telegram: LocalTelegram, client: TelegramClient) -> None:

@@ -342,6 +342,7 @@ class BatchedHistory:
             self._tally.stats.requests,
             batch.latency,
             tuple(batch.pages),
+            door.self_id(self._client),
         )
 
 

@@ -25,6 +25,8 @@ class Batch:
         latency: Seconds that the slowest answer in this batch took, pacing included.
         pages: The answers that these messages came in, with their exact wire bytes; none on the
             stock path. Neighbouring batches may share one.
+        account: Id of the account that received them; None if the client does not know its own,
+            which it learns when it connects.
     """
 
     messages: list[Any]
@@ -34,6 +36,7 @@ class Batch:
     requests: int
     latency: float
     pages: tuple[Page, ...]
+    account: int | None = None
 
     def __len__(self) -> int:
         return len(self.messages)

@@ -50,6 +50,8 @@ class Page:
         chats: Its chats and channels.
         count: Messages in the whole list, None if the answer does not say.
         position: Position of the first message in that list, None if the answer does not say.
+        spans: Where each message, user and chat lies in *data*, as (start, end), by the object's
+            `id()`.
         found: The messages by id, `MessageEmpty` left out.
         empty_ids: The ids that the answer calls empty.
         entities: Its users and chats by marked peer id.
@@ -61,6 +63,7 @@ class Page:
     chats: list[Any]
     count: int | None
     position: int | None
+    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     found: dict[int, Any] = field(init=False)
     empty_ids: list[int] = field(init=False)
@@ -89,7 +92,8 @@ def read_page(data: bytes, request: Any) -> Page:
         CompatibilityError: If this Telethon cannot decode it.
         RemoteError: If it is no list of messages.
     """
-    answer, end = door.decode(data, request)
+    spans: dict[int, tuple[int, int]] = {}
+    answer, end = door.decode(data, request, spans)
     try:
         messages, users, chats = answer.messages, answer.users, answer.chats
     except AttributeError:
@@ -104,6 +108,7 @@ def read_page(data: bytes, request: Any) -> Page:
         chats,
         getattr(answer, "count", None),
         getattr(answer, "offset_id_offset", None),
+        spans,
     )
 
 
@@ -111,11 +116,15 @@ class EntityLedger:
     """Write users and chats to the client's session, each once in a run, in batches.
 
     Without them Telethon could not resolve a bare id later, as it can after `iter_messages`.
+
+    Args:
+        client: Whose session.
+        seen: Marked ids that were seen before; new ones are added to it. None for none.
     """
 
-    def __init__(self, client: TelegramClient) -> None:
+    def __init__(self, client: TelegramClient, seen: set[int] | None = None) -> None:
         self._client = client
-        self._seen: set[int] = set()
+        self._seen = set() if seen is None else seen
         self._new: list[Any] = []
 
     def add(self, page: Page) -> None:

@@ -8,7 +8,7 @@ and is used nowhere else. What each name is for:
   chat of every answer to the session.
 * `client._flood_waited_requests`: the waits that the user's own calls ran into; read, never
   written.
-* `client._no_updates`, `client._loop`: read.
+* `client._no_updates`, `client._loop`, `client._self_id`: read.
 * `sender._disconnected`: done when the user disconnects, or reconnecting failed.
 * `sender._pending_state`: cancelled requests stay in it for ever and are sent again after each
   reconnect; the reaper takes them out.
@@ -29,6 +29,8 @@ from telethon.tl.tlobject import TLRequest
 from telefast.errors import CompatibilityError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telethon import TelegramClient
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "method_of",
     "prepare",
     "reap",
+    "self_id",
     "send",
     "unwrap",
     "user_flood_due",
@@ -104,6 +107,12 @@ def check_loop(client: TelegramClient) -> None:
             "the client was connected in another event loop; use it in that loop, "
             "or connect one client per loop"
         )
+
+
+def self_id(client: TelegramClient) -> int | None:
+    """Return the id of the client's account, None while the client does not know it."""
+    found: int | None = client._self_id
+    return found
 
 
 def user_flood_due(client: TelegramClient, request: Any) -> float:
@@ -174,12 +183,16 @@ def reap(client: TelegramClient, *, now: float) -> int:
     return reaped
 
 
-def decode(data: bytes, request: Any) -> tuple[Any, int]:
+def decode(
+    data: bytes, request: Any, spans: dict[int, tuple[int, int]] | None = None
+) -> tuple[Any, int]:
     """Decode an answer.
 
     Args:
         data: What `Raw` gave: the answer, perhaps with bytes behind it.
         request: The innermost request, named in an error.
+        spans: Filled with the place in *data* of each object directly within the answer, by the
+            object's `id()`: its messages, users and chats.
 
     Returns:
         The object and the position behind it.
@@ -190,7 +203,7 @@ def decode(data: bytes, request: Any) -> tuple[Any, int]:
     """
     reader = BinaryReader(data)
     try:
-        result = reader.tgread_object()
+        result = reader.tgread_object() if spans is None else _read_with_spans(reader, spans)
     except TypeNotFoundError as error:
         # Telethon's own error shows the remaining bytes, and so the text of messages.
         name = f"constructor {error.invalid_constructor_id:08x} in {method_of(request)}"
@@ -198,6 +211,29 @@ def decode(data: bytes, request: Any) -> tuple[Any, int]:
     if data[:4] == _RPC_ERROR:
         raise unwrap(errors.rpc_message_to_error(result, request), request)
     return result, reader.tell_position()
+
+
+def _read_with_spans(reader: BinaryReader, spans: dict[int, tuple[int, int]]) -> Any:
+    """Read an object, noting where each object directly within it lies.
+
+    While one of those is read, the reader is its plain self, so that what lies deeper costs
+    nothing: 0.2 us for each message.
+    """
+    plain: Callable[[], Any] = reader.tgread_object
+
+    def noting() -> Any:
+        start = reader.position
+        reader.tgread_object = plain  # type: ignore[method-assign]
+        found = plain()
+        reader.tgread_object = noting  # type: ignore[method-assign]
+        spans[id(found)] = (start, reader.position)
+        return found
+
+    reader.tgread_object = noting  # type: ignore[method-assign]
+    try:
+        return plain()
+    finally:
+        del reader.tgread_object  # it refers to the reader
 
 
 def unwrap(error: errors.RPCError, request: Any) -> errors.RPCError:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,40 @@ def test_history(tmp_path: Path) -> None:
         assert each["seconds_min"] <= each["seconds"] <= each["seconds_max"]
         assert each["peak_rss_mb"] is None or each["peak_rss_mb"] > 10
     assert [1] == [each["ratio_to_stock"] for each in records if each["setting"] == "wait_time=0"]
+
+
+def test_codec(tmp_path: Path) -> None:
+    """Each way to keep messages has a record for each size of chunks; ours is the smallest."""
+    path = tmp_path / "codec.json"
+    done = _run("codec", "--sizes", "2000", "--rounds", "1", "--json", str(path))
+    assert (0, "") == (done.returncode, done.stderr)
+    records = json.loads(path.read_text("utf-8"))["records"]
+    assert [100] * 5 + [1000] * 5 == [each["block"] for each in records]
+    for each in records:
+        assert ("codec", 2000) == (each["bench"], each["size"])
+        assert each["encode_min"] <= each["encode_us"] <= each["encode_max"]
+        has_objects = each["contender"] != "dicts in msgpack, zlib 6"
+        assert has_objects == (each["objects_us"] is not None)
+    for block in (100, 1000):
+        sizes = {e["contender"]: e["bytes"] for e in records if e["block"] == block}
+        rivals = (sizes["pickle, zlib 6"], sizes["dicts in msgpack, zlib 6"])
+        assert sizes["telefast, zstd"] < 0.9 * min(rivals)
+
+
+def test_what_comes_back_otherwise_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A way to keep messages that loses something is an error that names it."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import codec
+    from telefast.cli.race import RaceError
+    from tests.unit.chunk_model import batch_of, club
+
+    batch: Any = batch_of(*club(20), [5, 4])
+    other: Any = batch_of(*club(20), [5, 3])
+    for each in codec.CONTENDERS:
+        data = [each.encode(each.prepare(batch))]
+        codec._verify(each, [batch], data)
+        with pytest.raises(RaceError, match=f"{each.name}: other messages come back"):
+            codec._verify(each, [other], data)
 
 
 def test_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

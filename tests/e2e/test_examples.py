@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from telefast import ChunkStore
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.e2e
@@ -32,7 +34,12 @@ def _run(folder: Path, *arguments: str) -> str:
 def test_every_example_is_run_here() -> None:
     """An example without a test below is not shown to anybody."""
     names = {path.name for path in (ROOT / "examples").glob("*.py")}
-    assert names == {"export_chat.py", "test_my_export.py"}
+    assert names == {
+        "export_chat.py",
+        "export_to_chunks.py",
+        "read_chunks.py",
+        "test_my_export.py",
+    }
 
 
 def test_export_chat(tmp_path: Path) -> None:
@@ -56,6 +63,38 @@ def test_export_chat_goes_on(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     _run(tmp_path, script)
     assert whole == path.read_bytes()
+
+
+async def _stored_ids(path: Path) -> list[int]:
+    async with ChunkStore(path, read_only=True) as store:
+        return [i async for chunk in store for i in chunk.ids]
+
+
+async def test_chunks(tmp_path: Path) -> None:
+    """A chat is kept whole, a second run adds nothing, and the store is read by itself."""
+    script = str(ROOT / "examples" / "export_to_chunks.py")
+    assert "new: 2000, in the store: 2000 messages" in _run(tmp_path, script)
+    ids = await _stored_ids(tmp_path / "my-chat")
+    assert ids == sorted(set(ids))
+    assert "new: 0, in the store: 2000 messages" in _run(tmp_path, script)
+    assert ids == await _stored_ids(tmp_path / "my-chat")
+    reader = str(ROOT / "examples" / "read_chunks.py")
+    text = _run(tmp_path, reader, "my-chat", "--word", "the")
+    assert "2000 messages in 2 chunks" in text
+    assert "damaged: 0, of another layer: 0" in text
+    assert len(text.splitlines()) == 7
+
+
+async def test_chunks_go_on(tmp_path: Path) -> None:
+    """After a run that was killed within a chunk, the next one completes the store."""
+    script = str(ROOT / "examples" / "export_to_chunks.py")
+    _run(tmp_path, script)
+    ids = await _stored_ids(tmp_path / "my-chat")
+    file = tmp_path / "my-chat" / "000000.tfc"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) * 3 // 4])
+    assert "new: 1000, in the store: 2000 messages" in _run(tmp_path, script)
+    assert ids == await _stored_ids(tmp_path / "my-chat")
 
 
 def test_my_export(tmp_path: Path) -> None:

@@ -32,8 +32,14 @@ async def _run(snippet: str, names: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-async def test_page(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_page(
+    page: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Each snippet of a page works, one after the other, with a connected client at hand."""
+    monkeypatch.chdir(tmp_path)
     snippets = _snippets((ROOT / page).read_text("utf-8"))
     world = World(seed=7)
     world.add_channel("Some channel", message_count=250, username="some_channel")

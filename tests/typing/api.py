@@ -11,11 +11,18 @@ import telefast
 from telefast import (
     Batch,
     BatchedHistory,
+    Chunk,
+    ChunkCodec,
+    ChunkStore,
+    CorruptChunkError,
     FloodWaitTooLongError,
     HistoryCursor,
     HistoryStats,
     Settings,
+    StoreStats,
     TelefastError,
+    UndecodedRecord,
+    rehydrate,
 )
 
 
@@ -54,6 +61,32 @@ async def batches(client: TelegramClient) -> None:
         assert_type(error.retryable, bool)
     finally:
         await history.aclose()
+
+
+async def chunks(client: TelegramClient) -> None:
+    """Kept on the disk, and read again."""
+    codec = ChunkCodec(compression="zlib", level=9)
+    async with ChunkStore("folder", codec=codec, fsync="always") as store:
+        assert_type(store, ChunkStore)
+        async for batch in BatchedHistory(client, "durov", batch_size=1000).batches():
+            assert_type(batch.account, int | None)
+            assert_type(await store.append(batch), None)
+        assert_type(await store.find(5, chat_id=-1001), Chunk | None)
+        assert_type(await store.last(), Chunk | None)
+        assert_type(store.stats(), StoreStats)
+        try:
+            async for chunk in store.chunks(min_id=5, since=datetime(2024, 1, 1, tzinfo=UTC)):
+                assert_type(chunk, Chunk)
+                assert_type(chunk.ids, list[int])
+                assert_type(chunk.records, list[bytes])
+                assert_type(chunk.oldest, datetime | None)
+                assert_type(chunk.undecoded, list[UndecodedRecord])
+                assert_type(await rehydrate(client, chunk), list[Any])
+        except CorruptChunkError as error:
+            assert_type(error.path, str | None)
+            assert_type(error.offset, int)
+    assert_type(codec.encode([], account=5), bytes)
+    assert_type(codec.decode(b""), Chunk)
 
 
 def settings(client: TelegramClient) -> BatchedHistory:

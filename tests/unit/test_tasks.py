@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from telefast.errors import ClosedError, ConcurrentUseError
-from telefast.tasks import Crew, Pump
+from telefast.tasks import Crew, Pump, in_thread
 
 
 async def turns(count: int = 20) -> None:
@@ -352,4 +353,51 @@ def test_an_owner_that_outlives_its_loop_is_harmless() -> None:
 
     owner = asyncio.run(begin())
     del owner
+    gc.collect()
+
+
+# in_thread
+
+
+async def test_a_blocking_call_runs_beside_the_loop() -> None:
+    """The loop goes on meanwhile; result and error are the call's own."""
+    gate = threading.Event()
+
+    def wait(answer: str) -> tuple[str, int]:
+        assert gate.wait(10)
+        return answer, threading.get_ident()
+
+    call = asyncio.create_task(in_thread(wait, "done"))
+    await turns()
+    assert not call.done()
+    gate.set()
+    answer, thread = await call
+    assert answer == "done"
+    assert thread != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(divmod, 1, 0)
+
+
+@pytest.mark.parametrize("divisor", [1, 0])
+async def test_a_cancelled_caller_waits_for_the_call(divisor: int) -> None:
+    """However often it is cancelled, nothing of the call goes on after it, and no error is lost."""
+    gate = threading.Event()
+    ended: list[int] = []
+
+    def work() -> float:
+        assert gate.wait(10)
+        ended.append(1)
+        return 1 / divisor
+
+    call = asyncio.create_task(in_thread(work))
+    for _ in range(3):
+        await turns()
+        call.cancel()
+    await turns()
+    assert not call.done()
+    gate.set()
+    await asyncio.wait({call})
+    assert call.cancelled()
+    assert ended == [1]
+    del call
     gc.collect()

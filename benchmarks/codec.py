@@ -1,0 +1,248 @@
+"""Keeping messages: bytes for each, and the time to write and to read them again."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from benchmarks import pickled
+from benchmarks.history import HOLES
+from telefast import Batch, BatchedHistory, Chunk, ChunkCodec
+from telefast.cli.race import RaceError
+from telefast.testing import LocalTelegram, World
+
+if TYPE_CHECKING:
+    from benchmarks.history import Plan
+    from telefast.cli.view import View
+
+__all__ = ["CodecRecord", "run"]
+
+BLOCKS = (100, 1_000)
+"""Messages in one chunk: a page, and what the documentation says."""
+HEADS = ["bytes/message", "encode us", "decode us", "to objects us", "to pickle"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodecRecord:
+    """One way to keep messages; times are medians of the rounds, in microseconds of CPU a message.
+
+    Attributes:
+        bench: The benchmark.
+        size: Messages of the chat.
+        block: Messages kept together.
+        contender: How they are kept.
+        rounds: How often it ran.
+        bytes: Bytes of the file for each message, with the users and chats that came with it.
+        encode_us: To write them.
+        encode_min: In the fastest round.
+        encode_max: In the slowest round.
+        decode_us: To have ids and data again.
+        objects_us: To have Telethon's objects again; None where nothing gives them.
+        to_pickle: Bytes over those of pickle and zlib.
+    """
+
+    bench: str
+    size: int
+    block: int
+    contender: str
+    rounds: int
+    bytes: float
+    encode_us: float
+    encode_min: float
+    encode_max: float
+    decode_us: float
+    objects_us: float | None
+    to_pickle: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields, rounded to what they mean."""
+        return {
+            name: round(value, 4) if isinstance(value, float) else value
+            for name, value in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """How messages are kept.
+
+    Attributes:
+        name: What it is called.
+        prepare: From a batch to what is timed: objects as a program would have them.
+        encode: To bytes.
+        decode: Back.
+        to_objects: From that to Telethon's objects, None if it cannot.
+    """
+
+    name: str
+    prepare: Callable[[Batch], Any]
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+    to_objects: Callable[[Any], list[Any]] | None
+
+
+def _objects(batch: Batch) -> list[list[Any]]:
+    """Return messages, users and chats as they were decoded, bound to no client."""
+    chunk = ChunkCodec().decode(ChunkCodec().encode(batch))
+    return [chunk.messages, chunk.users, chunk.chats]
+
+
+def _dicts(objects: list[list[Any]]) -> bytes:
+    found = [[each.to_dict() for each in kind] for kind in objects]
+    packed: bytes = msgpack.packb(found, default=_seconds)
+    return zlib.compress(packed, 6)
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    raise TypeError(type(value).__name__)
+
+
+def _decode_all(chunk: Chunk) -> list[Any]:
+    """Decode everything, and return the messages."""
+    messages, _, _ = chunk.messages, chunk.users, chunk.chats
+    return messages
+
+
+def _telefast(**options: Any) -> Contender:
+    codec = ChunkCodec(**options)
+    name = f"telefast, {options.get('compression', 'zstd')}"
+    return Contender(name, lambda batch: batch, codec.encode, codec.decode, _decode_all)
+
+
+PICKLE = Contender("pickle, zlib 6", _objects, pickled.dump, pickled.load, lambda found: found[0])
+CONTENDERS = (
+    _telefast(),
+    _telefast(compression="zlib", level=6),
+    _telefast(compression="none"),
+    PICKLE,
+    Contender(
+        "dicts in msgpack, zlib 6",
+        _objects,
+        _dicts,
+        lambda data: msgpack.unpackb(zlib.decompress(data), strict_map_key=False),
+        None,
+    ),
+)
+
+
+async def run(plan: Plan, view: View) -> list[CodecRecord]:
+    """Compare what comes back, then time; returns one record for each contender and block.
+
+    Raises:
+        RaceError: If something comes back otherwise than it went in.
+    """
+    records = []
+    for size in plan.sizes:
+        for block in BLOCKS:
+            batches = await _read(size, block)
+            found = await asyncio.to_thread(_measure, size, block, batches, plan.rounds)
+            title = f"codec, {size:,} messages in blocks of {block:,}"
+            view.table(title, HEADS, [_row(record) for record in found], has_long_rows=True)
+            records += found
+    return records
+
+
+async def _read(size: int, block: int) -> list[Batch]:
+    world = World(seed=1)
+    channel = world.add_channel("Benchmark", message_count=size, holes=HOLES)
+    async with LocalTelegram(world, process=True) as telegram, telegram.client() as client:
+        history = BatchedHistory(client, channel.input_peer(), concurrency=16, batch_size=block)
+        async with history:
+            return [batch async for batch in history.batches()]
+
+
+def _measure(size: int, block: int, batches: Sequence[Batch], rounds: int) -> list[CodecRecord]:
+    inputs = {each: [each.prepare(batch) for batch in batches] for each in CONTENDERS}
+    encoded = {each: [each.encode(item) for item in inputs[each]] for each in CONTENDERS}
+    for each in CONTENDERS:
+        _verify(each, batches, encoded[each])
+    times: dict[Contender, list[tuple[float, float, float]]] = {each: [] for each in CONTENDERS}
+    # A program that writes as it reads holds few objects; the garbage collector must not look
+    # through all that are held here.
+    gc.collect()
+    gc.freeze()
+    try:
+        for number in range(rounds):
+            turn = number % len(CONTENDERS)
+            for each in (*CONTENDERS[turn:], *CONTENDERS[:turn]):
+                times[each].append(_time(each, inputs[each], encoded[each], size))
+    finally:
+        gc.unfreeze()
+    bytes_of = {each: sum(map(len, encoded[each])) for each in CONTENDERS}
+    return [
+        CodecRecord(
+            bench="codec",
+            size=size,
+            block=block,
+            contender=each.name,
+            rounds=rounds,
+            bytes=bytes_of[each] / size,
+            encode_us=median(one for one, _, _ in found),
+            encode_min=min(one for one, _, _ in found),
+            encode_max=max(one for one, _, _ in found),
+            decode_us=median(two for _, two, _ in found),
+            objects_us=None if each.to_objects is None else median(three for _, _, three in found),
+            to_pickle=bytes_of[each] / bytes_of[PICKLE],
+        )
+        for each, found in times.items()
+    ]
+
+
+def _verify(each: Contender, batches: Sequence[Batch], encoded: Sequence[bytes]) -> None:
+    """Check that every message comes back: its bytes, or, of dicts, its id."""
+    found: list[Any] = []
+    expected: list[Any] = []
+    for batch, data in zip(batches, encoded, strict=True):
+        decoded = each.decode(data)
+        if each.to_objects is None:
+            found += [message["id"] for message in decoded[0]]
+            expected += [message.id for message in batch.messages]
+        else:
+            found += map(bytes, each.to_objects(decoded))
+            expected += map(bytes, batch.messages)
+    if expected != found:
+        raise RaceError(f"{each.name}: other messages come back than were kept")
+
+
+def _time(
+    each: Contender, inputs: Sequence[Any], encoded: Sequence[bytes], size: int
+) -> tuple[float, float, float]:
+    """Return microseconds of CPU a message to encode, to decode, and to decode to objects."""
+    encode = decode = objects = 0.0
+    for item, data in zip(inputs, encoded, strict=True):
+        start = time.thread_time()
+        each.encode(item)
+        mid = time.thread_time()
+        decoded = each.decode(data)
+        end = time.thread_time()
+        if each.to_objects is not None:
+            each.to_objects(decoded)
+        encode += mid - start
+        decode += end - mid
+        objects += time.thread_time() - mid
+    scale = 1e6 / size
+    return encode * scale, decode * scale, objects * scale
+
+
+def _row(record: CodecRecord) -> tuple[str, list[str]]:
+    return (
+        record.contender,
+        [
+            f"{record.bytes:.1f}",
+            f"{record.encode_us:.2f}",
+            f"{record.decode_us:.2f}",
+            "-" if record.objects_us is None else f"{record.objects_us:.2f}",
+            f"{record.to_pickle:.2f}x",
+        ],
+    )
