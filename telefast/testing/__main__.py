@@ -66,8 +66,7 @@ async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
             if command == "drop":
                 await server.drop_connections()
             elif command == "warm":
-                for channel in dispatcher.world.channels.values():
-                    channel.warm()
+                dispatcher.world.warm()
             elif command == "stop":
                 await server.aclose()
             _say(answers, _state(dispatcher))

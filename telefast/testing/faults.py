@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telefast.errors import WorldError
+from telefast.testing.channel import Channel
 from telefast.testing.rpc import Empty, RpcFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from telefast.testing.chat import Chat
     from telefast.testing.ledger import Ledger
     from telefast.testing.rpc import Call
     from telefast.testing.world import World
@@ -181,7 +183,9 @@ class RepeatLastId(_Timed):
         if self.inside:
             self.fired += 1
             return [page[0], *page] if up else [*page, page[-1]]
-        ids = call.world.channels[call.request.peer.channel_id].ids
+        ids = call.ids
+        if ids is None:
+            return page
         edge = _id(page[-1] if up else page[0])
         rank = ids.rank(edge)  # Ids up to the edge, itself included.
         seen = rank - 2 if up else rank
@@ -224,7 +228,7 @@ class Restricted(Rule):
     Args:
         ids: The ids that are not shown.
         by_id: Whether getMessages still returns them; if not, it shows `MessageEmpty`.
-        channel_id: Bare id of the channel; None means every channel.
+        channel_id: Bare id of the channel; None means every chat.
     """
 
     def __init__(
@@ -236,7 +240,7 @@ class Restricted(Rule):
 
     def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
         """Leave the restricted entries out."""
-        if not self._concerns(call.request.peer):
+        if not self._concerns(call.chat):
             return page
         kept = [entry for entry in page if isinstance(entry, Empty) or entry not in self.ids]
         self.fired += len(kept) != len(page)
@@ -244,7 +248,7 @@ class Restricted(Rule):
 
     def by_ids(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
         """Empty the restricted entries, if they are not to be had by id either."""
-        if self.by_id or not self._concerns(call.request.channel):
+        if self.by_id or not self._concerns(call.chat):
             return page
         shown: list[int | Empty] = [
             Empty(entry) if isinstance(entry, int) and entry in self.ids else entry
@@ -253,8 +257,10 @@ class Restricted(Rule):
         self.fired += shown != page
         return shown
 
-    def _concerns(self, peer: Any) -> bool:
-        return self.channel_id is None or peer.channel_id == self.channel_id
+    def _concerns(self, chat: Chat | None) -> bool:
+        if self.channel_id is None:
+            return True
+        return isinstance(chat, Channel) and chat.id == self.channel_id
 
 
 class ChangeWorld(_Timed):

@@ -246,8 +246,7 @@ class LocalTelegram:
         if isinstance(self._server, ServerProcess):
             await self._server.warm()
             return
-        for channel in self.world.channels.values():
-            channel.warm()
+        self.world.warm()
 
     def add(self, rule: AnyRule) -> AnyRule:
         """Put one more fault in force, after those there are, and return it.
