@@ -13,12 +13,12 @@ from telethon.tl import types
 from telefast.errors import WorldError
 from telefast.testing.box import Box
 from telefast.testing.channel import Channel
-from telefast.testing.chat import MAX_MESSAGE_ID, Chat
+from telefast.testing.chat import Chat
 from telefast.testing.dice import Dice
+from telefast.testing.making import check_count, full_name, person_of
 from telefast.testing.private import BoxedChat, Group, PrivateChat
 from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.seeded import Cast, Kind, Person, Script, SeededChat
-from telefast.testing.text import LANGUAGES, Mention
 from telefast.testing.timeline import SharedLine
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
     from telefast.testing.world import World
 
-__all__ = ["Account", "person_of"]
+__all__ = ["Account"]
+
+_SHARE = 4
+"""A chat takes one in so many of the ids that an account has left."""
 
 _MEMBERS = 200
 """Most members of a basic group (`Config.chat_size_max`)."""
@@ -92,7 +95,7 @@ class Account:
         messages: Iterable[types.Message | types.MessageService] | None = None,
     ) -> PrivateChat:
         """Add a private chat; see `World.add_private_chat`."""
-        _check_count(message_count, holes, messages)
+        _check(message_count, holes, messages)
         other = self._other(user)
         if other.id in self.private_chats:
             raise WorldError(f"user {other.id}: has a private chat already")
@@ -116,7 +119,7 @@ class Account:
         """Add a basic group; see `World.add_group`."""
         if not title:
             raise WorldError("title='': expected a text")
-        _check_count(message_count, holes, messages)
+        _check(message_count, holes, messages)
         if messages is not None and chat_id is None:
             raise WorldError("messages=...: expected with chat_id")
         if chat_id is None:
@@ -250,12 +253,10 @@ class Account:
 
     def make_private_chat(self, user: types.User, runs: BitMap, ids: BitMap) -> PrivateChat:
         """Make a private chat of ids that the box gave; for `add_private_chat` and recipes."""
-        people = [self._myself()]
-        if user.id != self.me.id:
-            people.append(person_of(user))
+        people = [self._person(user_id) for user_id in dict.fromkeys((self.me.id, user.id))]
         seeded = self._seeded("private", types.PeerUser(user.id), "", people, runs)
         chat = PrivateChat(
-            self, user.id, _name(user), runs, ids, seeded, self.world.cache.new_key()
+            self, user.id, full_name(user), runs, ids, seeded, self.world.cache.new_key()
         )
         self.private_chats[user.id] = chat
         return chat
@@ -339,11 +340,9 @@ class Account:
             raise WorldError(f"members=...: a basic group has at most {_MEMBERS}")
         return found
 
-    def _myself(self) -> Person:
-        return Person(mention_of(self.me), LANGUAGES[0], is_self=True)
-
     def _person(self, user_id: int) -> Person:
-        return self._myself() if user_id == self.me.id else person_of(self.world.users[user_id])
+        is_self = user_id == self.me.id
+        return person_of(self.me if is_self else self.world.users[user_id], is_self=is_self)
 
     def _free_chat_id(self) -> int:
         dice = Dice.of(self.world.seed, "groups", self.me.id, len(self.groups))
@@ -353,27 +352,7 @@ class Account:
                 return chat_id
 
 
-def mention_of(user: types.User) -> Mention:
-    """Return how texts name a user."""
-    return Mention(user.id, user.first_name or "Deleted Account", user.username)
-
-
-def person_of(user: types.User) -> Person:
-    """Return a user as one who writes, in a language that depends on the id."""
-    return Person(mention_of(user), LANGUAGES[user.id % len(LANGUAGES)])
-
-
-def _name(user: types.User) -> str:
-    return " ".join(filter(None, (user.first_name, user.last_name))) or "Deleted Account"
-
-
-def _check_count(message_count: int, holes: float, messages: object) -> None:
-    """Refuse counts that no chat can have."""
-    if message_count < 0 or not 0 <= holes < 1:
-        raise WorldError(
-            f"message_count={message_count}, holes={holes}: expected 0 or more, 0 <= holes < 1"
-        )
-    if message_count / (1 - holes) > MAX_MESSAGE_ID // 16:
-        raise WorldError(f"message_count={message_count}, holes={holes}: ids would pass 2**31")
+def _check(message_count: int, holes: float, messages: object) -> None:
+    check_count(message_count, holes, per_slot=2 * _SHARE)
     if messages is not None and message_count:
         raise WorldError("messages=...: expected without message_count")

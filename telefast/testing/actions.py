@@ -44,9 +44,7 @@ def first_deed(kind: str, title: str, members: Sequence[int]) -> Deed:
     return Deed(types.MessageActionChannelCreate(title))
 
 
-def group_deed(
-    dice: Dice, kind: str, title: str, date: datetime, known: Sequence[Mention]
-) -> Deed:
+def group_deed(dice: Dice, kind: str, title: str, date: datetime, known: Sequence[Mention]) -> Deed:
     """Return what happened in a channel or group: pins, photos, titles; in groups also members."""
     other = dice.pick(known).user_id
     which = dice.below(3 if kind == "channel" else 6)

@@ -92,6 +92,7 @@ class Chat(ABC):
     def _new_ids(self, count: int) -> list[int]:
         """Return ids for new messages, above all that were ever given, oldest first."""
 
+    @abstractmethod
     def _check_put(self, message_id: int) -> None:
         """Raise `WorldError` if this chat cannot have a message of that id."""
 

@@ -22,6 +22,7 @@ __all__ = ["HANDLERS", "NOW", "answer"]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The date in every answer that tells one: a world does not age."""
 
+
 def answer(call: Call) -> bytes:
     """Apply the rules' `before`, then answer the call.
 

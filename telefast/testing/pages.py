@@ -86,9 +86,7 @@ def page_of(
         offset_id_offset: Position of the page in the list, or None to leave it out.
     """
     if isinstance(chat, Channel):
-        return channel_messages(
-            account, chat, page, count=count, offset_id_offset=offset_id_offset
-        )
+        return channel_messages(account, chat, page, count=count, offset_id_offset=offset_id_offset)
     refs = {chat.marked_id}
     entries = entries_bytes(account, chat, page, refs)
     if len(page) == count == len(set(page)):

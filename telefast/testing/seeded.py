@@ -348,9 +348,7 @@ class SeededChat:
         refs += deed.refs
         return self._built(message, refs)
 
-    def _built(
-        self, message: types.Message | types.MessageService, refs: Sequence[int]
-    ) -> Built:
+    def _built(self, message: types.Message | types.MessageService, refs: Sequence[int]) -> Built:
         """Return the message with each ref once; the chat itself is always on its pages."""
         found = dict.fromkeys(refs)
         if isinstance(self._peer, types.PeerUser):

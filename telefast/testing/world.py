@@ -8,22 +8,18 @@ from typing import TYPE_CHECKING, Any
 from telethon.tl import types
 
 from telefast.errors import WorldError
-from telefast.testing.account import Account, mention_of
+from telefast.testing.account import Account
 from telefast.testing.cache import MessageCache
-from telefast.testing.channel import Channel, ids_with_holes
-from telefast.testing.chat import MAX_MESSAGE_ID
 from telefast.testing.dice import Dice
+from telefast.testing.making import check_count, free_channel_id, make_channel, person_of
 from telefast.testing.people import make_me, make_source, make_user, user_language
 from telefast.testing.refs import CHANNEL_MARK
-from telefast.testing.seeded import Cast, Kind, Person, Script, SeededChat
-from telefast.testing.text import LANGUAGES
-from telefast.testing.timeline import OwnLine
+from telefast.testing.seeded import Cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyroaring import BitMap
-
+    from telefast.testing.channel import Channel
     from telefast.testing.chat import Chat
     from telefast.testing.private import Group, PrivateChat
 
@@ -72,12 +68,12 @@ class World:
         self._made_from: dict[int, tuple[int, float]] = {}
         self.accounts = [Account(self, 0, make_me(seed))]
         self.users[self.me.id] = self.me
-        self._people = [Person(mention_of(self.me), LANGUAGES[0], is_self=True)]
+        self._people = [person_of(self.me, is_self=True)]
         bots: list[int] = []
         for index in range(1, user_count + 1):
             user = make_user(seed, index)
             self.users[user.id] = user
-            self._people.append(Person(mention_of(user), user_language(index)))
+            self._people.append(person_of(user, user_language(index)))
             if user.bot:
                 bots.append(user.id)
         sources = [make_source(seed, index) for index in range(_SOURCE_COUNT)]
@@ -136,7 +132,7 @@ class World:
             del self.users[self.me.id]
             self._added.pop(self.me.id, None)
             self.accounts = [Account(self, 0, user)]
-            self._people[0] = Person(mention_of(user), LANGUAGES[0], is_self=True)
+            self._people[0] = person_of(user, is_self=True)
         elif user.id == self.me.id:
             raise WorldError(f"user {user.id}: is the user who is logged in; set is_self")
         self.users[user.id] = user
@@ -204,24 +200,27 @@ class World:
         """
         if not title:
             raise WorldError("title='': expected a text")
-        if message_count < 0 or not 0 <= holes < 1:
-            raise WorldError(
-                f"message_count={message_count}, holes={holes}: expected 0 or more, 0 <= holes < 1"
-            )
-        if message_count / (1 - holes) > MAX_MESSAGE_ID // 2:
-            raise WorldError(f"message_count={message_count}, holes={holes}: ids would pass 2**30")
+        check_count(message_count, holes)
         if messages is not None and (message_count or channel_id is None):
             raise WorldError("messages=...: expected with channel_id and without message_count")
         if username is not None:
             self._check_username(username)
         if channel_id is None:
-            channel_id = self._free_channel_id()
+            channel_id = free_channel_id(self)
         elif not 0 < channel_id < CHANNEL_MARK - 2**31:
             raise WorldError(f"channel_id={channel_id}: expected a bare id, without the mark -100")
         if channel_id in self.channels or -(CHANNEL_MARK + channel_id) in self.foreign:
             raise WorldError(f"channel_id={channel_id}: is taken")
-        ids = ids_with_holes(f"{self.seed}/{channel_id}/holes", message_count, holes)
-        channel = self._make(title, megagroup, username, channel_id, about, ids)
+        channel = self.channels[channel_id] = make_channel(
+            self,
+            channel_id,
+            title,
+            megagroup=megagroup,
+            username=username,
+            about=about,
+            message_count=message_count,
+            holes=holes,
+        )
         if message_count:
             self._made_from[channel_id] = (message_count, holes)
         if messages is not None:
@@ -386,44 +385,6 @@ class World:
         """Return the message count and the share of holes that a channel was made with."""
         return self._made_from.get(channel_id, (0, 0.0))
 
-    def _make(
-        self,
-        title: str,
-        megagroup: bool,
-        username: str | None,
-        channel_id: int,
-        about: str,
-        ids: BitMap,
-    ) -> Channel:
-        kind: Kind = "supergroup" if megagroup else "channel"
-        key = f"{self.seed}/{channel_id}/"
-        seeded = SeededChat(
-            Script(key, kind, types.PeerChannel(channel_id), title),
-            self.cast,
-            OwnLine(key, ids.max() if ids else 0),
-        )
-        channel = Channel(
-            channel_id,
-            title,
-            ids,
-            seeded,
-            self.cache,
-            access_hash=Dice.of(self.seed, "channel", channel_id).signed64(),
-            megagroup=megagroup,
-            username=username,
-            about=about,
-            participants_count=len(self.cast.people),
-        )
-        self.channels[channel_id] = channel
-        return channel
-
-    def _free_channel_id(self) -> int:
-        dice = Dice.of(self.seed, "channels", len(self.channels))
-        while True:
-            channel_id = 1_300_000_000 + dice.below(800_000_000)
-            if channel_id not in self.channels and -(CHANNEL_MARK + channel_id) not in self.foreign:
-                return channel_id
-
     def _check_username(self, username: str) -> None:
         if _USERNAME.fullmatch(username) is None:
             raise WorldError(
@@ -431,4 +392,3 @@ class World:
             )
         if self.find_username(username) is not None:
             raise WorldError(f"username={username!r}: is taken")
-
