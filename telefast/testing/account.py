@@ -13,7 +13,7 @@ from telethon.tl import types
 from telefast.errors import WorldError
 from telefast.testing.box import Box
 from telefast.testing.channel import Channel
-from telefast.testing.chat import Chat
+from telefast.testing.chat import MAX_MESSAGE_ID, Chat
 from telefast.testing.dice import Dice
 from telefast.testing.making import check_count, full_name, person_of
 from telefast.testing.private import BoxedChat, Group, PrivateChat
@@ -152,6 +152,8 @@ class Account:
 
     def owner(self, message_id: int) -> BoxedChat | None:
         """Return the private chat or basic group that has a message of this id now, or None."""
+        if not 0 < message_id <= MAX_MESSAGE_ID or not self.box.may_have(message_id):
+            return None
         for chat in (*self.private_chats.values(), *self.groups.values()):
             if chat.has(message_id):
                 return chat

@@ -31,8 +31,9 @@ class Box:
 
     Attributes:
         last_id: The highest id ever given; new messages come above it.
-        taken: Numbers of the runs in which an id was given. Run *n* begins with id *8 n*; run 0 is
+        placed: Numbers of the runs that seeded chats have. Run *n* begins with id *8 n*; run 0 is
             never given.
+        noted: Ids that were given one by one.
 
     Example:
         >>> box = Box()
@@ -44,7 +45,18 @@ class Box:
 
     def __init__(self) -> None:
         self.last_id = 0
-        self.taken = BitMap([0])
+        self.placed = BitMap([0])
+        self.noted = BitMap()
+        self._taken = BitMap([0])
+
+    def may_have(self, message_id: int) -> bool:
+        """Return False if an id was certainly never given."""
+        return message_id in self.noted or message_id // RUN in self.placed
+
+    def restore(self, placed: BitMap, noted: BitMap, last_id: int) -> None:
+        """Take over the state of another box."""
+        self.placed, self.noted, self.last_id = placed, noted, last_id
+        self._taken = placed | BitMap({id_ // RUN for id_ in noted})
 
     def place(self, seed: str, count: int, holes: float) -> tuple[BitMap, BitMap]:
         """Take ids for a seeded chat, interleaved with those of the chats before it.
@@ -66,12 +78,12 @@ class Box:
         if not need:
             return runs, ids
         draw = Random(seed)
-        free_count = self.last_id // RUN + 1 - self.taken.rank(self.last_id // RUN)
+        free_count = self.last_id // RUN + 1 - self._taken.rank(self.last_id // RUN)
         share = (need, free_count) if need * _SHARE[1] <= free_count * _SHARE[0] else _SHARE
         span = min(_SPAN, need * _SHARE[1])
         begin, passed, drawn, gone = 0, 0, 0, 0
         while drawn < need:
-            free = BitMap(range(begin, begin + span)) - self.taken
+            free = BitMap(range(begin, begin + span)) - self._taken
             begin += span
             passed += len(free)
             wanted = min(need, passed * share[0] // share[1]) - drawn
@@ -92,8 +104,9 @@ class Box:
         for kept in (runs, ids):
             kept.run_optimize()
             kept.shrink_to_fit()
-        self.taken.update(runs)
-        self.taken.run_optimize()
+        for known in (self.placed, self._taken):
+            known.update(runs)
+            known.run_optimize()
         self.last_id = max(self.last_id, runs.max() * RUN + RUN - 1)
         return runs, ids
 
@@ -106,5 +119,6 @@ class Box:
     def note(self, message_ids: Iterable[int]) -> None:
         """Take ids that were chosen elsewhere."""
         for message_id in message_ids:
-            self.taken.add(message_id // RUN)
+            self.noted.add(message_id)
+            self._taken.add(message_id // RUN)
             self.last_id = max(self.last_id, message_id)

@@ -128,7 +128,8 @@ def _account(account: Account) -> dict[str, Any]:
     return {
         "user_id": account.me.id,
         "last_id": account.box.last_id,
-        "taken": _pack(account.box.taken),
+        "placed": _pack(account.box.placed),
+        "noted": _pack(account.box.noted),
         "chats": [_boxed(chat) for chat in chats],
     }
 
@@ -156,8 +157,7 @@ def _remake_account(world: World, made: Mapping[str, Any]) -> None:
         account = world.add_account(made["user_id"])
     for each in made["chats"]:
         _remake_boxed(account, each)
-    account.box.taken = _unpack(made["taken"])
-    account.box.last_id = made["last_id"]
+    account.box.restore(_unpack(made["placed"]), _unpack(made["noted"]), made["last_id"])
 
 
 def _remake_boxed(account: Account, made: Mapping[str, Any]) -> None:
