@@ -31,14 +31,17 @@ from telefast.testing.faults import (
     ErrorOn,
     HoldBack,
     NeverAnswer,
-    OnlyEmpty,
-    RepeatLastId,
-    Restricted,
     Rule,
-    ShortPage,
 )
 from telefast.testing.ledger import Ledger
 from telefast.testing.local import LocalTelegram
+from telefast.testing.page_faults import (
+    OnlyEmpty,
+    RepeatLastId,
+    Restricted,
+    ShortPage,
+    SwapNeighbours,
+)
 from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.rpc import Call, Empty, RpcFault
@@ -68,6 +71,7 @@ __all__ = [
     "RpcFault",
     "Rule",
     "ShortPage",
+    "SwapNeighbours",
     "World",
     "world_from_export",
 ]

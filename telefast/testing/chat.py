@@ -9,6 +9,7 @@ from pyroaring import BitMap
 from telethon.tl import types
 
 from telefast.errors import WorldError
+from telefast.testing.index import ChatIndex
 from telefast.testing.refs import mark_of, refs_of
 from telefast.testing.tl import read_object
 
@@ -70,6 +71,7 @@ class Chat(ABC):
         self._cache = cache
         self._cache_key = cache_key
         self._put: dict[int, tuple[Entry, int]] = {}
+        self._index: ChatIndex | None = None
 
     def __repr__(self) -> str:
         """Name the chat, without a secret or a text."""
@@ -126,6 +128,19 @@ class Chat(ABC):
         found: types.Message | types.MessageService = read_object(self.message_bytes(message_id))
         return found
 
+    def peek(self, message_id: int) -> types.Message | types.MessageService:
+        """Return a message to look at; cheaper than `message` for one that is not in the cache."""
+        if message_id in self._put:
+            return self.message(message_id)
+        return self._seeded.build(message_id).message
+
+    @property
+    def index(self) -> ChatIndex:
+        """What the chat can be searched for; made when first asked for."""
+        if self._index is None:
+            self._index = ChatIndex(self)
+        return self._index
+
     def timestamp(self, message_id: int) -> int:
         """Return the date of a message in seconds since the epoch.
 
@@ -154,6 +169,8 @@ class Chat(ABC):
             date = 0 if message.date is None else int(message.date.timestamp())
             self._put[message.id] = ((bytes(message), refs_of(message)), date)
             self._cache.drop(self._cache_key, message.id)
+            if self._index is not None:
+                self._index.forget(message.id)
             self.ids.add(message.id)
             self.changed = True
             self.last_id = max(self.last_id, message.id)
@@ -177,13 +194,24 @@ class Chat(ABC):
         self.pts += before - len(self.ids)
         self.changed = True
 
-    def post(self, count: int = 1) -> list[int]:
-        """Post *count* seeded messages on top and return their ids, oldest first."""
+    def post(self, count: int = 1, *, reply_to: int | None = None) -> list[int]:
+        """Post seeded messages on top and return their ids, oldest first.
+
+        Args:
+            count: How many.
+            reply_to: The id that all of them answer, whatever the seed says: this makes threads.
+        """
         new = self._new_ids(count)
         self.ids.update(new)
         self.last_id = max(self.last_id, *new, 0)
         self.changed = True
         self.pts += len(new)
+        if reply_to is not None:
+            header = types.MessageReplyHeader(reply_to_msg_id=reply_to)
+            for message_id in new:
+                message = self.message(message_id)
+                message.reply_to = header
+                self.put(message)
         return new
 
     def warm(self) -> None:

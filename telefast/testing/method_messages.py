@@ -15,11 +15,13 @@ from telefast.testing.paging import IDS_CAP, id_at_date, position, slice_ids
 from telefast.testing.rpc import Call, Empty, RpcFault
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyroaring import BitMap
 
     from telefast.testing.chat import Chat
 
-__all__ = ["MESSAGE_HANDLERS"]
+__all__ = ["MESSAGE_HANDLERS", "answer_page", "offset_id_of"]
 
 
 def _get_history(call: Call) -> bytes:
@@ -31,25 +33,53 @@ def _get_history(call: Call) -> bytes:
     chat = open_chat(call.account, call.request.peer)
     if chat is None:
         return whole(call.account, [], ())
-    return _page(call, chat, chat.ids, _offset_id(call, chat, chat.ids))
+    return answer_page(call, chat, chat.ids, offset_id_of(call, chat, chat.ids))
 
 
-def _offset_id(call: Call, chat: Chat, ids: BitMap) -> int:
-    """Return where a page begins; the date counts only without an id."""
+def offset_id_of(call: Call, chat: Chat | None = None, ids: BitMap | None = None) -> int:
+    """Return where a page begins; a date counts only without an id.
+
+    Args:
+        call: The request.
+        chat: Knows the dates; None if the request has no `offset_date`.
+        ids: The list that the page is cut from.
+
+    Raises:
+        RpcFault: 400 MSG_ID_INVALID for a negative id.
+    """
     offset_id: int = call.request.offset_id
     if offset_id < 0:
         raise RpcFault(400, "MSG_ID_INVALID")
+    if chat is None or ids is None or offset_id:
+        return offset_id
     date = call.request.offset_date
-    if not offset_id and date is not None and date.timestamp():
-        return id_at_date(ids, date.timestamp(), chat.timestamp)
-    return offset_id
+    if date is None or not date.timestamp():
+        return 0
+    return id_at_date(ids, date.timestamp(), chat.timestamp)
 
 
-def _page(call: Call, chat: Chat, ids: BitMap, offset_id: int) -> bytes:
-    """Cut the page that a request asks for out of *ids*, let the rules at it, and answer."""
+def answer_page(
+    call: Call,
+    chat: Chat,
+    ids: BitMap,
+    offset_id: int,
+    *,
+    dates: tuple[datetime | None, datetime | None] | None = None,
+) -> bytes:
+    """Cut the page that a request asks for out of a list, let the rules at it, and answer.
+
+    Args:
+        call: The request.
+        chat: The chat.
+        ids: The list: all ids of the chat, or some of them.
+        offset_id: Where the page begins.
+        dates: For a search: only messages between these dates stay on the page, and a limit of 0
+            means none.
+    """
     request = call.request
-    page: list[int | Empty] = [
-        *slice_ids(
+    page: list[int | Empty] = []
+    if request.limit or dates is None:
+        cut = slice_ids(
             ids,
             offset_id=offset_id,
             add_offset=request.add_offset,
@@ -57,7 +87,7 @@ def _page(call: Call, chat: Chat, ids: BitMap, offset_id: int) -> bytes:
             max_id=request.max_id,
             min_id=request.min_id,
         )
-    ]
+        page += cut if dates is None else _between(chat, cut, *dates)
     if call.rules:
         call.chat, call.ids = chat, ids
         page = apply_page(call.rules, call, page)
@@ -67,6 +97,15 @@ def _page(call: Call, chat: Chat, ids: BitMap, offset_id: int) -> bytes:
     else:
         offset = min(max(0, position(ids, offset_id) + request.add_offset), len(ids))
     return page_of(call.account, chat, page, count=len(ids), offset_id_offset=offset)
+
+
+def _between(
+    chat: Chat, page: list[int], after: datetime | None, before: datetime | None
+) -> list[int]:
+    """Return the ids of messages sent between two dates; None and the epoch are no dates."""
+    low = 0 if after is None else after.timestamp()
+    high = (0 if before is None else before.timestamp()) or 2**31
+    return [id_ for id_ in page if low < chat.timestamp(id_) < high]
 
 
 def _get_channel_messages(call: Call) -> bytes:

@@ -15,6 +15,7 @@ from telethon.tl.tlobject import TLRequest
 from telefast.testing.access import open_channel
 from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
+from telefast.testing.method_search import SEARCH_HANDLERS
 from telefast.testing.rpc import Call, UnknownMethodFault
 
 __all__ = ["HANDLERS", "NOW", "answer"]
@@ -105,5 +106,6 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     functions.updates.GetStateRequest: _get_state,
     **PEER_HANDLERS,
     **MESSAGE_HANDLERS,
+    **SEARCH_HANDLERS,
 }
 """Request type -> handler: returns the TL bytes of the result object, or raises `RpcFault`."""

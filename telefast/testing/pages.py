@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from telefast.testing.account import Account
     from telefast.testing.chat import Chat
 
-__all__ = ["channel_messages", "empty_bytes", "entries_bytes", "page_of", "vector", "whole"]
+__all__ = [
+    "channel_messages",
+    "empty_bytes",
+    "entries_bytes",
+    "page_of",
+    "slice_of",
+    "vector",
+    "whole",
+]
 
 _VECTOR = 0x1CB5C415
 _EMPTY_VECTOR = struct.pack("<Ii", _VECTOR, 0)
@@ -91,10 +99,24 @@ def page_of(
     entries = entries_bytes(account, chat, page, refs)
     if len(page) == count == len(set(page)):
         return whole(account, entries, refs)
-    flags = 0 if offset_id_offset is None else _OFFSET_FLAG
+    return slice_of(account, entries, refs, count=count, offset_id_offset=offset_id_offset)
+
+
+def slice_of(
+    account: Account,
+    entries: Sequence[bytes],
+    refs: Iterable[int],
+    *,
+    count: int,
+    next_rate: int | None = None,
+    offset_id_offset: int | None = None,
+) -> bytes:
+    """Return `messages.messagesSlice` with serialised entries and whom they refer to."""
+    flags = (next_rate is not None and _RATE_FLAG) | (offset_id_offset is not None and _OFFSET_FLAG)
     head = struct.pack("<IIi", types.messages.MessagesSlice.CONSTRUCTOR_ID, flags, count)
-    if offset_id_offset is not None:
-        head += struct.pack("<i", offset_id_offset)
+    for number in (next_rate, offset_id_offset):
+        if number is not None:
+            head += struct.pack("<i", number)
     return _joined(account, head, entries, refs)
 
 
