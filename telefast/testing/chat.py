@@ -166,11 +166,11 @@ class Chat(ABC):
             if not 1 <= message.id <= MAX_MESSAGE_ID:
                 raise WorldError(f"message {message.id}: ids lie between 1 and {MAX_MESSAGE_ID}")
             self._check_put(message.id)
+            if self._index is not None:
+                self._index.forget(message.id)
             date = 0 if message.date is None else int(message.date.timestamp())
             self._put[message.id] = ((bytes(message), refs_of(message)), date)
             self._cache.drop(self._cache_key, message.id)
-            if self._index is not None:
-                self._index.forget(message.id)
             self.ids.add(message.id)
             self.changed = True
             self.last_id = max(self.last_id, message.id)

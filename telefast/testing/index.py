@@ -8,6 +8,7 @@ is met with the ids that exist.
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,7 +63,7 @@ class ChatIndex:
         self._known = BitMap()
         self._kinds: dict[str, BitMap] = {}
         self._senders: dict[int, BitMap] = {}
-        self._threads: dict[int, BitMap] = {}
+        self._threads: dict[int, array[int]] = {}  # most hold one id
         self._queries: OrderedDict[str, tuple[BitMap, BitMap]] = OrderedDict()
 
     def of_kinds(self, kinds: tuple[str, ...]) -> BitMap:
@@ -78,7 +79,7 @@ class ChatIndex:
     def in_thread(self, message_id: int) -> BitMap:
         """Return the ids of messages in the thread of a message, that one left out."""
         self._update()
-        return self._threads.get(message_id, BitMap())
+        return BitMap(self._threads.get(message_id, ()))
 
     def with_words(self, words: str) -> BitMap:
         """Return the ids of messages whose text contains *words*, in any case of letters."""
@@ -101,24 +102,42 @@ class ChatIndex:
         return found
 
     def forget(self, message_id: int) -> None:
-        """Look at a message again, since it was replaced."""
-        queries = (each for pair in self._queries.values() for each in pair)
-        kinds = (self._kinds, self._senders, self._threads)
-        for ids in (self._known, *queries, *(each for sets in kinds for each in sets.values())):
-            ids.discard(message_id)
+        """Look at a message again later; to be called before it is replaced."""
+        for pair in self._queries.values():
+            for ids in pair:
+                ids.discard(message_id)
+        if message_id not in self._known:
+            return
+        self._known.discard(message_id)
+        message = self._chat.peek(message_id)
+        for kind in kinds_of(message):
+            self._kinds[kind].discard(message_id)
+        if message.from_id is not None:
+            self._senders[mark_of(message.from_id)].discard(message_id)
+        thread = thread_of(message)
+        if thread is not None:
+            self._threads[thread].remove(message_id)
 
     def _update(self) -> None:
         """Note what is new."""
         new = self._chat.ids - self._known
+        if not new:
+            return
+        kinds: dict[str, list[int]] = {}
+        senders: dict[int, list[int]] = {}
         for message_id in new:
             message = self._chat.peek(message_id)
             for kind in kinds_of(message):
-                self._kinds.setdefault(kind, BitMap()).add(message_id)
+                kinds.setdefault(kind, []).append(message_id)
             if message.from_id is not None:
-                self._senders.setdefault(mark_of(message.from_id), BitMap()).add(message_id)
+                senders.setdefault(mark_of(message.from_id), []).append(message_id)
             thread = thread_of(message)
             if thread is not None:
-                self._threads.setdefault(thread, BitMap()).add(message_id)
+                self._threads.setdefault(thread, array("I")).append(message_id)
+        for kind, ids in kinds.items():
+            self._kinds.setdefault(kind, BitMap()).update(ids)
+        for sender, ids in senders.items():
+            self._senders.setdefault(sender, BitMap()).update(ids)
         self._known |= new
 
 
