@@ -30,7 +30,7 @@ from telefast.testing.session import (
     unseal,
 )
 from telefast.testing.tasks import Tasks
-from telefast.testing.transport import FramingError, FullDecoder, FullEncoder
+from telefast.testing.transport import FramingError, Wire
 
 if TYPE_CHECKING:
     from telefast.testing.dispatcher import Dispatcher
@@ -77,8 +77,7 @@ class Connection(asyncio.Protocol):
         self._ledger = owner.dispatcher.ledger
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._decoder = FullDecoder()
-        self._encoder = FullEncoder()
+        self._wire = Wire()
         self._handshake = Handshake()
         self._sessions: dict[int, Session] = {}
         self._outbox = Outbox()
@@ -122,7 +121,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take in what arrived."""
         self._ledger.bytes_received += len(data)
-        self._decoder.feed(data)
+        self._wire.feed(data)
         self._read_packets()
 
     def pause_writing(self) -> None:
@@ -186,7 +185,7 @@ class Connection(asyncio.Protocol):
                     self._may_read = False
                     self._transport.pause_reading()
                     return
-                packet = self._decoder.next_packet()
+                packet = self._wire.next_packet()
                 if packet is None:
                     if not self._may_read:
                         self._may_read = True
@@ -369,7 +368,7 @@ class Connection(asyncio.Protocol):
         """Put one payload on the wire."""
         if self._transport is None or self._transport.is_closing():
             return
-        packet = self._encoder.encode(*payload)
+        packet = self._wire.encode(*payload)
         self._ledger.packets_sent += 1
         self._ledger.bytes_sent += len(packet)
         self._transport.write(packet)

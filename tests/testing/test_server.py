@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from telethon import TelegramClient
 from telethon.errors import AuthKeyNotFound, BadRequestError
+from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
+from telethon.network.connection.tcpabridged import AbridgedPacketCodec
+from telethon.network.connection.tcpintermediate import IntermediatePacketCodec
 from telethon.tl import functions, types
 from telethon.tl.alltlobjects import LAYER
 from telethon.tl.core import GzipPacked
@@ -81,13 +84,15 @@ async def test_telethon_understands_the_404(world: World) -> None:
     "data",
     [
         b"GET / HTTP/1.1\r\n\r\n",
-        b"\xef" + os.urandom(64),
-        b"\xee\xee\xee\xee" + os.urandom(64),
+        b"\xef\x81" + os.urandom(62),
+        b"\xef\x7f\xff\xff\xff" + os.urandom(62),
+        b"\xee\xee\xee\xee" + struct.pack("<i", -1),
+        b"\xdd\xdd\xdd\xdd" + struct.pack("<i", 0),
         struct.pack("<i", MAX_PACKET + 1),
         bytes(64),
     ],
 )
-async def test_what_is_no_full_transport_is_cut(
+async def test_what_is_no_transport_is_cut(
     world: World, raw_client: Callable[..., Any], data: bytes
 ) -> None:
     """Other protocols and impossible packets end their connection; others go on."""
@@ -96,6 +101,31 @@ async def test_what_is_no_full_transport_is_cut(
             raw.writer.write(data)
             assert await _end_of(raw) == b""
         assert (await client.get_me()).is_self
+
+
+@pytest.mark.parametrize(
+    "connection", [ConnectionTcpFull, ConnectionTcpAbridged, ConnectionTcpIntermediate]
+)
+async def test_the_client_may_use_any_transport(world: World, connection: type[Any]) -> None:
+    """The unmodified client reads a chat over each transport, also after a key exchange."""
+    async with LocalTelegram(world) as telegram:
+        for key_exchange in (False, True):
+            client = telegram.client(connection=connection, key_exchange=key_exchange)
+            async with client:
+                found = [m.id async for m in client.iter_messages("ships", wait_time=0)]
+            assert found == [*reversed(next(iter(world.channels.values())).ids)]
+
+
+@pytest.mark.parametrize("codec", [AbridgedPacketCodec, IntermediatePacketCodec])
+async def test_a_404_comes_in_the_clients_transport(
+    world: World, raw_client: Callable[..., Any], codec: type[Any]
+) -> None:
+    """A packet under an unknown key gets -404, framed as the client frames."""
+    async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
+        own = codec(None)
+        raw.writer.write(codec.tag + own.encode_packet(b"k" * 72))
+        assert await own.read_packet(raw.reader) == NOT_FOUND
+        assert await _end_of(raw) == b""
 
 
 async def _end_of(raw: Any) -> bytes:
