@@ -90,7 +90,9 @@ class Dispatcher:
         address: Where the server listens, for `help.getConfig`.
     """
 
-    def __init__(self, world: World, *, rules: Sequence[Rule] = (), gzip: bool | str = False) -> None:
+    def __init__(
+        self, world: World, *, rules: Sequence[Rule] = (), gzip: bool | str = False
+    ) -> None:
         self.world = world
         self.ledger = Ledger()
         self.unknown: list[str] = []
@@ -135,8 +137,13 @@ class Dispatcher:
             raise self._unreadable(getattr(request, "CONSTRUCTOR_ID", 0))
         return request
 
-    def call(self, request: TLRequest) -> Call:
-        """Count a request that `read` returned, and put it before the world."""
+    def call(self, request: TLRequest, key: ServerKey) -> Call:
+        """Count a request that `read` returned, and put it before the world.
+
+        Args:
+            request: The request.
+            key: The client's key, which tells whose account asks.
+        """
         method = method_name(type(request))
         return Call(
             method=method,
@@ -146,6 +153,7 @@ class Dispatcher:
             rules=self.rules,
             address=self.address,
             ledger=self.ledger,
+            account=self.world.accounts[key.account],
         )
 
     def answer(self, call: Call, key: ServerKey) -> Answer:

@@ -8,17 +8,20 @@ import logging
 import os
 import struct
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from telethon import TelegramClient
 from telethon.errors import AuthKeyNotFound, BadRequestError
+from telethon.extensions import BinaryReader
 from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
 from telethon.network.connection.tcpabridged import AbridgedPacketCodec
 from telethon.network.connection.tcpintermediate import IntermediatePacketCodec
 from telethon.tl import functions, types
 from telethon.tl.alltlobjects import LAYER
 from telethon.tl.core import GzipPacked
+from telethon.tl.tlobject import TLObject
 
 from telefast.testing import (
     EmbeddedTelegramError,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
     from telefast.testing import Call
 
+RPC_RESULT = struct.pack("<I", 0xF35C6D01)
 NOT_FOUND = struct.pack("<i", -404)
 GET_STATE = functions.updates.GetStateRequest()
 PING = functions.PingRequest(9)
@@ -433,7 +437,51 @@ async def test_gzip(world: World) -> None:
     assert packed_bytes < plain_bytes * 0.8
 
 
+async def test_zlib_answers_and_requests(world: World, raw_client: Callable[..., Any]) -> None:
+    """`gzip_packed` may hold zlib's framing both ways; the content is the same."""
+
+    def packed(data: bytes) -> bytes:
+        head = struct.pack("<I", GzipPacked.CONSTRUCTOR_ID)
+        return head + TLObject.serialize_bytes(zlib.compress(data))
+
+    found = []
+    for gzip in (False, "gzip", "zlib"):
+        async with LocalTelegram(world, gzip=gzip) as telegram, raw_client(telegram) as raw:
+            raw.send(packed(bytes(history(world))))
+            body = b""
+            while not body:
+                bodies = [message.body for message in await raw.receive()]
+                body = next((b[12:] for b in bodies if b.startswith(RPC_RESULT)), b"")
+            if gzip:
+                assert body[:4] == struct.pack("<I", GzipPacked.CONSTRUCTOR_ID)
+                data = BinaryReader(body[4:]).tgread_bytes()
+                assert (data[:2] == b"\x1f\x8b") is (gzip == "gzip")
+                body = zlib.decompress(data, wbits=47)
+            found.append(body)
+    assert found[0] == found[1] == found[2]
+
+
 # Time, order, loss.
+
+
+async def test_a_narrow_and_uneven_line_changes_no_answer(world: World) -> None:
+    """With jitter and limited bandwidth a client reads the same messages."""
+    options: dict[str, Any] = {"rtt": 0.001, "jitter": 0.002, "bandwidth": 20_000_000}
+    for process in (False, True):
+        telegram = LocalTelegram(world, process=process, **options)
+        async with telegram, telegram.client() as client:
+            found = [bytes(m) async for m in client.iter_messages("ships", wait_time=0)]
+        channel = world.channels[77]
+        assert found == [channel.message_bytes(id_) for id_ in reversed(channel.ids)]
+
+
+async def test_jitter_lets_answers_overtake(world: World, raw_client: Callable[..., Any]) -> None:
+    """Answers come in another order than their requests, the same for the same seed."""
+    async with LocalTelegram(world, jitter=0.2) as telegram, raw_client(telegram) as raw:
+        asked = [raw.send(functions.PingRequest(n))[0] for n in range(12)]
+        pongs = [pong.msg_id for pong in await raw.objects(12)]
+        assert sorted(pongs) == asked != pongs
+        assert telegram.requests["ping"] == 12
 
 
 async def test_requests_in_flight_share_a_round_trip(world: World) -> None:
