@@ -150,7 +150,7 @@ class Account:
         yield from self.groups.values()
         yield from self.private_chats.values()
 
-    def owner(self, message_id: int) -> BoxedChat | None:
+    def owner(self, message_id: int) -> PrivateChat | Group | None:
         """Return the private chat or basic group that has a message of this id now, or None."""
         if not 0 < message_id <= MAX_MESSAGE_ID or not self.box.may_have(message_id):
             return None
