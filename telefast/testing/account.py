@@ -154,7 +154,11 @@ class Account:
         """Return the private chat or basic group that has a message of this id now, or None."""
         if not 0 < message_id <= MAX_MESSAGE_ID or not self.box.may_have(message_id):
             return None
-        for chat in (*self.private_chats.values(), *self.groups.values()):
+        chats: tuple[PrivateChat | Group, ...] = (
+            *self.private_chats.values(),
+            *self.groups.values(),
+        )
+        for chat in chats:
             if chat.has(message_id):
                 return chat
         return None
