@@ -37,7 +37,9 @@ _OFFSET_FLAG = 1 << 2
 _EMPTY_PEER_FLAG = 1 << 0
 _MESSAGES = struct.pack("<I", types.messages.Messages.CONSTRUCTOR_ID)
 _OUT = 1 << 1
-_FROM = 1 << 8
+"""Flag of a message, in the first byte of its flags."""
+_FROM = 1 << 0
+"""Flag of a message that names its sender, in the second byte of its flags."""
 _SERVICE = struct.pack("<I", types.MessageService.CONSTRUCTOR_ID)
 
 
@@ -185,9 +187,8 @@ def _as_seen(data: bytes, sender: bytes) -> bytes:
         data: TL bytes, as the first account sees the message.
         sender: TL bytes of the account that asks, as a peer.
     """
-    (flags,) = struct.unpack_from("<I", data, 4)
     begin = 12 if data.startswith(_SERVICE) else 16  # After constructor, flags and id.
-    is_own = bool(flags & _FROM) and data[begin : begin + len(sender)] == sender
-    if is_own == bool(flags & _OUT):
+    is_own = bool(data[5] & _FROM) and data.startswith(sender, begin)
+    if is_own == bool(data[4] & _OUT):
         return data
-    return data[:4] + struct.pack("<I", flags ^ _OUT) + data[8:]
+    return data[:4] + bytes((data[4] ^ _OUT,)) + data[5:]

@@ -13,7 +13,17 @@ from telethon.tl import functions, types
 from telethon.tl.functions.messages import GetHistoryRequest
 
 from telefast.errors import WorldError
-from telefast.testing import Group, LocalTelegram, PrivateChat, World, methods
+from telefast.testing import (
+    Group,
+    LocalTelegram,
+    PrivateChat,
+    RepeatLastId,
+    Restricted,
+    Rule,
+    SwapNeighbours,
+    World,
+    methods,
+)
 from telefast.testing.refs import refs_of
 from telefast.testing.rpc import Call, RpcFault, method_name
 from telefast.testing.tl import read_object
@@ -462,3 +472,29 @@ def test_a_chat_depends_on_the_seed_alone() -> None:
     assert chats[0].ids == chats[1].ids
     for id_ in chats[0].ids:
         assert chats[0].message_bytes(id_) == chats[1].message_bytes(id_)
+
+
+def test_faults_reach_private_chats(world: World) -> None:
+    """Rules of pages and of ids work on private chats and groups as on channels."""
+    talk = grace(world)
+    ids = [*reversed(talk.ids)]
+    hidden = Restricted(ids[3:6], by_id=False)
+    rules = [hidden, RepeatLastId(nth=1), SwapNeighbours(nth=1, at=50)]
+
+    def shown(request: Any, *rules: Rule) -> list[int]:
+        call = Call(method_name(type(request)), request, 1, world, rules=rules)
+        return [message.id for message in read_object(methods.answer(call)).messages]
+
+    assert shown(history(talk), hidden) == ids[:3] + ids[6:100]
+    page = shown(history(talk, offset_id=ids[99]), *rules)
+    expected = ids[99:199]
+    expected[50], expected[51] = expected[51], expected[50]
+    assert page == expected
+    only = Restricted(ids[:9], channel_id=talk.id)
+    assert shown(history(talk), only) == ids[:100]
+    request = functions.messages.GetMessagesRequest([types.InputMessageID(i) for i in ids[2:5]])
+    call = Call("messages.getMessages", request, 1, world, rules=[hidden])
+    kinds = [type(m).__name__ for m in read_object(methods.answer(call)).messages]
+    assert kinds[1:] == ["MessageEmpty", "MessageEmpty"]
+    assert kinds[0] != "MessageEmpty"
+    assert hidden.fired == 2
