@@ -18,7 +18,7 @@ from telefast.cli import contenders
 from telefast.cli.race import Entry, Outcome, RaceError, machine, run_entry, run_program, write_json
 from telefast.cli.view import Rows, View
 from telefast.errors import TelefastError, WorldError
-from telefast.testing import Channel, ExportedWorld, LocalTelegram, World, world_from_export
+from telefast.testing import Chat, ExportedWorld, LocalTelegram, World, world_from_export
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ def find_obstacle(options: DemoOptions) -> str | None:
     return None
 
 
-def make_world(options: DemoOptions, view: View) -> tuple[World, Channel]:
+def make_world(options: DemoOptions, view: View) -> tuple[World, Chat]:
     """Return a world and its chat, made from a seed or loaded from an export.
 
     Raises:
@@ -134,9 +134,15 @@ def make_world(options: DemoOptions, view: View) -> tuple[World, Channel]:
     if not exported.main.ids:
         raise WorldError(f"{exported.report.source}: {nothing_to_show(exported)}")
     show_report(exported, view)
-    for channel_id in [*exported.channels]:
-        if channel_id != exported.main.id:
-            del exported.channels[channel_id]  # only one is read
+    kinds: tuple[dict[int, Any], ...] = (
+        exported.channels,
+        exported.groups,
+        exported.private_chats,
+    )
+    for chats in kinds:
+        for chat in [*chats.values()]:
+            if chat is not exported.main:
+                del chats[chat.id]  # only one is read
     return exported, exported.main
 
 
@@ -198,7 +204,7 @@ class Demo:
     """
 
     def __init__(
-        self, options: DemoOptions, view: View, world: World, channel: Channel, folder: Path
+        self, options: DemoOptions, view: View, world: World, channel: Chat, folder: Path
     ) -> None:
         self._options = options
         self._view = view

@@ -27,7 +27,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from telethon import TelegramClient, types
+from telethon import TelegramClient
+from telethon.extensions.binaryreader import BinaryReader
 from telethon.sessions.string import StringSession
 
 from telefast.cli.sinks import SinkError, open_sink
@@ -72,7 +73,7 @@ def main() -> int:
 async def _run(order: Mapping[str, Any], say: Callable[[Mapping[str, Any]], None]) -> None:
     contender = import_module(order["module"])
     client = TelegramClient(StringSession(order["session"]), API_ID, API_HASH)
-    chat = types.InputPeerChannel(*order["chat"])
+    chat = BinaryReader(bytes.fromhex(order["chat"])).tgread_object()
     path = order["path"]
     sink = open_sink(order["sink"], Path(path) if path else None)
     stop_after: int | None = order["stop_after"]

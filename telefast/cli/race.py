@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
-    from telefast.testing import Channel, LocalTelegram
+    from telefast.testing import Chat, LocalTelegram
 
 __all__ = [
     "Entry",
@@ -107,7 +107,7 @@ class Outcome:
 
 async def run_entry(
     telegram: LocalTelegram,
-    channel: Channel,
+    channel: Chat,
     entry: Entry,
     *,
     sink: str,
@@ -133,7 +133,7 @@ async def run_entry(
         "module": entry.module,
         "options": dict(entry.options),
         "session": telegram.session_string(),
-        "chat": [channel.id, channel.access_hash],
+        "chat": bytes(channel.input_peer()).hex(),
         "sink": sink,
         "path": str(path) if path else None,
         "stop_after": entry.stop_after,

@@ -21,7 +21,9 @@ async def test_export_reads_everything() -> None:
 
 from __future__ import annotations
 
+from telefast.testing.account import Account
 from telefast.testing.channel import Channel
+from telefast.testing.chat import Chat
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
 from telefast.testing.faults import (
     ChangeWorld,
@@ -29,38 +31,47 @@ from telefast.testing.faults import (
     ErrorOn,
     HoldBack,
     NeverAnswer,
-    OnlyEmpty,
-    RepeatLastId,
-    Restricted,
     Rule,
-    ShortPage,
 )
 from telefast.testing.ledger import Ledger
 from telefast.testing.local import LocalTelegram
+from telefast.testing.page_faults import (
+    OnlyEmpty,
+    RepeatLastId,
+    Restricted,
+    ShortPage,
+    SwapNeighbours,
+)
+from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.rpc import Call, Empty, RpcFault
 from telefast.testing.world import World
 
 __all__ = [
+    "Account",
     "Call",
     "ChangeWorld",
     "Channel",
+    "Chat",
     "ClampAddOffset",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
     "ExportReport",
     "ExportedWorld",
+    "Group",
     "HoldBack",
     "Ledger",
     "LocalTelegram",
     "NeverAnswer",
     "OnlyEmpty",
+    "PrivateChat",
     "RepeatLastId",
     "Restricted",
     "RpcFault",
     "Rule",
     "ShortPage",
+    "SwapNeighbours",
     "World",
     "world_from_export",
 ]

@@ -3,8 +3,10 @@
 The order, one line of JSON on standard input:
 
 - `world`: what `World.recipe` returned
-- `key`: the authorization key that clients share with the server, 512 hexadecimal digits
-- `rtt`, `gzip`, `strict_salts`: as in `LocalTelegram`
+- `keys`: the authorization key of each account, which clients share with the server, 512
+  hexadecimal digits
+- `gzip`: as in `LocalTelegram`
+- `options`: its other options
 
 The first line of the answer holds `host`, `port` and `dc_id`. Then each command, `{"do": "sync"}`,
 `drop`, `warm` or `stop`, is answered with the state: `requests`, `unknown` and `failures`. The end
@@ -52,8 +54,11 @@ def main() -> int:
 async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
     """Run the server and take commands."""
     dispatcher = Dispatcher(World.from_recipe(order["world"]), gzip=order["gzip"])
-    key = ServerKey(bytes.fromhex(order["key"]), is_initialized=True)
-    server = Server(dispatcher, key, rtt=order["rtt"], strict_salts=order["strict_salts"])
+    keys = [
+        ServerKey(bytes.fromhex(key), is_initialized=True, account=number)
+        for number, key in enumerate(order["keys"])
+    ]
+    server = Server(dispatcher, keys, **order["options"])
     address = await server.start()
     commands = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -66,8 +71,7 @@ async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
             if command == "drop":
                 await server.drop_connections()
             elif command == "warm":
-                for channel in dispatcher.world.channels.values():
-                    channel.warm()
+                dispatcher.world.warm()
             elif command == "stop":
                 await server.aclose()
             _say(answers, _state(dispatcher))

@@ -1,4 +1,4 @@
-"""Which peer a request means, and whether it may be asked."""
+"""Which peer a request means, and whether the account that asks may ask for it."""
 
 from __future__ import annotations
 
@@ -6,48 +6,80 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.tl import types
 
+from telefast.testing.channel import Channel
 from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.rpc import RpcFault
 
 if TYPE_CHECKING:
-    from telefast.testing.channel import Channel
-    from telefast.testing.world import World
+    from telefast.testing.account import Account
+    from telefast.testing.chat import Chat
+    from telefast.testing.private import Group
 
-__all__ = ["find_user", "open_channel"]
+__all__ = ["find_user", "open_channel", "open_chat", "open_group"]
 
 
-def open_channel(world: World, peer: Any) -> Channel:
+def open_channel(account: Account, peer: Any) -> Channel:
     """Return the channel that an `InputChannel` or `InputPeerChannel` names.
 
     Raises:
-        RpcFault: 400 CHANNEL_INVALID if there is none or the access hash is wrong, 406
-            CHANNEL_PRIVATE if its history is not open to us.
+        RpcFault: 400 CHANNEL_INVALID if there is none or the access hash is not that of this
+            account, 406 CHANNEL_PRIVATE if its history is not open to us.
     """
     if not isinstance(peer, types.InputPeerChannel | types.InputChannel):
         raise RpcFault(400, "CHANNEL_INVALID")
-    channel = world.channels.get(peer.channel_id)
-    if channel is None:
-        foreign = world.foreign.get(-(CHANNEL_MARK + peer.channel_id))
-        if foreign is not None and getattr(foreign, "access_hash", None) == peer.access_hash:
-            raise RpcFault(406, "CHANNEL_PRIVATE")
+    mark = -(CHANNEL_MARK + peer.channel_id)
+    channel = account.world.channels.get(peer.channel_id)
+    known = channel or account.world.foreign.get(mark)
+    if not isinstance(known, Channel | types.Channel):
         raise RpcFault(400, "CHANNEL_INVALID")
-    if channel.access_hash != peer.access_hash:
+    if account.access_hash(mark, known.access_hash or 0) != peer.access_hash:
         raise RpcFault(400, "CHANNEL_INVALID")
-    if channel.private:
+    if channel is None or channel.private:
         raise RpcFault(406, "CHANNEL_PRIVATE")
     return channel
 
 
-def find_user(world: World, peer: Any) -> types.User | None:
+def open_group(account: Account, chat_id: int) -> Group:
+    """Return the basic group with a bare id.
+
+    Raises:
+        RpcFault: 400 CHAT_ID_INVALID if this account has no such group.
+    """
+    group = account.groups.get(chat_id)
+    if group is None:
+        raise RpcFault(400, "CHAT_ID_INVALID")
+    return group
+
+
+def open_chat(account: Account, peer: Any) -> Chat | None:
+    """Return the chat of any kind that an `InputPeer` names; None for a user without messages.
+
+    Raises:
+        RpcFault: What `open_channel` and `open_group` raise, and 400 PEER_ID_INVALID for a user
+            who is unknown or named with the access hash of another account.
+    """
+    if isinstance(peer, types.InputPeerChannel):
+        return open_channel(account, peer)
+    if isinstance(peer, types.InputPeerChat):
+        return open_group(account, peer.chat_id)
+    user = find_user(account, peer)
+    if user is None:
+        raise RpcFault(400, "PEER_ID_INVALID")
+    return account.private_chats.get(user.id)
+
+
+def find_user(account: Account, peer: Any) -> types.User | None:
     """Return the user that an `InputUser` or `InputPeerUser` names, or None.
 
     Our own id needs no access hash.
     """
     if isinstance(peer, types.InputUserSelf | types.InputPeerSelf):
-        return world.me
+        return account.me
     if not isinstance(peer, types.InputUser | types.InputPeerUser):
         return None
-    user = world.users.get(peer.user_id)
-    if user is None or (user is not world.me and user.access_hash != peer.access_hash):
+    if peer.user_id == account.me.id:
+        return account.me
+    user = account.world.users.get(peer.user_id)
+    if user is None or account.user_hash(user.id) != peer.access_hash:
         return None
-    return user
+    return account.show_user(user)

@@ -31,6 +31,12 @@ class MessageCache:
         self.size = 0
         self._blocks: OrderedDict[int, _Block] = OrderedDict()
         self._latest = -1
+        self._keys = 0
+
+    def new_key(self) -> int:
+        """Return a chat id for a chat that has none of its own: one below zero, each once."""
+        self._keys -= 1
+        return self._keys
 
     def get(self, chat_id: int, message_id: int) -> Entry | None:
         """Return what is kept for a message, or None."""

@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING
 from pyroaring import BitMap
 from telethon.tl import types
 
-from telefast.errors import WorldError
-from telefast.testing.refs import CHANNEL_MARK, refs_of
-from telefast.testing.seeded import Script, SeededChat
-from telefast.testing.tl import read_object
+from telefast.testing.chat import Chat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from telefast.testing.cache import MessageCache
+    from telefast.testing.seeded import SeededChat
 
-    from telefast.testing.cache import Entry, MessageCache
-    from telefast.testing.seeded import Cast
-
-__all__ = ["MAX_MESSAGE_ID", "Channel", "ids_with_holes"]
-
-MAX_MESSAGE_ID = 2**31 - 1
-"""Message ids are signed 32-bit numbers on the wire."""
+__all__ = ["Channel", "ids_with_holes"]
 
 _RUN = 8192
 
@@ -63,7 +55,7 @@ def ids_with_holes(seed: str, count: int, holes: float) -> BitMap:
     return ids
 
 
-class Channel:
+class Channel(Chat):
     """One channel or supergroup; made by `World.add_channel`.
 
     Its messages come from the seed of the world, or were put there with `put`. All of it may be
@@ -71,17 +63,21 @@ class Channel:
     channel taken out of `World.channels`.
 
     Args:
-        script: What the chat is: seed, id, title, kind.
-        cast: Who appears in seeded messages.
+        channel_id: Bare id.
+        title: Title.
+        ids: The ids that exist, all of them seeded. Kept, not copied.
+        seeded: Writes the seeded messages.
         cache: Where serialised messages are kept.
         access_hash: The hash that requests must name.
+        megagroup: True for a supergroup, False for a broadcast channel.
         username: Public name, or None.
         about: Description.
-        ids: The ids that exist, all of them seeded.
+        participants_count: Members.
 
     Attributes:
         id: Bare id.
-        access_hash: The hash that requests must name.
+        marked_id: The id with Telethon's mark for channels (-100...).
+        access_hash: The hash that requests of the first account must name.
         title: Title.
         username: Public name, or None.
         about: Description.
@@ -97,53 +93,46 @@ class Channel:
 
     def __init__(
         self,
-        script: Script,
-        cast: Cast,
+        channel_id: int,
+        title: str,
+        ids: BitMap,
+        seeded: SeededChat,
         cache: MessageCache,
         *,
         access_hash: int,
+        megagroup: bool,
         username: str | None,
         about: str,
-        ids: BitMap,
+        participants_count: int,
     ) -> None:
-        self.id = script.chat_id
+        super().__init__(channel_id, title, ids, seeded, cache, channel_id)
         self.access_hash = access_hash
-        self.title = script.title
         self.username = username
         self.about = about
-        self.megagroup = script.megagroup
+        self.megagroup = megagroup
         self.private = False
-        self.ids = ids
-        self.pts = 1 + len(ids)
-        self.last_id = ids.max() if ids else 0
-        self.changed = False
-        self.made_as = script.title
-        self.participants_count = len(cast.people)
-        self._seeded = SeededChat(script, cast)
-        self._cache = cache
-        self._put: dict[int, tuple[Entry, int]] = {}
+        self.participants_count = participants_count
         self._page_entry: tuple[tuple[object, ...], bytes] = ((), b"")
 
-    def __repr__(self) -> str:
-        """Name the channel, without a secret or a text."""
-        kind = "supergroup" if self.megagroup else "channel"
-        return f"<{kind} {self.id}: {len(self.ids)} messages>"
-
     @property
-    def marked_id(self) -> int:
-        """The id with Telethon's mark for channels (-100...)."""
-        return -(CHANNEL_MARK + self.id)
+    def kind(self) -> str:
+        """`supergroup` or `channel`."""
+        return "supergroup" if self.megagroup else "channel"
 
     def peer(self) -> types.PeerChannel:
         """Return the channel as a peer."""
         return types.PeerChannel(self.id)
 
     def input_peer(self) -> types.InputPeerChannel:
-        """Return the channel as a request names it."""
+        """Return the channel as a request of the first account names it."""
         return types.InputPeerChannel(self.id, self.access_hash)
 
-    def to_tl(self) -> types.Channel:
-        """Return the channel as answers carry it."""
+    def to_tl(self, access_hash: int | None = None) -> types.Channel:
+        """Return the channel as answers carry it.
+
+        Args:
+            access_hash: The hash that an account knows it by; None for that of the first account.
+        """
         return types.Channel(
             id=self.id,
             title=self.title,
@@ -151,7 +140,7 @@ class Channel:
             date=datetime(2017, 3, 1, tzinfo=UTC),
             broadcast=not self.megagroup or None,
             megagroup=self.megagroup or None,
-            access_hash=self.access_hash,
+            access_hash=self.access_hash if access_hash is None else access_hash,
             username=self.username,
             participants_count=self.participants_count,
         )
@@ -163,99 +152,8 @@ class Channel:
             self._page_entry = (key, bytes(self.to_tl()))
         return self._page_entry[1]
 
-    def has(self, message_id: int) -> bool:
-        """Return whether a message exists now; any number may be asked for."""
-        return 0 < message_id <= MAX_MESSAGE_ID and message_id in self.ids
+    def _new_ids(self, count: int) -> list[int]:
+        return list(range(self.last_id + 1, self.last_id + count + 1))
 
-    def entry(self, message_id: int) -> Entry:
-        """Return the TL bytes of a message and whom it refers to.
-
-        Raises:
-            KeyError: If there is no such message now.
-        """
-        if not self.has(message_id):
-            raise KeyError(message_id)
-        found = self._cache.get(self.id, message_id)
-        if found is None:
-            if message_id in self._put:
-                return self._put[message_id][0]
-            built = self._seeded.build(message_id)
-            found = (bytes(built.message), built.refs)
-            self._cache.put(self.id, message_id, found)
-        return found
-
-    def message_bytes(self, message_id: int) -> bytes:
-        """Return the TL bytes of a message; raises `KeyError` if there is none."""
-        return self.entry(message_id)[0]
-
-    def message(self, message_id: int) -> types.Message | types.MessageService:
-        """Return a message, read from its bytes; raises `KeyError` if there is none."""
-        found: types.Message | types.MessageService = read_object(self.message_bytes(message_id))
-        return found
-
-    def timestamp(self, message_id: int) -> int:
-        """Return the date of a message in seconds since the epoch.
-
-        Never falls with the id, unless messages that were put say otherwise.
-        """
-        held = self._put.get(message_id)
-        return self._seeded.timestamp(message_id) if held is None else held[1]
-
-    def put(self, *messages: types.Message | types.MessageService) -> None:
-        """Add messages as they are, or replace those of the same ids.
-
-        Raises:
-            WorldError: If a message belongs elsewhere or has no legal id.
-        """
-        for message in messages:
-            if not isinstance(message, types.Message | types.MessageService):
-                raise WorldError(
-                    f"channel {self.id}: {type(message).__name__} is no message to put"
-                )
-            peer = message.peer_id
-            if not isinstance(peer, types.PeerChannel) or peer.channel_id != self.id:
-                raise WorldError(f"message {message.id}: peer_id must be channel {self.id}")
-            if not 1 <= message.id <= MAX_MESSAGE_ID:
-                raise WorldError(f"message {message.id}: ids lie between 1 and {MAX_MESSAGE_ID}")
-            date = 0 if message.date is None else int(message.date.timestamp())
-            self._put[message.id] = ((bytes(message), refs_of(message)), date)
-            self._cache.drop(self.id, message.id)
-            self.ids.add(message.id)
-            self.changed = True
-            self.last_id = max(self.last_id, message.id)
-            self.pts += 1
-
-    def put_new(self, messages: Iterable[types.Message | types.MessageService]) -> None:
-        """Add messages as they are; as `put`, but an id that exists raises `WorldError`."""
-        for message in messages:
-            if self.has(message.id):
-                raise WorldError(f"message {message.id}: occurs twice")
-            self.put(message)
-
-    def put_messages(self) -> list[bytes]:
-        """Return the TL bytes of all messages that were put and still exist, by id."""
-        return [self._put[id_][0][0] for id_ in sorted(self._put) if id_ in self.ids]
-
-    def delete(self, *message_ids: int) -> None:
-        """Delete messages; ids that do not exist are passed over, as Telegram does."""
-        before = len(self.ids)
-        self.ids.difference_update(BitMap(filter(self.has, message_ids)))
-        self.pts += before - len(self.ids)
-        self.changed = True
-
-    def post(self, count: int = 1) -> list[int]:
-        """Post *count* seeded messages on top and return their ids, oldest first."""
-        new = list(range(self.last_id + 1, self.last_id + count + 1))
-        self.ids.update(new)
-        self.last_id += count
-        self.changed = True
-        self.pts += count
-        return new
-
-    def warm(self) -> None:
-        """Write all messages now, so that a benchmark measures pages and not their making.
-
-        Of no use beyond the bound of the cache (`MessageCache`).
-        """
-        for message_id in self.ids:
-            self.entry(message_id)
+    def _check_put(self, message_id: int) -> None:
+        """Take any id: a channel counts its own."""

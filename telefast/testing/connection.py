@@ -1,8 +1,9 @@
 """One TCP connection of a client, from packets to answers.
 
-Answers leave `rtt` seconds after their request arrived, never one after the other: sixteen
-requests in flight all cost one round trip. A client that does not read is not read from either,
-so that what is held for it stays bounded.
+Answers are ready `rtt` seconds after their request arrived, never one after the other: sixteen
+requests in flight all cost one round trip. Where bandwidth is limited, they then leave one after
+the other. A client that does not read is not read from either, so that what is held for it stays
+bounded.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from telefast.testing.session import (
     unseal,
 )
 from telefast.testing.tasks import Tasks
-from telefast.testing.transport import FramingError, FullDecoder, FullEncoder
+from telefast.testing.transport import FramingError, Wire
 
 if TYPE_CHECKING:
     from telefast.testing.dispatcher import Dispatcher
     from telefast.testing.keys import ServerKey
+    from telefast.testing.link import Link
     from telefast.testing.outbox import Due
     from telefast.testing.rpc import Call
 
@@ -59,8 +61,10 @@ class Owner(Protocol):
     connections: set[Connection]
     is_open: bool
     salt: int
-    rtt: float
     strict_salts: bool
+
+    def new_link(self) -> Link:
+        """Return what decides when answers of a new connection leave."""
 
 
 class Connection(asyncio.Protocol):
@@ -77,11 +81,10 @@ class Connection(asyncio.Protocol):
         self._ledger = owner.dispatcher.ledger
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._decoder = FullDecoder()
-        self._encoder = FullEncoder()
+        self._wire = Wire()
         self._handshake = Handshake()
         self._sessions: dict[int, Session] = {}
-        self._outbox = Outbox()
+        self._outbox = Outbox(owner.new_link())
         self._flush_handle: tuple[float, asyncio.Handle] | None = None
         self._close_handle: asyncio.Handle | None = None
         self._may_write = True
@@ -122,7 +125,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take in what arrived."""
         self._ledger.bytes_received += len(data)
-        self._decoder.feed(data)
+        self._wire.feed(data)
         self._read_packets()
 
     def pause_writing(self) -> None:
@@ -186,7 +189,7 @@ class Connection(asyncio.Protocol):
                     self._may_read = False
                     self._transport.pause_reading()
                     return
-                packet = self._decoder.next_packet()
+                packet = self._wire.next_packet()
                 if packet is None:
                     if not self._may_read:
                         self._may_read = True
@@ -228,7 +231,7 @@ class Connection(asyncio.Protocol):
             self._ledger.handshakes += 1
         msg_id = (int(time.time() * 2**32) & ~3) | 1
         head = struct.pack("<qqi", 0, msg_id, len(answer))
-        self._loop.call_later(self._owner.rtt, self._write, head, answer)
+        self._loop.call_at(self._ready_at(), self._write, head, answer)
 
     def _on_encrypted(self, key: ServerKey, outer: Message) -> None:
         """Check an outer message, then handle it or the messages in it."""
@@ -279,8 +282,8 @@ class Connection(asyncio.Protocol):
             refusal = dispatcher.refuse(fault)
             self._send(session, rpc_result(message.msg_id, refusal.body))
             return
-        due = self._loop.time() + self._owner.rtt
-        call = dispatcher.call(request)
+        due = self._ready_at()
+        call = dispatcher.call(request, session.key)
         self._unanswered[message.msg_id] = call.method
         answer = dispatcher.answer(call, session.key)
         if dispatcher.holding:
@@ -313,7 +316,7 @@ class Connection(asyncio.Protocol):
                     return
         except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
             answer = self._owner.dispatcher.fail(call.method, error)
-        self._reply(session, msg_id, answer, due)
+        self._reply(session, msg_id, answer, max(due, self._loop.time()))
 
     # Out.
 
@@ -325,9 +328,12 @@ class Connection(asyncio.Protocol):
 
     def _send(self, session: Session, body: bytes, *, is_content: bool = True) -> None:
         """Queue anything else."""
-        due = self._loop.time() + self._owner.rtt
-        self._outbox.push(due, session, Outgoing(body, is_content))
+        self._outbox.push(self._ready_at(), session, Outgoing(body, is_content))
         self._schedule_flush()
+
+    def _ready_at(self) -> float:
+        """Return when the answer to what arrives now is ready to leave."""
+        return self._outbox.link.ready_at(self._loop.time())
 
     def _schedule_flush(self) -> None:
         """See to it that `_flush` runs when the next message is due."""
@@ -369,7 +375,7 @@ class Connection(asyncio.Protocol):
         """Put one payload on the wire."""
         if self._transport is None or self._transport.is_closing():
             return
-        packet = self._encoder.encode(*payload)
+        packet = self._wire.encode(*payload)
         self._ledger.packets_sent += 1
         self._ledger.bytes_sent += len(packet)
         self._transport.write(packet)

@@ -79,7 +79,8 @@ class Dispatcher:
     Args:
         world: What there is to see.
         rules: The faults in force; `add` appends more.
-        gzip: Whether to compress answers that get smaller by it.
+        gzip: Whether to compress answers that get smaller by it: False, True or `gzip` for that
+            framing, or `zlib` for that one.
 
     Attributes:
         ledger: What was asked.
@@ -89,7 +90,9 @@ class Dispatcher:
         address: Where the server listens, for `help.getConfig`.
     """
 
-    def __init__(self, world: World, *, rules: Sequence[Rule] = (), gzip: bool = False) -> None:
+    def __init__(
+        self, world: World, *, rules: Sequence[Rule] = (), gzip: bool | str = False
+    ) -> None:
         self.world = world
         self.ledger = Ledger()
         self.unknown: list[str] = []
@@ -97,7 +100,7 @@ class Dispatcher:
         self.address = Address()
         self.rules: list[Rule] = []
         self.holding: list[Rule] = []
-        self._gzip = gzip
+        self._wbits = {False: 0, True: 31, "gzip": 31, "zlib": 15}[gzip]
         for rule in rules:
             self.add(rule)
 
@@ -134,8 +137,13 @@ class Dispatcher:
             raise self._unreadable(getattr(request, "CONSTRUCTOR_ID", 0))
         return request
 
-    def call(self, request: TLRequest) -> Call:
-        """Count a request that `read` returned, and put it before the world."""
+    def call(self, request: TLRequest, key: ServerKey) -> Call:
+        """Count a request that `read` returned, and put it before the world.
+
+        Args:
+            request: The request.
+            key: The client's key, which tells whose account asks.
+        """
         method = method_name(type(request))
         return Call(
             method=method,
@@ -145,6 +153,7 @@ class Dispatcher:
             rules=self.rules,
             address=self.address,
             ledger=self.ledger,
+            account=self.world.accounts[key.account],
         )
 
     def answer(self, call: Call, key: ServerKey) -> Answer:
@@ -176,10 +185,10 @@ class Dispatcher:
         return self.refuse(RpcFault(400, "EMBEDDED_TELEGRAM_FAILED"))
 
     def _packed(self, body: bytes) -> bytes:
-        """Gzip *body* if that is wanted and worth it."""
-        if not self._gzip or len(body) < GZIP_FROM:
+        """Compress *body* if that is wanted and worth it."""
+        if not self._wbits or len(body) < GZIP_FROM:
             return body
-        packer = zlib.compressobj(wbits=31)
+        packer = zlib.compressobj(wbits=self._wbits)
         data = packer.compress(body) + packer.flush()
         packed = GZIP_PACKED.to_bytes(4, "little") + TLObject.serialize_bytes(data)
         return packed if len(packed) < len(body) else body

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
 
-    from telefast.testing.channel import Channel
+    from telefast.testing.chat import Chat
+    from telefast.testing.export_fields import Record
 
 __all__ = ["NOT_IN_EXPORT", "ChatReport", "ExportReport", "ExportedWorld", "world_from_export"]
 
@@ -46,6 +47,7 @@ NOT_IN_EXPORT = (
     "nested entities (one kind per piece of text)",
     "kind of a poll (quiz, several answers, public)",
     "own reactions",
+    "members of groups",
     "deleted messages: their ids are holes",
 )
 """What Telegram Desktop never writes, so that no export can give it back."""
@@ -58,8 +60,9 @@ class ChatReport:
     Attributes:
         title: Its title.
         kind: Its type in the export, such as `private_supergroup`.
-        channel_id: Bare id of the channel that shows it.
-        shown_as: `channel` or `supergroup`, as the embedded Telegram has only these.
+        channel_id: Bare id of the chat that shows it, a channel or not.
+        marked_id: The same id with Telethon's mark; `World.chat` takes it.
+        shown_as: `channel`, `supergroup`, `basic group` or `private chat`.
         messages: Messages loaded.
         path: Where it stands in the file.
     """
@@ -67,6 +70,7 @@ class ChatReport:
     title: str
     kind: str
     channel_id: int
+    marked_id: int
     shown_as: str
     messages: int
     path: str
@@ -116,7 +120,7 @@ class ExportedWorld(World):
         thumbs: Id of a document -> the file of its thumbnail, where the export has it.
     """
 
-    main: Channel
+    main: Chat
     report: ExportReport
     files: Mapping[int, Path]
     thumbs: Mapping[int, Path]
@@ -129,8 +133,9 @@ def world_from_export(
 
     Messages keep their ids, dates, texts, entities, replies, senders, forwards, media descriptors,
     reactions and service actions. What the format does not carry or has no place in TL is counted
-    in `ExportedWorld.report`, never guessed. Private chats, basic groups and saved messages are
-    shown as supergroups with the same message ids.
+    in `ExportedWorld.report`, never guessed. Each chat is of its own kind: channels, supergroups,
+    basic groups, private chats and saved messages. A kind that is not known is shown as a
+    supergroup, and counted.
 
     The whole file is parsed in memory, about ten times its size at the peak for an export without
     media; then the JSON is released and each message costs about its TL bytes plus 300.
@@ -143,8 +148,8 @@ def world_from_export(
     Raises:
         ArgumentError: If an argument is of the wrong type.
         WorldError: If the file is missing, is no export, is not JSON (with line and column), has a
-            field of the wrong type (with the JSON path and the message id) or no such chat. What
-            is wrong in the file begins with its path.
+            field of the wrong type (with the JSON path and the message id), contradicts itself, or
+            has no such chat. What is wrong in the file begins with its path.
 
     Example:
         >>> world = world_from_export("tests/data/exports/club.json")
@@ -181,28 +186,33 @@ def _naming(source: Path) -> Iterator[None]:
 def _make_world(
     source: Path, chosen: Sequence[ExportedChat], left_out: int, findings: Findings, people: People
 ) -> ExportedWorld:
+    _know_owner(chosen, people)
     if people.me is None:
         findings.miss("who made the export: own messages are not marked", "the file")
+    _check_peers(chosen)
     channel_ids = _channel_ids(chosen)
     world = _empty_world(channel_ids)
     world.add_user(people.owner())
     table = FileTable(source.parent)
+    shown: list[Chat] = []
     reports: list[ChatReport] = []
-    for one, channel_id in zip(chosen, channel_ids, strict=True):
-        channel = _add_chat(world, one, channel_id, findings, people, table)
+    for one, chat_id in zip(chosen, channel_ids, strict=True):
+        chat_shown = _add_chat(world, one, chat_id, findings, people, table)
+        shown.append(chat_shown)
         reports.append(
             ChatReport(
                 one.title,
                 one.shown_kind,
-                channel_id,
-                "channel" if one.is_broadcast else "supergroup",
-                len(channel.ids),
+                chat_id,
+                chat_shown.marked_id,
+                one.shown_as,
+                len(chat_shown.ids),
                 one.path,
             )
         )
     _add_people(world, people, findings)
     reports.sort(key=lambda report: -report.messages)
-    world.main = world.channels[reports[0].channel_id]
+    world.main = max(shown, key=lambda each: len(each.ids))
     world.files, world.thumbs = table.files, table.thumbs
     world.report = ExportReport(
         source,
@@ -215,28 +225,44 @@ def _make_world(
     return world
 
 
-def _channel_ids(chats: Sequence[ExportedChat]) -> list[int]:
-    """Return a bare channel id for each chat: its own, unless another chat has it.
+def _know_owner(chats: Sequence[ExportedChat], people: People) -> None:
+    """Learn who made an export that does not say so, from chats in which it shows."""
+    if people.me is not None:
+        return
+    found: dict[int, str | None] = {}
+    for chat in chats:
+        for user_id, name in chat.owners().items():
+            found[user_id] = name or found.get(user_id)
+    if len(found) == 1:
+        [(people.me, name)] = found.items()
+        people.meet(types.PeerUser(people.me), name)
 
-    Users, basic groups and channels count their ids apart, so that a private chat may have the id
-    of a channel. Channels and supergroups keep theirs.
+
+def _check_peers(chats: Sequence[ExportedChat]) -> None:
+    """Refuse an export in which two chats are the same one.
 
     Raises:
-        WorldError: If two channels have the same id.
+        WorldError: If two channels, groups or private chats have the same id.
     """
-    native = Counter(chat.bare_id for chat in chats if chat.is_native)
-    for chat in chats:
-        if chat.is_native and native[chat.bare_id] > 1:
-            raise WorldError(f"{chat.path}.id: two channels have the id {chat.bare_id}")
-    taken = set(native)
+    known = [chat for chat in chats if chat.is_known]
+    counts = Counter(bytes(chat.origin) for chat in known)
+    for chat in known:
+        if counts[bytes(chat.origin)] > 1:
+            kind = "channel" if chat.is_channel else chat.shown_as
+            raise WorldError(f"{chat.path}.id: two {kind}s have the id {chat.bare_id}")
+
+
+def _channel_ids(chats: Sequence[ExportedChat]) -> list[int]:
+    """Return a bare id for each chat: its own, but for one of an unknown kind another if taken."""
+    taken = {chat.bare_id for chat in chats if chat.is_channel and chat.is_known}
     ids: list[int] = []
     for chat in chats:
-        channel_id = chat.bare_id
-        if not chat.is_native:
-            while channel_id in taken:
-                channel_id += 1
-            taken.add(channel_id)
-        ids.append(channel_id)
+        chat_id = chat.bare_id
+        if not chat.is_known:
+            while chat_id in taken:
+                chat_id += 1
+            taken.add(chat_id)
+        ids.append(chat_id)
     return ids
 
 
@@ -250,26 +276,50 @@ def _empty_world(channel_ids: Sequence[int]) -> ExportedWorld:
 def _add_chat(
     world: World,
     chat: ExportedChat,
-    channel_id: int,
+    chat_id: int,
     findings: Findings,
     people: People,
     table: FileTable,
-) -> Channel:
+) -> Chat:
     place = chat.path or "the file"
-    if not chat.is_native:
+    if not chat.is_known:
         findings.miss(f"kind of chat: {chat.shown_kind} shown as a supergroup", place)
-    if channel_id != chat.bare_id:
+    if chat_id != chat.bare_id:
         findings.miss("id of a chat that another chat has too, changed", place)
-    if isinstance(chat.origin, types.PeerUser):
+    shown: Chat
+    if chat.is_channel:
+        shown = world.add_channel(
+            chat.title, megagroup=not chat.is_broadcast, channel_id=chat_id, messages=()
+        )
+    elif isinstance(chat.origin, types.PeerUser):
         people.meet(chat.origin, chat.name, is_bot=chat.kind == "bot_chat")
-    context = ChatContext(channel_id, chat.origin, chat.is_broadcast, people, table)
-    messages = (read_message(record, context) for record in chat.in_order(findings))
-    return world.add_channel(
-        chat.title,
-        megagroup=not chat.is_broadcast,
-        channel_id=channel_id,
-        messages=(message for message in messages if message is not None),
-    )
+        shown = world.add_private_chat(
+            world.me if chat_id == world.me.id else people.user(chat_id), messages=()
+        )
+        shown.title = chat.title
+    else:
+        shown = world.add_group(chat.title, chat_id=chat_id, members=(), messages=())
+    context = ChatContext(shown.peer(), chat_id, chat.origin, chat.is_broadcast, people, table)
+    for record in chat.in_order(findings):
+        message = read_message(record, context)
+        if message is not None:
+            _check_owner(world, chat, message.id, record)
+            shown.put(message)
+    return shown
+
+
+def _check_owner(world: World, chat: ExportedChat, message_id: int, record: Record) -> None:
+    """Refuse a message whose id another chat of the account has.
+
+    Raises:
+        WorldError: If private chats and basic groups, which share their ids, contradict each other.
+    """
+    other = None if chat.is_channel else world.account.owner(message_id)
+    if other is not None:
+        raise WorldError(
+            f"{record.place('id')}: {other.kind} {other.id} has a message of the same id, and all "
+            "private chats and basic groups of an account share their ids"
+        )
 
 
 def _add_people(world: World, people: People, findings: Findings) -> None:
@@ -278,7 +328,8 @@ def _add_people(world: World, people: People, findings: Findings) -> None:
         if user.id != world.me.id:
             world.add_user(user)
     for chat in people.foreign_chats():
-        shown = world.channels.get(chat.id) if isinstance(chat, types.Channel) else None
+        mark = -chat.id if isinstance(chat, types.Chat) else -(CHANNEL_MARK + chat.id)
+        shown = world.chat(mark)
         if shown is None:
             world.add_foreign(chat)
         elif shown.title != chat.title:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from telethon.tl import types
 
 from telefast.errors import WorldError
-from telefast.testing.export_fields import INT_MAX, Findings, Record
+from telefast.testing.export_fields import INT_MAX, Findings, Record, user_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,23 +53,54 @@ class ExportedChat:
         return self.kind in _CHANNELS
 
     @property
-    def is_native(self) -> bool:
-        """Whether the embedded Telegram has this kind of chat."""
-        return self.kind in _CHANNELS or self.kind in _SUPERGROUPS
+    def is_known(self) -> bool:
+        """Whether its kind is a known one; another is shown as a supergroup."""
+        return self.kind in _KINDS
+
+    @property
+    def is_channel(self) -> bool:
+        """Whether it has message ids of its own: a channel, or what is shown as a supergroup."""
+        return self.kind not in _PEOPLE and self.kind != "private_group"
+
+    @property
+    def shown_as(self) -> str:
+        """What the embedded Telegram shows it as."""
+        if not self.is_channel:
+            return "private chat" if self.kind in _PEOPLE else "basic group"
+        return "channel" if self.is_broadcast else "supergroup"
 
     @property
     def shown_kind(self) -> str:
         """The type, if it is a known one."""
-        return self.kind if self.kind in _KINDS else "chat of an unknown kind"
+        return self.kind if self.is_known else "chat of an unknown kind"
 
     @property
     def origin(self) -> types.TypePeer:
         """The chat as a peer, as Telegram knows it."""
         if self.kind in _PEOPLE:
             return types.PeerUser(self.bare_id)
-        if self.is_native:
+        if self.is_channel and self.is_known:
             return types.PeerChannel(self.bare_id)
         return types.PeerChat(self.bare_id)
+
+    def owners(self) -> dict[int, str | None]:
+        """Return who may have made the export, as this chat shows it: bare ids and names.
+
+        Saved messages have the id of their owner, and in a private chat only two write, of whom
+        one is the other one. Nothing is checked here.
+        """
+        if self.kind not in {"personal_chat", "bot_chat", "saved_messages"}:
+            return {}
+        is_own = self.kind == "saved_messages"
+        found: dict[int, str | None] = {self.bare_id: None} if is_own else {}
+        for raw in self.messages:
+            if not isinstance(raw, dict):
+                continue
+            user_id = user_of(raw.get("from_id") or raw.get("actor_id"))
+            name = raw.get("from") or raw.get("actor")
+            if user_id is not None and (user_id == self.bare_id) is is_own:
+                found[user_id] = name if isinstance(name, str) else found.get(user_id)
+        return found
 
     def shown(self) -> str:
         """Describe the chat for a list to choose from."""

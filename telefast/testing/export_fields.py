@@ -21,7 +21,7 @@ from telefast.errors import WorldError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EPOCH", "INT_MAX", "LONG_MAX", "PEER_ID_MAX", "Findings", "Record"]
+__all__ = ["EPOCH", "INT_MAX", "LONG_MAX", "PEER_ID_MAX", "Findings", "Record", "user_of"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INT_MAX = 2**31 - 1
@@ -327,6 +327,19 @@ class Record:
 
     def _inner(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
+
+
+def user_of(value: object) -> int | None:
+    """Return the bare id of the user that a field such as `from_id` names; `None` if it does not.
+
+    Nothing is checked or counted, for a look ahead.
+    """
+    if isinstance(value, int) and _LEGACY_USER_SHIFT < value < 2 * _LEGACY_USER_SHIFT:
+        return value - _LEGACY_USER_SHIFT
+    match = _PEER.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match[1] != "user" or not 0 < int(match[2]) <= PEER_ID_MAX:
+        return None
+    return int(match[2])
 
 
 @cache

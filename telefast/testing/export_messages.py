@@ -35,14 +35,16 @@ class ChatContext:
     """The chat that a message stands in.
 
     Attributes:
-        channel_id: Bare id of the channel that shows the chat.
+        peer: The chat that shows it.
+        chat_id: Bare id of that one.
         origin: What the chat is in the export.
         broadcast: Whether it is a broadcast channel.
         people: Collects who appears.
         table: The files of the export.
     """
 
-    channel_id: int
+    peer: types.TypePeer
+    chat_id: int
     origin: types.TypePeer
     broadcast: bool
     people: People
@@ -70,7 +72,7 @@ def read_message(record: Record, chat: ChatContext) -> types.Message | types.Mes
     if date is None:
         raise record.wrong("date_unixtime", "a number of seconds", None)
     message_id = record.message_id or 0
-    place = Place(chat.channel_id, message_id, date, chat.table)
+    place = Place(chat.chat_id, message_id, date, chat.table)
     read = _read_service if kind == "service" else _read_ordinary
     message = read(record, chat, place)
     record.leftovers("a message" if kind == "message" else "a service message")
@@ -78,7 +80,7 @@ def read_message(record: Record, chat: ChatContext) -> types.Message | types.Mes
 
 
 def _read_ordinary(record: Record, chat: ChatContext, place: Place) -> types.Message:
-    from_id, out = _sender(record, chat, "from")
+    from_id, out, saved = _sender(record, chat, "from")
     media = read_media(record, place)
     text, entities = read_text(record)
     if "via_bot" in record:
@@ -87,12 +89,13 @@ def _read_ordinary(record: Record, chat: ChatContext, place: Place) -> types.Mes
     record.found("messages")
     return types.Message(
         id=place.message_id,
-        peer_id=types.PeerChannel(chat.channel_id),
+        peer_id=chat.peer,
         date=place.date,
         message=text,
         out=out or None,
         post=chat.broadcast or None,
         from_id=from_id,
+        saved_peer_id=saved,
         fwd_from=_forward(record, chat),
         reply_to=_reply(record, chat),
         media=media,
@@ -105,7 +108,7 @@ def _read_ordinary(record: Record, chat: ChatContext, place: Place) -> types.Mes
 
 
 def _read_service(record: Record, chat: ChatContext, place: Place) -> types.MessageService:
-    from_id, out = _sender(record, chat, "actor")
+    from_id, out, saved = _sender(record, chat, "actor")
     action = read_action(record, place, chat.people)
     text, _ = read_text(record)
     if text:
@@ -115,28 +118,36 @@ def _read_service(record: Record, chat: ChatContext, place: Place) -> types.Mess
     record.found("service messages")
     return types.MessageService(
         id=place.message_id,
-        peer_id=types.PeerChannel(chat.channel_id),
+        peer_id=chat.peer,
         date=place.date,
         action=action,
         out=out or None,
         post=chat.broadcast or None,
         from_id=from_id,
+        saved_peer_id=saved,
         reply_to=_reply(record, chat),
         reactions=read_reactions(record, chat.people),
     )
 
 
-def _sender(record: Record, chat: ChatContext, key: str) -> tuple[types.TypePeer | None, bool]:
-    """Return who sent the message, and whether that is the user who made the export."""
+def _sender(
+    record: Record, chat: ChatContext, key: str
+) -> tuple[types.TypePeer | None, bool, types.TypePeer | None]:
+    """Return the sender as Telegram shows it, whether the message is out, and `saved_peer_id`."""
     name = record.text(key)
     peer = record.peer(f"{key}_id")
     if chat.is_origin(peer) and not isinstance(peer, types.PeerUser):
-        return (None if chat.broadcast else types.PeerChannel(chat.channel_id)), False
+        return (None if chat.broadcast else chat.peer), False, None
     if peer is None and name is not None:
         record.miss("sender known by name only", key)
     chat.people.meet(peer, name)
     is_me = isinstance(peer, types.PeerUser) and peer.user_id == chat.people.me
-    return peer, is_me
+    if isinstance(chat.peer, types.PeerUser):
+        if chat.peer.user_id == chat.people.me:  # Saved messages go neither in nor out.
+            return peer, False, chat.peer
+        if chat.is_origin(peer):  # Nobody is named where only one can have sent it.
+            return None, False, None
+    return peer, is_me, None
 
 
 def _forward(record: Record, chat: ChatContext) -> types.MessageFwdHeader | None:
@@ -154,7 +165,7 @@ def _forward(record: Record, chat: ChatContext) -> types.MessageFwdHeader | None
             record.miss("author of a forward", "forwarded_from")
         return types.MessageFwdHeader(date=EPOCH, from_name=name)
     if chat.is_origin(peer) and not isinstance(peer, types.PeerUser):
-        peer = types.PeerChannel(chat.channel_id)
+        peer = chat.peer
     else:
         chat.people.meet(peer, name)
     return types.MessageFwdHeader(date=EPOCH, from_id=peer)

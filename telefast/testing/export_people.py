@@ -97,24 +97,28 @@ class People:
         elif isinstance(peer, types.PeerChat):
             self._groups[peer.chat_id] = name or self._groups.get(peer.chat_id)
 
+    def user(self, user_id: int) -> types.User:
+        """Return one user as known so far."""
+        name = self._users.get(user_id)
+        person = self._known.get(user_id)
+        if person is None and name is not None:
+            person = Person(*split_name(name))
+        return self._user(user_id, person)
+
     def owner(self) -> types.User:
         """Return who made the export; somebody who is not in it if the export does not say."""
-        if self.me is None:
-            return types.User(
-                id=PEER_ID_MAX + 1,
-                is_self=True,
-                access_hash=stable_id("user", PEER_ID_MAX + 1),
-                first_name="Owner of the export",
-            )
-        return self._user(self.me, self._known.get(self.me))
+        user_id = PEER_ID_MAX + 1 if self.me is None else self.me
+        owner = self.user(user_id)
+        owner.is_self = True
+        if owner.deleted:
+            owner.deleted = None
+            owner.first_name = "Owner of the export"
+        return owner
 
     def users(self) -> Iterator[types.User]:
         """Yield everybody met so far; who has no name is a deleted account."""
-        for user_id, name in self._users.items():
-            person = self._known.get(user_id)
-            if person is None and name is not None:
-                person = Person(*split_name(name))
-            yield self._user(user_id, person)
+        for user_id in self._users:
+            yield self.user(user_id)
 
     def foreign_chats(self) -> Iterator[types.Channel | types.Chat]:
         """Yield the chats met so far. Whether a channel is a supergroup the export does not say."""

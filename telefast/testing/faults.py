@@ -9,32 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telefast.errors import WorldError
-from telefast.testing.rpc import Empty, RpcFault
+from telefast.testing.rpc import RpcFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from telefast.testing.ledger import Ledger
-    from telefast.testing.rpc import Call
+    from telefast.testing.rpc import Call, Empty
     from telefast.testing.world import World
 
 __all__ = [
+    "HISTORY",
     "ChangeWorld",
     "ClampAddOffset",
     "ErrorOn",
     "HoldBack",
     "NeverAnswer",
-    "OnlyEmpty",
-    "RepeatLastId",
-    "Restricted",
     "Rule",
-    "ShortPage",
+    "Timed",
 ]
 
 HISTORY = "messages.getHistory"
+PAGED = frozenset({HISTORY, "messages.search", "messages.getReplies"})
+"""Methods with the offset arithmetic of a history."""
 
 
 class Rule:
@@ -62,7 +62,7 @@ class Rule:
         return True
 
 
-class _Timed(Rule):
+class Timed(Rule):
     """A fault of certain calls of one method.
 
     Args:
@@ -91,7 +91,7 @@ class _Timed(Rule):
         return call.number in self.nth if self.every is None else call.number % self.every == 0
 
 
-class ErrorOn(_Timed):
+class ErrorOn(Timed):
     """Answer certain calls with an error.
 
     Args:
@@ -122,142 +122,7 @@ class ErrorOn(_Timed):
             raise RpcFault(self.code, self.message)
 
 
-class ShortPage(_Timed):
-    """Leave entries out at the far end of a page, although more remain.
-
-    The far end is where the next page of a walk begins: the oldest entries, or the newest ones
-    when the page was asked for upwards (a negative `add_offset`).
-
-    Args:
-        nth: Which calls of getHistory, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
-        drop: How many entries are left out; at least one entry stays.
-    """
-
-    def __init__(
-        self, *, nth: int | Collection[int] | None = None, every: int | None = None, drop: int = 1
-    ) -> None:
-        super().__init__(HISTORY, nth, every)
-        if drop < 1:
-            raise WorldError(f"ShortPage: drop={drop}: expected 1 or more")
-        self.drop = drop
-
-    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
-        """Cut the page."""
-        cut = min(self.drop, len(page) - 1)
-        if not self.due(call) or cut < 1:
-            return page
-        self.fired += 1
-        return page[cut:] if _upwards(call) else page[:-cut]
-
-
-class RepeatLastId(_Timed):
-    """Show the last id of the page before once more, as Telegram does on bad connections.
-
-    The page begins one entry earlier than asked and keeps its length, so it covers one entry less
-    of what is new. With `inside=True` the page shows its own last entry twice instead.
-
-    Args:
-        nth: Which calls of getHistory, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
-        inside: Whether the page repeats its own last id.
-    """
-
-    def __init__(
-        self,
-        *,
-        nth: int | Collection[int] | None = None,
-        every: int | None = None,
-        inside: bool = False,
-    ) -> None:
-        super().__init__(HISTORY, nth, every)
-        self.inside = inside
-
-    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
-        """Repeat an entry."""
-        if not page or not self.due(call):
-            return page
-        up = _upwards(call)
-        if self.inside:
-            self.fired += 1
-            return [page[0], *page] if up else [*page, page[-1]]
-        ids = call.world.channels[call.request.peer.channel_id].ids
-        edge = _id(page[-1] if up else page[0])
-        rank = ids.rank(edge)  # Ids up to the edge, itself included.
-        seen = rank - 2 if up else rank
-        if not 0 <= seen < len(ids):
-            return page
-        self.fired += 1
-        again = ids[seen]
-        if up:
-            return [*(page[1:] if len(page) > 1 else page), again]
-        return [again, *(page[:-1] if len(page) > 1 else page)]
-
-
-class OnlyEmpty(_Timed):
-    """Show only `MessageEmpty` on a page, with the ids of what it would have held.
-
-    Args:
-        nth: Which calls of getHistory, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
-    """
-
-    def __init__(
-        self, *, nth: int | Collection[int] | None = None, every: int | None = None
-    ) -> None:
-        super().__init__(HISTORY, nth, every)
-
-    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
-        """Empty every entry."""
-        if not page or not self.due(call):
-            return page
-        self.fired += 1
-        return [entry if isinstance(entry, Empty) else Empty(entry) for entry in page]
-
-
-class Restricted(Rule):
-    """Leave some messages out of every history page, after the page was cut.
-
-    So content restricted by local law behaves: pages get shorter, a whole page in mid-history may
-    be empty, and `count` still counts what is left out.
-
-    Args:
-        ids: The ids that are not shown.
-        by_id: Whether getMessages still returns them; if not, it shows `MessageEmpty`.
-        channel_id: Bare id of the channel; None means every channel.
-    """
-
-    def __init__(
-        self, ids: Collection[int], *, by_id: bool = True, channel_id: int | None = None
-    ) -> None:
-        self.ids = ids if isinstance(ids, range) else frozenset(ids)
-        self.by_id = by_id
-        self.channel_id = channel_id
-
-    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
-        """Leave the restricted entries out."""
-        if not self._concerns(call.request.peer):
-            return page
-        kept = [entry for entry in page if isinstance(entry, Empty) or entry not in self.ids]
-        self.fired += len(kept) != len(page)
-        return kept
-
-    def by_ids(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
-        """Empty the restricted entries, if they are not to be had by id either."""
-        if self.by_id or not self._concerns(call.request.channel):
-            return page
-        shown: list[int | Empty] = [
-            Empty(entry) if isinstance(entry, int) and entry in self.ids else entry
-            for entry in page
-        ]
-        self.fired += shown != page
-        return shown
-
-    def _concerns(self, peer: Any) -> bool:
-        return self.channel_id is None or peer.channel_id == self.channel_id
-
-
-class ChangeWorld(_Timed):
+class ChangeWorld(Timed):
     """Change the world right before certain calls are answered: posts, deletions, vanished chats.
 
     Args:
@@ -288,7 +153,7 @@ class ChangeWorld(_Timed):
             self.change(call.world)
 
 
-class HoldBack(_Timed):
+class HoldBack(Timed):
     """Hold the answers of certain calls back until something has happened.
 
     The answer itself is made at once, as of the moment at which the request came.
@@ -322,7 +187,7 @@ class HoldBack(_Timed):
         return True
 
 
-class NeverAnswer(_Timed):
+class NeverAnswer(Timed):
     """Never answer certain calls; pings are answered all the while.
 
     Args:
@@ -348,7 +213,9 @@ class NeverAnswer(_Timed):
 
 
 class ClampAddOffset(Rule):
-    """Treat an `add_offset` of getHistory as no larger than *limit*, in both directions.
+    """Treat an `add_offset` as no larger than *limit*, in both directions.
+
+    This holds for every list that is paged as a history is: also for searches and threads.
 
     Args:
         limit: Largest `add_offset` that has its effect; at least 100, which walks upwards need.
@@ -361,7 +228,7 @@ class ClampAddOffset(Rule):
 
     def before(self, call: Call) -> None:
         """Replace the request by one with a smaller offset, if it is too large."""
-        if call.method != HISTORY:
+        if call.method not in PAGED:
             return
         clamped = max(-self.limit, min(self.limit, call.request.add_offset))
         if clamped != call.request.add_offset:
@@ -382,12 +249,3 @@ def apply_by_ids(rules: Sequence[Rule], call: Call, page: list[int | Empty]) -> 
     for rule in rules:
         page = rule.by_ids(call, page)
     return page
-
-
-def _upwards(call: Call) -> bool:
-    """Return whether a page was asked for as part of a walk from old to new."""
-    return bool(call.request.add_offset < 0)
-
-
-def _id(entry: int | Empty) -> int:
-    return entry.id if isinstance(entry, Empty) else entry

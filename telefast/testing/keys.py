@@ -116,21 +116,27 @@ class ServerKey:
 
     Args:
         data: The key, 256 bytes. Default: random.
+        is_initialized: Whether a client said who it is under this key.
+        account: Number of the account that is logged in with this key.
 
     Attributes:
         data: The key itself. It never shows in `repr`.
         key_id: The first 8 bytes of each packet under this key.
         is_initialized: Whether a client said who it is (`initConnection`) under this key.
+        account: Number of the account that is logged in with this key.
     """
 
-    __slots__ = ("data", "is_initialized", "key_id")
+    __slots__ = ("account", "data", "is_initialized", "key_id")
 
-    def __init__(self, data: bytes | None = None, *, is_initialized: bool = False) -> None:
+    def __init__(
+        self, data: bytes | None = None, *, is_initialized: bool = False, account: int = 0
+    ) -> None:
         self.data = os.urandom(256) if data is None else data
         if len(self.data) != 256:
             raise ValueError("an authorization key has 256 bytes")
         self.key_id = sha1(self.data).digest()[-8:]
         self.is_initialized = is_initialized
+        self.account = account
 
     def __repr__(self) -> str:
         """Show neither the key nor its id."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from telethon import TelegramClient
 from telethon.crypto.authkey import AuthKey
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from telefast.testing.account import Account
     from telefast.testing.rpc import Address
     from telefast.testing.world import World
 
@@ -52,18 +53,25 @@ class LocalTelegram:
         world: What there is to see. In the event loop it may be changed while the server runs.
         rtt: Round trip time in seconds: each answer leaves this long after its request arrived.
             Requests in flight together wait together, as on a real line. Default 0.
+        jitter: Most seconds that are added to *rtt*; each answer gets its own share, drawn from the
+            seed of the world, so that answers may overtake one another. Default 0.
+        bandwidth: Bytes per second that each connection carries towards its client; answers then
+            leave one after the other. None means no limit.
         process: Whether the server runs in a process of its own, so that it costs the client's
             process no time: for benchmarks. It gets a copy of *world*, made by `World.recipe`, as
             it is on entering; call `sync` before you read `requests` and `unknown`.
         rules: Faults in force from the start, applied in this order. Not with *process*.
-        gzip: Whether answers are compressed if that makes them smaller. Telegram does so; the
-            default is not to, because it would take most of the server's time.
+        gzip: Whether answers are compressed if that makes them smaller: True or `gzip`, or `zlib`
+            for the other framing that `gzip_packed` may hold and that Telethon does not read.
+            Telegram does so; the default is not to, because it would take most of the server's
+            time.
         strict_salts: Whether a message with another server salt than ours is refused with
             `bad_server_salt`, as Telegram does. By default any salt is taken, which saves each
             new connection a round trip.
 
     Raises:
-        ArgumentError: If *rtt* is no time, or *rules* are given with *process*.
+        ArgumentError: If *rtt* or *jitter* is no time, *bandwidth* not above 0, *gzip* none of the
+            above, or *rules* are given with *process*.
 
     Example:
         >>> import asyncio
@@ -83,19 +91,31 @@ class LocalTelegram:
         world: World,
         *,
         rtt: float = 0.0,
+        jitter: float = 0.0,
+        bandwidth: float | None = None,
         process: bool = False,
         rules: Sequence[Rule] = (),
-        gzip: bool = False,
+        gzip: bool | Literal["gzip", "zlib"] = False,
         strict_salts: bool = False,
     ) -> None:
-        if not _is_time(rtt):
-            raise ArgumentError("rtt", rtt, "seconds, 0 or more")
+        for name, value in (("rtt", rtt), ("jitter", jitter)):
+            if not _is_time(value):
+                raise ArgumentError(name, value, "seconds, 0 or more")
+        if bandwidth is not None and not (_is_time(bandwidth) and bandwidth):
+            raise ArgumentError("bandwidth", bandwidth, "bytes per second, above 0, or None")
+        if gzip not in (False, True, "gzip", "zlib"):
+            raise ArgumentError("gzip", gzip, "True, False, 'gzip' or 'zlib'")
         if process and rules:
             raise ArgumentError("rules", rules, "none with process=True; leave it out to use rules")
         self.world = world
-        self._options: dict[str, Any] = {"rtt": rtt, "strict_salts": strict_salts}
+        self._options: dict[str, Any] = {
+            "rtt": rtt,
+            "jitter": jitter,
+            "bandwidth": bandwidth,
+            "strict_salts": strict_salts,
+        }
         self._gzip = gzip
-        self._key = ServerKey(is_initialized=True)
+        self._keys: list[ServerKey] = []
         self._dispatcher = Dispatcher(world, rules=rules, gzip=gzip)
         self._in_process = process
         self._server: Server | ServerProcess | None = None
@@ -174,29 +194,35 @@ class LocalTelegram:
     def client(
         self,
         *,
+        account: Account | None = None,
         key_exchange: bool = False,
         session: Any = None,
         **options: Any,
     ) -> TelegramClient:
-        """Return a client of this Telegram, logged in as `World.me` and not yet connected.
+        """Return a client of this Telegram, logged in and not yet connected.
 
         Args:
+            account: Who is logged in: one of `World.accounts`. Default: the first, `World.me`.
             key_exchange: Whether the client has no authorization key yet, and exchanges one when
                 it connects (takes a moment). This makes Telethon trust the test key in the whole
                 process: see `telefast.testing.keys`. By default it uses a key that the server
-                knows.
+                knows. Only for the first account.
             session: Where the client keeps its session: one of Telethon's sessions, or the path
                 of a file. It is pointed at this server. Default: in memory.
             **options: Handed to `telethon.TelegramClient` as they are.
 
         Raises:
+            ArgumentError: If *account* is none of the world that the server shows, or not the first
+                with *key_exchange*.
             ClosedError: If the server is not running.
         """
+        if key_exchange and account not in {None, self.world.account}:
+            raise ArgumentError("account", account, "the first one with key_exchange=True")
         if session is None:
             session = MemorySession()
         elif not isinstance(session, Session):
             session = SQLiteSession(str(session))
-        self._point(session)
+        self._point(session, account)
         if key_exchange:
             trust_test_key()
             session.auth_key = None
@@ -207,17 +233,21 @@ class LocalTelegram:
         self._clients.append(client)
         return client
 
-    def session_string(self) -> str:
+    def session_string(self, account: Account | None = None) -> str:
         """Return a session for a client in another process.
 
         That one connects with `TelegramClient(StringSession(string), api_id, api_hash)`, with any
         api_id and api_hash. The string holds the key: keep it out of logs.
 
+        Args:
+            account: Who is logged in: one of `World.accounts`. Default: the first, `World.me`.
+
         Raises:
+            ArgumentError: If *account* is none of the world that the server shows.
             ClosedError: If the server is not running.
         """
         session: Any = StringSession("")
-        self._point(session)
+        self._point(session, account)
         string: str = session.save()
         return string
 
@@ -246,8 +276,7 @@ class LocalTelegram:
         if isinstance(self._server, ServerProcess):
             await self._server.warm()
             return
-        for channel in self.world.channels.values():
-            channel.warm()
+        self.world.warm()
 
     def add(self, rule: AnyRule) -> AnyRule:
         """Put one more fault in force, after those there are, and return it.
@@ -270,11 +299,33 @@ class LocalTelegram:
         if self._server is not None:
             await self._server.drop_connections()
 
-    def _point(self, session: Any) -> None:
+    def _point(self, session: Any, account: Account | None = None) -> None:
         """Let a session of Telethon's lead to this server, with a key that it knows."""
         where = self._where()
         session.set_dc(where.dc_id, where.host, where.port)
-        session.auth_key = AuthKey(self._key.data)
+        session.auth_key = AuthKey(self._key_of(account).data)
+
+    def _key_of(self, account: Account | None) -> ServerKey:
+        """Return the key of an account; the server learns it if the account is new."""
+        number = 0
+        if account is not None:
+            if account not in self.world.accounts:
+                raise ArgumentError("account", account, "one of World.accounts")
+            number = account.index
+        self._make_keys()
+        if number >= len(self._keys):
+            raise ArgumentError("account", account, "one that was there when the server started")
+        return self._keys[number]
+
+    def _make_keys(self) -> None:
+        """Make a key for each account that has none, unless the server is elsewhere already."""
+        if isinstance(self._server, ServerProcess):
+            return
+        for number in range(len(self._keys), len(self.world.accounts)):
+            key = ServerKey(is_initialized=True, account=number)
+            self._keys.append(key)
+            if self._server is not None:
+                self._server.keys[key.key_id] = key
 
     def _where(self) -> Address:
         """Return the address, if there is one."""
@@ -284,10 +335,12 @@ class LocalTelegram:
 
     def _new_server(self) -> Server | ServerProcess:
         """Make the server, here or elsewhere."""
+        self._make_keys()
         if not self._in_process:
-            return Server(self._dispatcher, self._key, **self._options)
-        own = {"world": self.world.recipe(), "key": self._key.data.hex(), "gzip": self._gzip}
-        return ServerProcess(own | self._options)
+            return Server(self._dispatcher, self._keys, **self._options)
+        keys = [key.data.hex() for key in self._keys]
+        own = {"world": self.world.recipe(), "keys": keys, "gzip": self._gzip}
+        return ServerProcess(own | {"options": self._options})
 
     async def _stop(self) -> EmbeddedTelegramError | None:
         """Stop the server; return what went wrong in it, if anything did."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from telefast.testing.link import Link
 
 if TYPE_CHECKING:
     from telefast.testing.session import Outgoing, Session
 
-__all__ = ["Due", "Outbox"]
+__all__ = ["ENVELOPE", "Due", "Outbox"]
+
+ENVELOPE: Final = 90
+"""Bytes that an answer costs on a wire of limited bandwidth beside its body, about."""
 
 
 class Due(NamedTuple):
@@ -34,22 +39,30 @@ class Due(NamedTuple):
 class Outbox:
     """A queue of messages, ordered by due time, then by arrival. Pure: callers pass the time.
 
+    Args:
+        link: How fast messages leave that are due; default: at once.
+
     Attributes:
         size: Bytes of all bodies held.
+        link: How fast messages leave that are due.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, link: Link | None = None) -> None:
         self.size = 0
+        self.link = link or Link()
         self._heap: list[Due] = []
+        self._leaving: Due | None = None
         self._count = 0
 
     def __len__(self) -> int:
-        """Return how many messages wait."""
-        return len(self._heap)
+        """Return how many messages wait, that on the wire included."""
+        return len(self._heap) + (self._leaving is not None)
 
     @property
     def next_time(self) -> float | None:
-        """When the next message is due, or None if none waits."""
+        """When there is something to do next, or None if nothing waits."""
+        if self._leaving is not None:
+            return self._leaving.time
         return self._heap[0].time if self._heap else None
 
     def push(
@@ -68,9 +81,11 @@ class Outbox:
         self.size += len(message.body)
 
     def pop(self, now: float, *, max_bytes: int) -> list[Due]:
-        """Take out what is due, up to *max_bytes* of bodies but at least one message."""
+        """Take out what has left, up to *max_bytes* of bodies but at least one message."""
         taken: list[Due] = []
         size = 0
+        if self.link.bandwidth is not None:
+            return self._pop_slowly(now, max_bytes)
         while self._heap and self._heap[0].time <= now:
             length = len(self._heap[0].message.body)
             if taken and size + length > max_bytes:
@@ -80,12 +95,34 @@ class Outbox:
         self.size -= size
         return taken
 
+    def _pop_slowly(self, now: float, max_bytes: int) -> list[Due]:
+        """Let what is due leave one after the other; take out what has left."""
+        taken: list[Due] = []
+        size = 0
+        while not taken or size < max_bytes:
+            if self._leaving is None:
+                if not self._heap or self._heap[0].time > now:
+                    break
+                due = heapq.heappop(self._heap)
+                whole = len(due.message.body) + ENVELOPE
+                self._leaving = due._replace(
+                    time=self.link.next_departure(now=due.time, size=whole)
+                )
+            if self._leaving.time > now:
+                break
+            taken.append(self._leaving)
+            size += len(self._leaving.message.body)
+            self._leaving = None
+        self.size -= size
+        return taken
+
     def drop(self, request_id: int) -> bool:
-        """Forget the answer to *request_id*; return whether one waited."""
+        """Forget the answer to *request_id*; return whether one waited, not yet on the wire."""
         kept = [due for due in self._heap if due.request_id != request_id]
         found = len(kept) < len(self._heap)
         if found:
             heapq.heapify(kept)
             self._heap = kept
-            self.size = sum(len(due.message.body) for due in kept)
+            leaving = [] if self._leaving is None else [self._leaving]
+            self.size = sum(len(due.message.body) for due in (*kept, *leaving))
         return found

@@ -11,20 +11,36 @@ from typing import TYPE_CHECKING
 
 from telethon.tl import types
 
+from telefast.testing.channel import Channel
 from telefast.testing.rpc import Empty
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from telefast.testing.channel import Channel
-    from telefast.testing.world import World
+    from telefast.testing.account import Account
+    from telefast.testing.chat import Chat
 
-__all__ = ["channel_messages", "entries_bytes", "vector"]
+__all__ = [
+    "channel_messages",
+    "empty_bytes",
+    "entries_bytes",
+    "page_of",
+    "slice_of",
+    "vector",
+    "whole",
+]
 
 _VECTOR = 0x1CB5C415
 _EMPTY_VECTOR = struct.pack("<Ii", _VECTOR, 0)
+_RATE_FLAG = 1 << 0
 _OFFSET_FLAG = 1 << 2
 _EMPTY_PEER_FLAG = 1 << 0
+_MESSAGES = struct.pack("<I", types.messages.Messages.CONSTRUCTOR_ID)
+_OUT = 1 << 1
+"""Flag of a message, in the first byte of its flags."""
+_FROM = 1 << 0
+"""Flag of a message that names its sender, in the second byte of its flags."""
+_SERVICE = struct.pack("<I", types.MessageService.CONSTRUCTOR_ID)
 
 
 def vector(items: Sequence[bytes]) -> bytes:
@@ -32,47 +48,96 @@ def vector(items: Sequence[bytes]) -> bytes:
     return struct.pack("<Ii", _VECTOR, len(items)) + b"".join(items)
 
 
-def entries_bytes(channel: Channel, page: Sequence[int | Empty], refs: set[int]) -> list[bytes]:
+def entries_bytes(
+    account: Account, chat: Chat, page: Iterable[int | Empty], refs: set[int]
+) -> list[bytes]:
     """Return the TL bytes of each entry and add to *refs* whom they refer to.
 
     An id without a message is shown as `MessageEmpty`.
     """
-    entry_of = channel.entry
+    entry_of = chat.entry
     found: list[bytes] = []
     for entry in page:
         if isinstance(entry, int):
             try:
                 data, named = entry_of(entry)
             except KeyError:
-                found.append(_empty(channel, entry))
+                found.append(empty_bytes(entry, chat))
             else:
                 found.append(data)
                 refs.update(named)
         else:
-            found.append(_empty(channel, entry.id))
+            found.append(empty_bytes(entry.id, chat))
+    if not account.is_first and isinstance(chat, Channel):
+        sender = bytes(types.PeerUser(account.me.id))
+        found = [_as_seen(data, sender) for data in found]
     return found
 
 
+def page_of(
+    account: Account,
+    chat: Chat,
+    page: Sequence[int | Empty],
+    *,
+    count: int,
+    offset_id_offset: int | None = None,
+) -> bytes:
+    """Return a page of one chat with all users and chats that it refers to.
+
+    A channel answers with `messages.channelMessages`. Other chats answer with
+    `messages.messages`, which says that there is no more, if the page holds the whole list, and
+    else with `messages.messagesSlice`.
+
+    Args:
+        account: Who asks.
+        chat: The chat that the messages belong to; always among the chats or users.
+        page: What the page shows, in this order.
+        count: Messages in the whole list.
+        offset_id_offset: Position of the page in the list, or None to leave it out.
+    """
+    if isinstance(chat, Channel):
+        return channel_messages(account, chat, page, count=count, offset_id_offset=offset_id_offset)
+    refs = {chat.marked_id}
+    entries = entries_bytes(account, chat, page, refs)
+    if len(page) == count == len(set(page)):
+        return whole(account, entries, refs)
+    return slice_of(account, entries, refs, count=count, offset_id_offset=offset_id_offset)
+
+
+def slice_of(
+    account: Account,
+    entries: Sequence[bytes],
+    refs: Iterable[int],
+    *,
+    count: int,
+    next_rate: int | None = None,
+    offset_id_offset: int | None = None,
+) -> bytes:
+    """Return `messages.messagesSlice` with serialised entries and whom they refer to."""
+    flags = (next_rate is not None and _RATE_FLAG) | (offset_id_offset is not None and _OFFSET_FLAG)
+    head = struct.pack("<IIi", types.messages.MessagesSlice.CONSTRUCTOR_ID, flags, count)
+    for number in (next_rate, offset_id_offset):
+        if number is not None:
+            head += struct.pack("<i", number)
+    return _joined(account, head, entries, refs)
+
+
+def whole(account: Account, entries: Sequence[bytes], refs: Iterable[int]) -> bytes:
+    """Return `messages.messages` with serialised entries and whom they refer to."""
+    return _joined(account, _MESSAGES, entries, refs)
+
+
 def channel_messages(
-    world: World,
+    account: Account,
     channel: Channel,
     page: Sequence[int | Empty],
     *,
     count: int,
     offset_id_offset: int | None = None,
 ) -> bytes:
-    """Return `messages.channelMessages` with *page* and all users and chats that it refers to.
-
-    Args:
-        world: Where users and chats are found.
-        channel: The channel that the messages belong to; always among the chats.
-        page: What the page shows, in this order.
-        count: Messages in the whole list.
-        offset_id_offset: Position of the page in the list, or None to leave it out.
-    """
+    """Return `messages.channelMessages`; arguments as in `page_of`."""
     refs = {channel.marked_id}
-    entries = entries_bytes(channel, page, refs)
-    chats, users = world.peers_bytes(refs)
+    entries = entries_bytes(account, channel, page, refs)
     head = struct.pack(
         "<IIii",
         types.messages.ChannelMessages.CONSTRUCTOR_ID,
@@ -82,6 +147,25 @@ def channel_messages(
     )
     if offset_id_offset is not None:
         head += struct.pack("<i", offset_id_offset)
+    return _joined(account, head, entries, refs)
+
+
+def empty_bytes(message_id: int, chat: Chat | None = None) -> bytes:
+    """Return `MessageEmpty`, of a chat if it is known."""
+    if chat is None:
+        return struct.pack("<IIi", types.MessageEmpty.CONSTRUCTOR_ID, 0, message_id)
+    return struct.pack(
+        "<IIiIq",
+        types.MessageEmpty.CONSTRUCTOR_ID,
+        _EMPTY_PEER_FLAG,
+        message_id,
+        chat.peer().CONSTRUCTOR_ID,
+        chat.id,
+    )
+
+
+def _joined(account: Account, head: bytes, entries: Sequence[bytes], refs: Iterable[int]) -> bytes:
+    chats, users = account.peers_bytes(refs)
     return b"".join(
         (
             head,
@@ -96,12 +180,15 @@ def channel_messages(
     )
 
 
-def _empty(channel: Channel, message_id: int) -> bytes:
-    return struct.pack(
-        "<IIiIq",
-        types.MessageEmpty.CONSTRUCTOR_ID,
-        _EMPTY_PEER_FLAG,
-        message_id,
-        types.PeerChannel.CONSTRUCTOR_ID,
-        channel.id,
-    )
+def _as_seen(data: bytes, sender: bytes) -> bytes:
+    """Return a message of a channel with `out` set for its sender and for nobody else.
+
+    Args:
+        data: TL bytes, as the first account sees the message.
+        sender: TL bytes of the account that asks, as a peer.
+    """
+    begin = 12 if data.startswith(_SERVICE) else 16  # After constructor, flags and id.
+    is_own = bool(data[5] & _FROM) and data.startswith(sender, begin)
+    if is_own == bool(data[4] & _OUT):
+        return data
+    return data[:4] + bytes((data[4] ^ _OUT,)) + data[5:]

@@ -7,6 +7,9 @@ base64. Reading one runs no code: there is no pickle in it.
 from __future__ import annotations
 
 import struct
+import sys
+import zlib
+from array import array
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +18,20 @@ from telethon.tl import types
 from telethon.tl.alltlobjects import LAYER
 
 from telefast.errors import WorldError
+from telefast.testing.private import Group
 from telefast.testing.tl import read_object
 from telefast.testing.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from telefast.testing.account import Account
     from telefast.testing.channel import Channel
+    from telefast.testing.private import BoxedChat
 
 __all__ = ["read_recipe", "write_recipe"]
 
-_VERSION = 1
+_VERSION = 2
 
 
 def write_recipe(world: World) -> dict[str, Any]:
@@ -37,6 +43,7 @@ def write_recipe(world: World) -> dict[str, Any]:
         "user_count": world.user_count,
         "peers": _join(bytes(peer) for peer in world.added),
         "channels": [_channel(world, channel) for channel in world.channels.values()],
+        "accounts": [_account(account) for account in world.accounts],
     }
 
 
@@ -61,7 +68,9 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
                 world.add_foreign(peer)
         for made in recipe["channels"]:
             _remake(world, made)
-    except (KeyError, TypeError, ValueError, struct.error) as error:
+        for made in recipe["accounts"]:
+            _remake_account(world, made)
+    except (KeyError, TypeError, ValueError, struct.error, zlib.error) as error:
         if isinstance(error, WorldError):
             raise
         raise WorldError(f"broken recipe: {type(error).__name__}: {error}") from error
@@ -114,17 +123,89 @@ def _remake(world: World, made: Mapping[str, Any]) -> None:
     channel.changed = made["ids"] is not None
 
 
+def _account(account: Account) -> dict[str, Any]:
+    chats = (*account.private_chats.values(), *account.groups.values())
+    return {
+        "user_id": account.me.id,
+        "last_id": account.box.last_id,
+        "placed": _pack(account.box.placed),
+        "noted": _pack(account.box.noted),
+        "chats": [_boxed(chat) for chat in chats],
+    }
+
+
+def _boxed(chat: BoxedChat) -> dict[str, Any]:
+    return {
+        "id": chat.id,
+        "title": chat.title,
+        "made_as": chat.made_as,
+        "members": chat.members if isinstance(chat, Group) else None,
+        "about": chat.about if isinstance(chat, Group) else None,
+        "runs": _pack(chat.runs),
+        "ids": _pack(chat.ids),
+        "changed": chat.changed,
+        "last_id": chat.last_id,
+        "pts": chat.pts,
+        "messages": _join(chat.put_messages()),
+    }
+
+
+def _remake_account(world: World, made: Mapping[str, Any]) -> None:
+    if made["user_id"] == world.me.id:
+        account = world.account
+    else:
+        account = world.add_account(made["user_id"])
+    for each in made["chats"]:
+        _remake_boxed(account, each)
+    account.box.restore(_unpack(made["placed"]), _unpack(made["noted"]), made["last_id"])
+
+
+def _remake_boxed(account: Account, made: Mapping[str, Any]) -> None:
+    runs, ids = _unpack(made["runs"]), _unpack(made["ids"])
+    chat: BoxedChat
+    if made["members"] is None:
+        chat = account.make_private_chat(account.world.users[made["id"]], runs, ids)
+    else:
+        chat = account.make_group(made["made_as"], made["id"], made["members"], runs, ids)
+        chat.about = made["about"]
+    chat.title = made["title"]
+    for data in _split(made["messages"]):
+        chat.put(read_object(data))
+    chat.last_id = made["last_id"]
+    chat.pts = made["pts"]
+    chat.changed = made["changed"]
+
+
+def _pack(ids: BitMap) -> str:
+    """Return a set of ids as text: its runs, compressed."""
+    numbers = array("I", (number for run in _ranges(ids) for number in run))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return b64encode(zlib.compress(numbers.tobytes())).decode()
+
+
+def _unpack(text: str) -> BitMap:
+    numbers = array("I", zlib.decompress(b64decode(text, validate=True)))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    ids = BitMap()
+    for begin, end in zip(numbers[::2], numbers[1::2], strict=True):
+        ids.add_range(begin, end + 1)
+    ids.run_optimize()
+    return ids
+
+
 def _ranges(ids: BitMap) -> list[tuple[int, int]]:
     """Return the runs of consecutive ids, both ends included."""
     runs: list[tuple[int, int]] = []
-    begin = end = -1
+    begin, end = -1, -2
     for id_ in ids:
         if id_ != end + 1:
-            if begin > 0:
+            if begin >= 0:
                 runs.append((begin, end))
             begin = id_
         end = id_
-    if begin > 0:
+    if begin >= 0:
         runs.append((begin, end))
     return runs
 

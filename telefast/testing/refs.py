@@ -10,7 +10,7 @@ from telethon.tl.tlobject import TLObject
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CHANNEL_MARK", "refs_of"]
+__all__ = ["CHANNEL_MARK", "mark_of", "refs_of"]
 
 CHANNEL_MARK = 1_000_000_000_000
 """A channel's marked id is minus (this plus its bare id), as in `telethon.utils.get_peer_id`."""
@@ -23,14 +23,15 @@ def refs_of(message: types.Message | types.MessageService) -> tuple[int, ...]:
 
     Walks the whole object; order is that of the fields, each id once.
     """
-    own = _mark(message.peer_id)
+    own = mark_of(message.peer_id)
     found = dict.fromkeys(_walk(message))
     found.pop(own, None)
     found.pop(0, None)
     return tuple(found)
 
 
-def _mark(peer: types.TypePeer) -> int:
+def mark_of(peer: types.TypePeer) -> int:
+    """Return the marked id of a peer, as `telethon.utils.get_peer_id` does."""
     if isinstance(peer, types.PeerUser):
         return int(peer.user_id)
     if isinstance(peer, types.PeerChat):

@@ -7,7 +7,7 @@ nothing of connections, encryption or time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from telethon.tl.tlobject import TLRequest
 
@@ -16,6 +16,10 @@ from telefast.testing.ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pyroaring import BitMap
+
+    from telefast.testing.account import Account
+    from telefast.testing.chat import Chat
     from telefast.testing.faults import Rule
     from telefast.testing.world import World
 
@@ -86,6 +90,9 @@ class Call:
         rules: The faults in force, in the order in which they apply.
         address: Where the server listens.
         ledger: What the server counted so far, this call included.
+        account: Who asks; None means the first account of the world.
+        chat: The chat whose messages are asked for, set by the method before rules see a page.
+        ids: The list that a page is cut from, as ids, set by the method before rules see a page.
     """
 
     method: str
@@ -95,6 +102,14 @@ class Call:
     rules: Sequence[Rule] = ()
     address: Address = Address()
     ledger: Ledger = field(default_factory=Ledger)
+    account: Account = None  # type: ignore[assignment]  # set below, never None
+    chat: Chat | None = None
+    ids: BitMap | None = None
+
+    def __post_init__(self) -> None:
+        """Let the first account ask if no other does."""
+        if cast("Account | None", self.account) is None:
+            self.account = self.world.account
 
 
 _names: dict[type[TLRequest], str] = {}

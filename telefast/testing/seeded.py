@@ -7,34 +7,26 @@ without a look inside its bytes.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from telethon.tl import types
 
+from telefast.testing.actions import first_deed, group_deed, private_deed
 from telefast.testing.dice import Dice
-from telefast.testing.media import (
-    MEDIA_KINDS,
-    make_album_item,
-    make_media,
-    make_photo,
-    make_web_page,
-)
+from telefast.testing.media import MEDIA_KINDS, make_album_item, make_media, make_web_page
 from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.text import EMOJI, LANGUAGES, Language, Mention, Text, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Built", "Cast", "Person", "Script", "SeededChat"]
+    from telefast.testing.timeline import Line
+
+__all__ = ["Built", "Cast", "Kind", "Person", "Script", "SeededChat"]
+
+Kind: TypeAlias = Literal["channel", "supergroup", "group", "private"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_DATE = 1_488_326_400
-"""Date of the first message: 2017-03-01, so that a million of them ends before today."""
-_SPAN = 300_000_000
-"""All messages lie within this many seconds, about 9.5 years, before the 2038 border."""
-_LONGEST_SPACING = 211
-_ALBUM_BLOCK = 16
-"""One run of ids in which at most one album lies; albums thus cross the borders of pages."""
 
 
 class Person(NamedTuple):
@@ -43,7 +35,7 @@ class Person(NamedTuple):
     Attributes:
         mention: Who it is.
         language: What it writes in.
-        is_self: Whether it is the user who is logged in.
+        is_self: Whether it is the user whose account sees the chat.
     """
 
     mention: Mention
@@ -52,15 +44,17 @@ class Person(NamedTuple):
 
 
 class Cast(NamedTuple):
-    """Who may appear in the messages of a world.
+    """Who may appear in the messages of a chat.
 
     Attributes:
         people: Who writes.
+        known: Whom messages may mention, forward from and show.
         bots: Bare ids of the bots.
         sources: Bare ids of foreign channels that messages are forwarded from.
     """
 
     people: Sequence[Person]
+    known: Sequence[Person]
     bots: Sequence[int]
     sources: Sequence[int]
 
@@ -81,18 +75,16 @@ class Script(NamedTuple):
     """What a seeded chat is.
 
     Attributes:
-        seed: Seed of the world.
-        chat_id: Bare id of the channel.
+        key: What its messages depend on, ending in a slash.
+        kind: Kind of chat.
+        peer: The chat as a peer.
         title: Its title.
-        megagroup: Whether it is a supergroup; else a broadcast channel.
-        top: The highest id when the chat was made; sets the spacing of dates.
     """
 
-    seed: int
-    chat_id: int
+    key: str
+    kind: Kind
+    peer: types.TypePeer
     title: str
-    megagroup: bool
-    top: int
 
 
 class SeededChat:
@@ -101,59 +93,44 @@ class SeededChat:
     Args:
         script: What the chat is.
         cast: Who appears in it.
+        line: What its ids mean.
     """
 
-    def __init__(self, script: Script, cast: Cast) -> None:
+    def __init__(self, script: Script, cast: Cast, line: Line) -> None:
         self._script = script
         self._cast = cast
-        self._peer = types.PeerChannel(script.chat_id)
-        self._mentions = [person.mention for person in cast.people]
-        self._key = f"{script.seed}/{script.chat_id}/"
-        self._spacing = max(1, min(_LONGEST_SPACING, _SPAN // max(1, script.top)))
-        self._album_block: tuple[int, range] = (-1, range(0))
-
-    def timestamp(self, message_id: int) -> int:
-        """Return the date of a message in seconds since the epoch; never falls with the id."""
-        album = self._album(message_id)
-        if album is not None:
-            message_id = album.start
-        jitter = (message_id * 2_654_435_761 >> 7) % self._spacing
-        return _FIRST_DATE + message_id * self._spacing + jitter
+        self._line = line
+        self._peer = script.peer
+        self._key = script.key
+        self._mentions = [person.mention for person in cast.known]
+        self._has_senders = script.kind != "channel"
+        self._is_private = script.kind == "private"
+        self._is_public = script.kind in {"channel", "supergroup"}
+        self.timestamp = line.timestamp
 
     def build(self, message_id: int) -> Built:
         """Write the message with *message_id*."""
         dice = Dice(f"{self._key}{message_id}".encode())
-        date = _EPOCH + timedelta(seconds=self.timestamp(message_id))
-        album = self._album(message_id)
+        date = _EPOCH + timedelta(seconds=self._line.timestamp(message_id))
+        album = self._line.album(message_id)
         if album is not None:
             return self._album_item(dice, message_id, date, album)
-        if message_id == 1 or dice.chance(25):
+        if message_id == self._line.first or dice.chance(25):
             return self._service(dice, message_id, date)
         return self._ordinary(dice, message_id, date)
-
-    def _album(self, message_id: int) -> range | None:
-        """Return the ids of the album that a message belongs to, if any."""
-        block = message_id // _ALBUM_BLOCK
-        if block != self._album_block[0]:
-            ids = range(0)
-            if block:
-                dice = Dice(f"{self._key}album/{block}".encode())
-                if dice.chance(120):
-                    size = 2 + dice.below(9)
-                    begin = block * _ALBUM_BLOCK + dice.below(_ALBUM_BLOCK - size + 1)
-                    ids = range(begin, begin + size)
-            self._album_block = (block, ids)
-        ids = self._album_block[1]
-        return ids if message_id in ids else None
 
     def _author(self, dice: Dice) -> tuple[Person, types.TypePeer | None]:
         """Return who writes, and the sender as the message shows it."""
         people = self._cast.people
+        if self._is_private:
+            # Nobody is named where only one can have sent it (layer 119 and later).
+            person = people[dice.below(len(people))]
+            return person, types.PeerUser(person.mention.user_id) if person.is_self else None
         # The lower of two draws: a few people write most of a chat.
         person = people[min(dice.below(len(people)), dice.below(len(people)))]
-        if not self._script.megagroup:
+        if not self._has_senders:
             return person, None
-        if dice.chance(20):
+        if self._is_public and dice.chance(20):
             return person, self._peer
         return person, types.PeerUser(person.mention.user_id)
 
@@ -218,13 +195,12 @@ class SeededChat:
             entities=text.entities,
             grouped_id=grouped_id,
         )
+        self._mark_own(message, person, sender)
         roll = dice.below(1000)
-        if self._script.megagroup:
-            if person.is_self and isinstance(sender, types.PeerUser):
-                message.out = True
-            if roll < 260 and message_id > 1:
+        if self._has_senders:
+            if roll < 260:
                 message.reply_to = self._reply(dice, message_id, refs)
-            elif roll < 300:
+            elif roll < 300 and self._is_public:
                 message.replies = types.MessageReplies(1 + dice.below(40), 1000 + message_id)
         else:
             message.post = True
@@ -232,10 +208,9 @@ class SeededChat:
             message.forwards = dice.below(400)
             if roll < 300:
                 message.post_author = person.mention.name
-            if roll < 60 and message_id > 1:
-                message.reply_to = types.MessageReplyHeader(
-                    reply_to_msg_id=max(1, message_id - 1 - dice.below(40))
-                )
+            if roll < 60:
+                back = self._line.earlier(message_id, 1 + dice.below(40))
+                message.reply_to = types.MessageReplyHeader(reply_to_msg_id=back)
         if dice.chance(45):
             message.fwd_from = self._forward(dice, date, refs)
         elif dice.chance(20) and self._cast.bots:
@@ -250,14 +225,31 @@ class SeededChat:
             message.silent = True
         if dice.chance(4):
             message.pinned = True
-        return Built(message, tuple(dict.fromkeys(refs)))
+        return self._built(message, refs)
 
-    def _reply(self, dice: Dice, message_id: int, refs: list[int]) -> types.MessageReplyHeader:
+    def _mark_own(
+        self,
+        message: types.Message | types.MessageService,
+        person: Person,
+        sender: types.TypePeer | None,
+    ) -> None:
+        """Set what shows that the account itself has sent the message."""
+        if not (person.is_self and isinstance(sender, types.PeerUser)):
+            return
+        if self._is_private and self._peer == sender:
+            message.saved_peer_id = sender  # Saved messages go neither out nor in.
+        else:
+            message.out = True
+
+    def _reply(
+        self, dice: Dice, message_id: int, refs: list[int]
+    ) -> types.MessageReplyHeader | None:
         """Answer an earlier message, mostly a near one; it may be deleted by now."""
-        reach = 30 if dice.chance(900) else message_id
-        header = types.MessageReplyHeader(
-            reply_to_msg_id=max(1, message_id - 1 - dice.below(reach))
-        )
+        reach = 30 if dice.chance(900) or not self._is_public else message_id
+        target = self._line.earlier(message_id, 1 + dice.below(reach))
+        if target is None:
+            return None
+        header = types.MessageReplyHeader(reply_to_msg_id=target)
         if dice.chance(60):
             header.quote = True
             header.quote_text = f"{dice.pick(LANGUAGES[0].words)} {dice.pick(EMOJI)}"
@@ -289,9 +281,11 @@ class SeededChat:
 
     def _reactions(self, dice: Dice, date: datetime, refs: list[int]) -> types.MessageReactions:
         """React with one to four kinds; in a group the latest reactors are shown."""
+        if self._is_private:
+            return self._private_reactions(dice, date, refs)
         first = dice.below(12)
         results: list[types.TypeReactionCount] = []
-        count = 1 + dice.below(40)
+        count = 1 + dice.below(40 if self._is_public else len(self._cast.people))
         for step in range(1 + dice.below(4)):
             reaction: types.TypeReaction = types.ReactionEmoji(EMOJI[(first + step) % 12])
             if step == 2:
@@ -299,65 +293,71 @@ class SeededChat:
             results.append(types.ReactionCount(reaction, count))
             count = max(1, count // 3)
         reactions = types.MessageReactions(results)
-        if self._script.megagroup:
+        if self._has_senders:
             reactions.can_see_list = True
             recent: list[types.TypeMessagePeerReaction] = []
             for result in results[:3]:
                 user_id = dice.pick(self._mentions).user_id
                 refs.append(user_id)
-                recent.append(
-                    types.MessagePeerReaction(
-                        types.PeerUser(user_id),
-                        date + timedelta(seconds=1 + dice.below(5000)),
-                        result.reaction,
-                    )
-                )
+                recent.append(_reacted(dice, user_id, date, result.reaction))
             reactions.recent_reactions = recent
         elif dice.chance(100):
             results[0].chosen_order = 0
         return reactions
 
+    def _private_reactions(
+        self, dice: Dice, date: datetime, refs: list[int]
+    ) -> types.MessageReactions:
+        """React as one of the two."""
+        person = dice.pick(self._cast.people)
+        reaction = types.ReactionEmoji(EMOJI[dice.below(12)])
+        user_id = person.mention.user_id
+        refs.append(user_id)
+        return types.MessageReactions(
+            [types.ReactionCount(reaction, 1, chosen_order=0 if person.is_self else None)],
+            recent_reactions=[
+                _reacted(dice, user_id, date, reaction, my=person.is_self or None),
+            ],
+        )
+
     def _service(self, dice: Dice, message_id: int, date: datetime) -> Built:
-        """Write a service message; the first of a chat tells of its creation."""
+        """Write a service message; the first of a chat tells how it began."""
         script = self._script
         person, sender = self._author(dice)
-        refs: list[int] = []
-        if isinstance(sender, types.PeerUser):
-            refs.append(sender.user_id)
-        other = dice.pick(self._mentions).user_id
-        kind = -1 if message_id == 1 else dice.below(6 if script.megagroup else 3)
-        reply: types.MessageReplyHeader | None = None
-        action: types.TypeMessageAction
-        if kind == -1:
-            action = types.MessageActionChannelCreate(script.title)
-        elif kind == 0:
-            action = types.MessageActionPinMessage()
-            reply = types.MessageReplyHeader(
-                reply_to_msg_id=max(1, message_id - 1 - dice.below(50))
-            )
-        elif kind == 1:
-            action = types.MessageActionChatEditPhoto(make_photo(dice, date))
-        elif kind == 2:
-            action = types.MessageActionChatEditTitle(f"{script.title} {dice.pick(EMOJI)}")
-        elif kind == 3:
-            guests = list(dict.fromkeys([other, dice.pick(self._mentions).user_id]))
-            action = types.MessageActionChatAddUser(guests)
-            refs += guests
-        elif kind == 4:
-            action = types.MessageActionChatJoinedByLink(other)
-            refs.append(other)
+        if message_id == self._line.first:
+            members = [each.mention.user_id for each in self._cast.people]
+            deed = first_deed(script.kind, script.title, members)
+        elif self._is_private:
+            deed = private_deed(dice)
         else:
-            action = types.MessageActionChatDeleteUser(other)
-            refs.append(other)
+            deed = group_deed(dice, script.kind, script.title, date, self._mentions)
+        target = self._line.earlier(message_id, deed.back) if deed.back else None
         message = types.MessageService(
             id=message_id,
             peer_id=self._peer,
             date=date,
-            action=action,
+            action=deed.action,
             from_id=sender,
-            reply_to=reply,
-            post=not script.megagroup or None,
+            reply_to=None if target is None else types.MessageReplyHeader(reply_to_msg_id=target),
+            post=not self._has_senders or None,
         )
-        if script.megagroup and person.is_self and isinstance(sender, types.PeerUser):
-            message.out = True
-        return Built(message, tuple(dict.fromkeys(refs)))
+        self._mark_own(message, person, sender)
+        refs: list[int] = []
+        if isinstance(sender, types.PeerUser):
+            refs.append(sender.user_id)
+        refs += deed.refs
+        return self._built(message, refs)
+
+    def _built(self, message: types.Message | types.MessageService, refs: Sequence[int]) -> Built:
+        """Return the message with each ref once; the chat itself is always on its pages."""
+        found = dict.fromkeys(refs)
+        if isinstance(self._peer, types.PeerUser):
+            found.pop(self._peer.user_id, None)
+        return Built(message, tuple(found))
+
+
+def _reacted(
+    dice: Dice, user_id: int, date: datetime, reaction: types.TypeReaction, my: bool | None = None
+) -> types.MessagePeerReaction:
+    when = date + timedelta(seconds=1 + dice.below(5000))
+    return types.MessagePeerReaction(types.PeerUser(user_id), when, reaction, my=my)

@@ -7,9 +7,12 @@ import os
 from typing import TYPE_CHECKING
 
 from telefast.testing.connection import Connection
+from telefast.testing.link import Link
 from telefast.testing.rpc import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from telefast.testing.dispatcher import Dispatcher
     from telefast.testing.keys import ServerKey
 
@@ -21,13 +24,15 @@ class Server:
 
     Args:
         dispatcher: What answers API requests.
-        key: An authorization key that clients may use without a key exchange.
+        keys: Authorization keys that clients may use without a key exchange.
         rtt: Seconds from the arrival of a request to the departure of its answer.
+        jitter: Most seconds that are added to that.
+        bandwidth: Bytes per second of each connection towards its client; None means no limit.
         strict_salts: Refuse messages with another salt than ours (`bad_server_salt`). By default
             any salt is taken, and the right one is told with `new_session_created`.
 
     Attributes:
-        keys: Authorization keys by id: the given one, and those exchanged since.
+        keys: Authorization keys by id: the given ones, and those exchanged since.
         connections: What is open now.
         is_open: Whether new connections are welcome.
         salt: The server salt, random.
@@ -36,17 +41,21 @@ class Server:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        key: ServerKey,
+        keys: Iterable[ServerKey],
         *,
         rtt: float = 0.0,
+        jitter: float = 0.0,
+        bandwidth: float | None = None,
         strict_salts: bool = False,
     ) -> None:
         self.dispatcher = dispatcher
-        self.keys: dict[bytes, ServerKey] = {key.key_id: key}
+        self.keys: dict[bytes, ServerKey] = {key.key_id: key for key in keys}
         self.connections: set[Connection] = set()
         self.salt = int.from_bytes(os.urandom(7), "little") + 1
         self.is_open = False
-        self.rtt = rtt
+        self._rtt = rtt
+        self._jitter = jitter
+        self._bandwidth = bandwidth
         self.strict_salts = strict_salts
         self._server: asyncio.Server | None = None
 
@@ -58,6 +67,16 @@ class Server:
         self.is_open = True
         self.dispatcher.address = Address(host, port)
         return self.dispatcher.address
+
+    def new_link(self) -> Link:
+        """Return what decides when answers of a new connection leave; draws of its own."""
+        number = self.dispatcher.ledger.connections
+        return Link(
+            rtt=self._rtt,
+            jitter=self._jitter,
+            bandwidth=self._bandwidth,
+            seed=f"{self.dispatcher.world.seed}/link/{number}",
+        )
 
     async def drop_connections(self) -> None:
         """Cut all connections without a word, and wait until they are gone."""

@@ -58,6 +58,9 @@ TO_SERVER: Final = 0
 TO_CLIENT: Final = 8
 """The `x` of MTProto 2.0: where in the key the two directions begin."""
 
+_EITHER: Final = 47
+"""The `wbits` with which zlib takes both gzip's framing and its own."""
+
 _HEAD: Final = struct.Struct("<qqqii")
 _INNER: Final = struct.Struct("<qii")
 _CONTAINER_HEAD: Final = struct.Struct("<Ii")
@@ -170,19 +173,19 @@ def check_time(msg_id: int, now: float) -> None:
 
 
 def gunzip(body: bytes) -> bytes:
-    """Unpack a `gzip_packed` object, up to 2 MiB.
+    """Unpack a `gzip_packed` object, up to 2 MiB: a gzip stream or, as some write it, a zlib one.
 
     Raises:
-        ValueError: If it is not gzip, not whole, or larger.
+        ValueError: If it is neither, not whole, or larger.
     """
     if len(body) < 8:
         raise ValueError("gzip_packed is cut off")
     start, length = (5, body[4]) if body[4] < 254 else (8, int.from_bytes(body[5:8], "little"))
-    unpacker = zlib.decompressobj(wbits=31)
+    unpacker = zlib.decompressobj(wbits=_EITHER)
     try:
         unpacked = unpacker.decompress(body[start : start + length], MAX_UNPACKED)
     except zlib.error as error:
-        raise ValueError("gzip_packed holds no gzip data") from error
+        raise ValueError("gzip_packed holds no gzip or zlib data") from error
     if not unpacker.eof:
         raise ValueError("gzip_packed is cut off or too large")
     return unpacked

@@ -1,31 +1,64 @@
-"""The full TCP transport of MTProto: packets out of a byte stream, and back.
+"""The TCP transports of MTProto: packets out of a byte stream, and back.
 
-Pure: no socket, no clock. A packet is `length, sequence number, payload, CRC32`, all numbers 32
-bits little-endian; the length counts the whole packet
-(https://core.telegram.org/mtproto/mtproto-transports#full).
+Pure: no socket, no clock. Four framings, told apart by the first bytes that a client sends
+(https://core.telegram.org/mtproto/mtproto-transports):
+
+```text
+full          length and number, 4 bytes each; payload; CRC32; the length counts all of it
+abridged      0xef once; then length / 4 in one byte, or 0x7f and three bytes; payload
+intermediate  0xeeeeeeee once; then length in four bytes; payload
+padded        0xdddddddd once; then length in four bytes; payload and up to 15 bytes of padding
+```
+
+All numbers are little-endian. A server answers in the client's framing, without the first bytes.
 """
 
 from __future__ import annotations
 
+import os
 import struct
-from typing import Final
+from abc import ABC, abstractmethod
+from typing import Final, Protocol
 from zlib import crc32
 
-__all__ = ["MAX_PACKET", "FramingError", "FullDecoder", "FullEncoder"]
+__all__ = [
+    "MAX_PACKET",
+    "AbridgedDecoder",
+    "AbridgedEncoder",
+    "Decoder",
+    "Encoder",
+    "FramingError",
+    "FullDecoder",
+    "FullEncoder",
+    "IntermediateDecoder",
+    "IntermediateEncoder",
+    "PaddedDecoder",
+    "PaddedEncoder",
+    "Wire",
+]
 
 MAX_PACKET: Final = 2 * 1024 * 1024
 """Largest packet accepted from a client, in bytes: twice what Telethon ever sends at once."""
 
 _HEAD: Final = struct.Struct("<ii")
 _CRC: Final = struct.Struct("<I")
+_LENGTH: Final = struct.Struct("<I")
 _OVERHEAD: Final = _HEAD.size + _CRC.size
+_QUICK_ACK: Final = "a quick acknowledgement was asked for, which is not embedded"
 
 
 class FramingError(ValueError):
-    """The stream is not, or no longer, the full transport; nothing after this can be read."""
+    """The stream is in none of the transports, or no longer; nothing after this can be read."""
 
 
-class FullDecoder:
+class Encoder(Protocol):
+    """Puts payloads into packets."""
+
+    def encode(self, *payload: bytes) -> bytes:
+        """Return the packet of one payload, given in one or several pieces."""
+
+
+class Decoder(ABC):
     """Cut a client's byte stream into payloads.
 
     Holds at most what was fed and not yet taken out, and refuses a packet as soon as its length
@@ -33,23 +66,12 @@ class FullDecoder:
 
     Args:
         max_packet: Largest packet accepted, in bytes.
-
-    Example:
-        >>> decoder = FullDecoder()
-        >>> stream = FullEncoder().encode(b"ping") + FullEncoder(1).encode(b"pong")
-        >>> decoder.feed(stream[:20])
-        >>> decoder.next_packet(), decoder.next_packet()
-        (b'ping', None)
-        >>> decoder.feed(stream[20:])
-        >>> decoder.next_packet()
-        b'pong'
     """
 
     def __init__(self, *, max_packet: int = MAX_PACKET) -> None:
         self._max_packet = max_packet
         self._buffer = bytearray()
         self._start = 0
-        self._sequence = 0
         self._error: FramingError | None = None
 
     def __len__(self) -> int:
@@ -67,36 +89,72 @@ class FullDecoder:
         """Return the next payload, or None if it did not fully arrive yet.
 
         Raises:
-            FramingError: If length, sequence number or checksum are wrong.
+            FramingError: If the stream breaks the rules of the transport.
         """
         if self._error is not None:
             raise self._error
+        try:
+            return self._next()
+        except FramingError as error:
+            self._buffer.clear()
+            self._start = 0
+            self._error = error
+            raise
+
+    @abstractmethod
+    def _next(self) -> bytes | None:
+        """Return the next payload, or None; may raise `FramingError`."""
+
+    def _take(self, head: int, length: int) -> bytes | None:
+        """Return *length* bytes after a head, or None while they are not all there."""
+        if not 0 < length <= self._max_packet:
+            raise FramingError(f"a packet of {length} bytes")
+        if length % 4:
+            raise FramingError(f"a packet of {length} bytes: no multiple of 4")
+        return self._cut(head, length)
+
+    def _cut(self, head: int, length: int) -> bytes | None:
+        begin = self._start + head
+        if begin + length > len(self._buffer):
+            return None
+        self._start = begin + length
+        return bytes(self._buffer[begin : self._start])
+
+
+class FullDecoder(Decoder):
+    """Read the full transport, whose packets are numbered and checked.
+
+    Example:
+        >>> decoder = FullDecoder()
+        >>> stream = FullEncoder().encode(b"ping") + FullEncoder(1).encode(b"pong")
+        >>> decoder.feed(stream[:20])
+        >>> decoder.next_packet(), decoder.next_packet()
+        (b'ping', None)
+        >>> decoder.feed(stream[20:])
+        >>> decoder.next_packet()
+        b'pong'
+    """
+
+    _sequence = 0
+
+    def _next(self) -> bytes | None:
         if len(self) < 4:
             return None
         start = self._start
         length = int.from_bytes(self._buffer[start : start + 4], "little", signed=True)
         if not _OVERHEAD < length <= self._max_packet:
-            raise self._fail(f"a packet of {length} bytes; is this the full transport?")
-        if len(self) < length:
+            raise FramingError(f"a packet of {length} bytes; is this the full transport?")
+        packet = self._cut(0, length)
+        if packet is None:
             return None
-        end = start + length
-        packet = bytes(self._buffer[start:end])
         _, sequence = _HEAD.unpack_from(packet)
         if sequence != self._sequence:
-            raise self._fail(f"packet number {sequence} where {self._sequence} was due")
+            raise FramingError(f"packet number {sequence} where {self._sequence} was due")
         (checksum,) = _CRC.unpack_from(packet, length - 4)
         if checksum != crc32(memoryview(packet)[:-4]):
-            raise self._fail(f"the checksum of packet number {sequence} is wrong")
+            raise FramingError(f"the checksum of packet number {sequence} is wrong")
         self._sequence += 1
-        self._start = end
         return packet[8:-4]
-
-    def _fail(self, what: str) -> FramingError:
-        """Break for good, and forget what was fed."""
-        self._buffer.clear()
-        self._start = 0
-        self._error = FramingError(what)
-        return self._error
 
 
 class FullEncoder:
@@ -113,3 +171,133 @@ class FullEncoder:
         for piece in payload:
             checksum = crc32(piece, checksum)
         return b"".join((head, *payload, _CRC.pack(checksum)))
+
+
+class AbridgedDecoder(Decoder):
+    """Read the abridged transport, its first byte taken off."""
+
+    def _next(self) -> bytes | None:
+        if not len(self):
+            return None
+        words = self._buffer[self._start]
+        if words & 0x80:
+            raise FramingError(_QUICK_ACK)
+        if words < 0x7F:
+            return self._take(1, words * 4)
+        if len(self) < 4:
+            return None
+        return self._take(
+            4, int.from_bytes(self._buffer[self._start + 1 : self._start + 4], "little") * 4
+        )
+
+
+class AbridgedEncoder:
+    """Put payloads into packets of the abridged transport; their sizes are multiples of 4."""
+
+    def encode(self, *payload: bytes) -> bytes:
+        """Return the packet of one payload, given in one or several pieces."""
+        words = sum(map(len, payload)) // 4
+        head = bytes((words,)) if words < 0x7F else b"\x7f" + words.to_bytes(3, "little")
+        return b"".join((head, *payload))
+
+
+class IntermediateDecoder(Decoder):
+    """Read the intermediate transport, its first bytes taken off."""
+
+    def _next(self) -> bytes | None:
+        if len(self) < 4:
+            return None
+        (length,) = _LENGTH.unpack_from(self._buffer, self._start)
+        if length & 0x8000_0000:
+            raise FramingError(_QUICK_ACK)
+        return self._packet(length)
+
+    def _packet(self, length: int) -> bytes | None:
+        return self._take(4, length)
+
+
+class IntermediateEncoder:
+    """Put payloads into packets of the intermediate transport."""
+
+    def encode(self, *payload: bytes) -> bytes:
+        """Return the packet of one payload, given in one or several pieces."""
+        return b"".join((_LENGTH.pack(sum(map(len, payload))), *payload))
+
+
+class PaddedDecoder(IntermediateDecoder):
+    """Read the padded intermediate transport, its first bytes taken off; drops the padding."""
+
+    def _packet(self, length: int) -> bytes | None:
+        if not 0 < length <= self._max_packet:
+            raise FramingError(f"a packet of {length} bytes")
+        packet = self._cut(4, length)
+        if packet is None or len(packet) < 24:
+            return packet
+        # Encrypted: key id, message key, whole blocks. Plain: eight zeros, id, length, body.
+        end = len(packet) - (len(packet) - 24) % 16
+        if not any(packet[:8]):
+            end = 20 + int.from_bytes(packet[16:20], "little")
+        return packet[:end]
+
+
+class PaddedEncoder(IntermediateEncoder):
+    """Put payloads into packets of the padded intermediate transport.
+
+    Up to 3 bytes of padding, as Telethon's own codec writes and expects.
+    """
+
+    def encode(self, *payload: bytes) -> bytes:
+        """Return the packet of one payload, given in one or several pieces."""
+        return super().encode(*payload, os.urandom(os.urandom(1)[0] % 4))
+
+
+_TAGS: Final[dict[bytes, tuple[str, type[Decoder], type[Encoder]]]] = {
+    b"\xef": ("abridged", AbridgedDecoder, AbridgedEncoder),
+    b"\xee\xee\xee\xee": ("intermediate", IntermediateDecoder, IntermediateEncoder),
+    b"\xdd\xdd\xdd\xdd": ("padded intermediate", PaddedDecoder, PaddedEncoder),
+}
+"""First bytes of a client. A length of the full transport is a multiple of 4 and none of these."""
+
+
+class Wire:
+    """Both directions of one connection, in the framing that its first bytes tell.
+
+    Attributes:
+        name: Name of the transport, or None before it is known.
+    """
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self._first = b""
+        self._decoder: Decoder = FullDecoder()
+        self._encoder: Encoder = FullEncoder()
+
+    def feed(self, data: bytes) -> None:
+        """Add what arrived."""
+        if self.name is None:
+            data = self._first = self._first + data
+            if not self._detect():
+                return
+            data = self._first
+            self._first = b""
+        self._decoder.feed(data)
+
+    def next_packet(self) -> bytes | None:
+        """Return the next payload, or None; raises `FramingError`."""
+        return self._decoder.next_packet()
+
+    def encode(self, *payload: bytes) -> bytes:
+        """Return the packet of one payload, given in one or several pieces."""
+        return self._encoder.encode(*payload)
+
+    def _detect(self) -> bool:
+        """Find the framing out, and take its first bytes off; return whether it is known."""
+        for tag, (name, decoder, encoder) in _TAGS.items():
+            if self._first.startswith(tag):
+                self.name, self._decoder, self._encoder = name, decoder(), encoder()
+                self._first = self._first[len(tag) :]
+                return True
+            if tag.startswith(self._first):
+                return False
+        self.name = "full"
+        return True

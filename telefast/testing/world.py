@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 from telethon.tl import types
 
 from telefast.errors import WorldError
+from telefast.testing.account import Account
 from telefast.testing.cache import MessageCache
-from telefast.testing.channel import MAX_MESSAGE_ID, Channel, ids_with_holes
 from telefast.testing.dice import Dice
+from telefast.testing.making import check_count, free_channel_id, make_channel, person_of
 from telefast.testing.people import make_me, make_source, make_user, user_language
 from telefast.testing.refs import CHANNEL_MARK
-from telefast.testing.seeded import Cast, Person, Script
-from telefast.testing.text import LANGUAGES, Mention
+from telefast.testing.seeded import Cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyroaring import BitMap
+    from telefast.testing.channel import Channel
+    from telefast.testing.chat import Chat
+    from telefast.testing.private import Group, PrivateChat
 
 __all__ = ["World"]
 
@@ -37,13 +39,14 @@ class World:
     Attributes:
         seed: What everything depends on.
         user_count: People made from the seed, beside the user who is logged in.
-        me: The user who is logged in.
+        accounts: Who is logged in; one, unless `add_account` made more.
         users: All people by bare id, `me` included. Replace a user with `add_user`; an object
             changed in place may be served as it was.
         channels: All channels and supergroups by bare id. Taking one out makes it vanish:
             requests for it are then answered with CHANNEL_INVALID.
         foreign: Chats by marked id that messages refer to and whose history is not open to us.
-        cache: Serialised messages of all channels.
+        cast: Who appears in seeded messages; made from the seed.
+        cache: Serialised messages of all chats.
 
     Example:
         >>> world = World(seed=1)
@@ -61,35 +64,62 @@ class World:
         self.channels: dict[int, Channel] = {}
         self.foreign: dict[int, types.Channel | types.Chat] = {}
         self.cache = MessageCache()
-        self._user_bytes: dict[int, tuple[types.User, bytes]] = {}
-        self._foreign_bytes: dict[int, tuple[types.Channel | types.Chat, bytes]] = {}
         self._added: dict[int, types.User | types.Channel | types.Chat] = {}
         self._made_from: dict[int, tuple[int, float]] = {}
-        self.me = make_me(seed)
+        self.accounts = [Account(self, 0, make_me(seed))]
         self.users[self.me.id] = self.me
-        self._people = [Person(_mention(self.me), LANGUAGES[0], is_self=True)]
+        self._people = [person_of(self.me, is_self=True)]
         bots: list[int] = []
         for index in range(1, user_count + 1):
             user = make_user(seed, index)
             self.users[user.id] = user
-            self._people.append(Person(_mention(user), user_language(index)))
+            self._people.append(person_of(user, user_language(index)))
             if user.bot:
                 bots.append(user.id)
         sources = [make_source(seed, index) for index in range(_SOURCE_COUNT)]
         for source in sources:
             self.foreign[-(CHANNEL_MARK + source.id)] = source
         # Seeded messages depend on this cast alone, not on who is added later.
-        self._cast = Cast(self._people, bots, [source.id for source in sources])
+        sources_ids = [source.id for source in sources]
+        self.cast = Cast(self._people, self._people, bots, sources_ids)
 
     def __repr__(self) -> str:
         """Count what is there, without a secret or a text."""
-        return f"<World seed={self.seed}: {len(self.users)} users, {len(self.channels)} channels>"
+        boxed = sum(len(each.private_chats) + len(each.groups) for each in self.accounts)
+        return (
+            f"<World seed={self.seed}: {len(self.users)} users, {len(self.channels)} channels, "
+            f"{boxed} other chats>"
+        )
+
+    @property
+    def account(self) -> Account:
+        """The first account, whose view the world itself has."""
+        return self.accounts[0]
+
+    @property
+    def me(self) -> types.User:
+        """The user who is logged in with the first account."""
+        return self.account.me
+
+    @property
+    def private_chats(self) -> dict[int, PrivateChat]:
+        """The private chats of the first account, by bare id of the other user."""
+        return self.account.private_chats
+
+    @property
+    def groups(self) -> dict[int, Group]:
+        """The basic groups of the first account, by bare id."""
+        return self.account.groups
+
+    def chat(self, marked_id: int) -> Chat | None:
+        """Return the chat of the first account with a marked id (Telethon's `chat_id`), or None."""
+        return self.account.chat(marked_id)
 
     def add_user(self, user: types.User) -> types.User:
         """Add a user, or replace the one with the same id.
 
         One with `is_self` becomes `me` and takes the place of the one from the seed, in seeded
-        messages too; that is possible only while there are no channels.
+        messages too; that is possible only while there are no chats.
 
         Raises:
             WorldError: If the user is `min`, has no access hash, or comes too late to be `me`.
@@ -97,23 +127,44 @@ class World:
         if user.min or user.access_hash is None:
             raise WorldError(f"user {user.id}: needs an access_hash and must not be min")
         if user.is_self:
-            if self.channels:
-                raise WorldError(f"user {user.id}: add who is logged in before the first channel")
+            if len(self.accounts) > 1 or next(self.account.chats(), None) is not None:
+                raise WorldError(f"user {user.id}: add who is logged in before the first chat")
             del self.users[self.me.id]
             self._added.pop(self.me.id, None)
-            self.me = user
-            self._people[0] = Person(_mention(user), LANGUAGES[0], is_self=True)
+            self.accounts = [Account(self, 0, user)]
+            self._people[0] = person_of(user, is_self=True)
         elif user.id == self.me.id:
             raise WorldError(f"user {user.id}: is the user who is logged in; set is_self")
         self.users[user.id] = user
         self._added[user.id] = user
         return user
 
+    def add_person(self, name: str) -> types.User:
+        """Add a user with a name and nothing else; id and access hash come from the seed.
+
+        Args:
+            name: First name, and last name after the first space.
+
+        Raises:
+            WorldError: If the name is empty.
+        """
+        first, _, last = name.strip().partition(" ")
+        if not first:
+            raise WorldError(f"name={name!r}: expected a name")
+        dice = Dice.of(self.seed, "person", len(self.users))
+        user_id = 3_000_000_000 + dice.below(1_000_000_000)
+        while user_id in self.users:
+            user_id += 1
+        user = types.User(
+            id=user_id, access_hash=dice.signed64(), first_name=first, last_name=last or None
+        )
+        return self.add_user(user)
+
     def add_foreign(self, chat: types.Channel | types.Chat) -> types.Channel | types.Chat:
         """Add a chat that messages may refer to and whose history is not open to us."""
         mark = -chat.id if isinstance(chat, types.Chat) else -(CHANNEL_MARK + chat.id)
-        if isinstance(chat, types.Channel) and chat.id in self.channels:
-            raise WorldError(f"channel {chat.id}: is already a channel of this world")
+        if any(account.chat(mark) is not None for account in self.accounts):
+            raise WorldError(f"chat {mark}: is already a chat of this world")
         self.foreign[mark] = chat
         self._added[mark] = chat
         return chat
@@ -149,24 +200,27 @@ class World:
         """
         if not title:
             raise WorldError("title='': expected a text")
-        if message_count < 0 or not 0 <= holes < 1:
-            raise WorldError(
-                f"message_count={message_count}, holes={holes}: expected 0 or more, 0 <= holes < 1"
-            )
-        if message_count / (1 - holes) > MAX_MESSAGE_ID // 2:
-            raise WorldError(f"message_count={message_count}, holes={holes}: ids would pass 2**30")
+        check_count(message_count, holes)
         if messages is not None and (message_count or channel_id is None):
             raise WorldError("messages=...: expected with channel_id and without message_count")
         if username is not None:
             self._check_username(username)
         if channel_id is None:
-            channel_id = self._free_channel_id()
+            channel_id = free_channel_id(self)
         elif not 0 < channel_id < CHANNEL_MARK - 2**31:
             raise WorldError(f"channel_id={channel_id}: expected a bare id, without the mark -100")
         if channel_id in self.channels or -(CHANNEL_MARK + channel_id) in self.foreign:
             raise WorldError(f"channel_id={channel_id}: is taken")
-        ids = ids_with_holes(f"{self.seed}/{channel_id}/holes", message_count, holes)
-        channel = self._make(title, megagroup, username, channel_id, about, ids)
+        channel = self.channels[channel_id] = make_channel(
+            self,
+            channel_id,
+            title,
+            megagroup=megagroup,
+            username=username,
+            about=about,
+            message_count=message_count,
+            holes=holes,
+        )
         if message_count:
             self._made_from[channel_id] = (message_count, holes)
         if messages is not None:
@@ -180,36 +234,127 @@ class World:
     def find_username(self, username: str) -> types.User | types.Channel | Channel | None:
         """Return who has a username, in any case of letters, or None."""
         wanted = username.lower()
-        for channel in self.channels.values():
-            if channel.username is not None and channel.username.lower() == wanted:
-                return channel
-        for entity in (*self.users.values(), *self.foreign.values()):
-            name = None if isinstance(entity, types.Chat) else entity.username
-            if name is not None and name.lower() == wanted:
-                return entity  # type: ignore[return-value]  # a Chat has no username
+        for entity in (*self.channels.values(), *self.users.values(), *self.foreign.values()):
+            if not isinstance(entity, types.Chat) and (entity.username or "").lower() == wanted:
+                return entity
         return None
 
-    def peers_bytes(self, refs: Iterable[int]) -> tuple[list[bytes], list[bytes]]:
-        """Return the TL bytes of the chats and of the users with the given marked ids.
+    def add_private_chat(
+        self,
+        user: types.User | int | str | None = None,
+        *,
+        message_count: int = 0,
+        holes: float = 0.0,
+        messages: Iterable[types.Message | types.MessageService] | None = None,
+    ) -> PrivateChat:
+        """Add a private chat of the first account, with seeded messages or with given ones.
 
-        Ids that the world does not know are left out, as Telegram may do; order is by id.
+        Its message ids are sparse: all private chats and basic groups of an account share one
+        sequence, and the ids of several chats lie interleaved. What a chat gets depends on the
+        seed and on the chats that were added before it.
+
+        Args:
+            user: The other one: a user, the id of one of `users`, or the name of a new person.
+                The user who is logged in makes the chat saved messages. None takes the next
+                person of the seed without a private chat.
+            message_count: How many seeded messages exist.
+            holes: Share of the chat's ids that were deleted.
+            messages: Messages to put instead of seeded ones; each must have the user as `peer_id`.
+
+        Raises:
+            WorldError: If the arguments contradict each other or the world.
+
+        Example:
+            >>> world = World(seed=1)
+            >>> talk = world.add_private_chat("Grace Hopper", message_count=300)
+            >>> group = world.add_group("Crew", message_count=300)
+            >>> talk.ids.isdisjoint(group.ids), talk.ids.max() > 1_000
+            (True, True)
         """
-        chats: list[bytes] = []
-        users: list[bytes] = []
-        for mark in sorted(refs):
-            if mark > 0:
-                user = self.users.get(mark)
-                if user is not None:
-                    users.append(_held(self._user_bytes, mark, user))
-                continue
-            channel = self.channels.get(-mark - CHANNEL_MARK)
-            if channel is not None:
-                chats.append(channel.to_bytes())
-                continue
-            foreign = self.foreign.get(mark)
-            if foreign is not None:
-                chats.append(_held(self._foreign_bytes, mark, foreign))
-        return chats, users
+        return self.account.add_private_chat(
+            user, message_count=message_count, holes=holes, messages=messages
+        )
+
+    def add_group(
+        self,
+        title: str,
+        *,
+        message_count: int = 0,
+        holes: float = 0.0,
+        chat_id: int | None = None,
+        members: Iterable[int] | None = None,
+        messages: Iterable[types.Message | types.MessageService] | None = None,
+        about: str = "",
+    ) -> Group:
+        """Add a basic group of the first account, with seeded messages or with given ones.
+
+        Its message ids are sparse, as those of private chats; see `add_private_chat`. A supergroup
+        is made by `add_channel`.
+
+        Args:
+            title: Its title.
+            message_count: How many seeded messages exist.
+            holes: Share of the group's ids that were deleted.
+            chat_id: Bare id; None takes one from the seed.
+            members: Bare ids of the members, the creator first; who is logged in is always one.
+                None takes some from the seed.
+            messages: Messages to put instead of seeded ones; each must have the group as
+                `peer_id`, so *chat_id* must be given with them.
+            about: Description.
+
+        Raises:
+            WorldError: If the arguments contradict each other or the world.
+        """
+        return self.account.add_group(
+            title,
+            message_count=message_count,
+            holes=holes,
+            chat_id=chat_id,
+            members=members,
+            messages=messages,
+            about=about,
+        )
+
+    def warm(self) -> None:
+        """Write all messages of all chats now; see `Channel.warm`."""
+        for account in self.accounts:
+            for chat in account.chats():
+                chat.warm()
+
+    def peers_bytes(self, refs: Iterable[int]) -> tuple[list[bytes], list[bytes]]:
+        """Return the TL bytes of chats and users as the first account sees them."""
+        return self.account.peers_bytes(refs)
+
+    def add_account(self, user: types.User | int | None = None) -> Account:
+        """Log one more user in, with private chats, groups and access hashes of its own.
+
+        All accounts see the same channels. `LocalTelegram.client` and `session_string` take the
+        account that a client is logged in with.
+
+        Args:
+            user: A user, or the id of one of `users`; None takes the next person of the seed.
+
+        Raises:
+            WorldError: If there is no such user, or it is a bot or logged in already.
+        """
+        logged_in = {account.me.id for account in self.accounts}
+        if user is None:
+            free = (u for u in self.users.values() if not (u.bot or u.deleted or u.id in logged_in))
+            user = next(free, None)
+            if user is None:
+                raise WorldError("user=None: everybody is logged in already")
+        elif isinstance(user, types.User):
+            user = self.users.get(user.id) or self.add_user(user)
+        elif user in self.users:
+            user = self.users[user]
+        else:
+            raise WorldError(f"user={user}: no such user; add it with World.add_user")
+        if user.bot or user.id in logged_in:
+            raise WorldError(f"user {user.id}: is a bot, or logged in already")
+        account = Account(self, len(self.accounts), user)
+        account.log_in()
+        self.accounts.append(account)
+        return account
 
     def recipe(self) -> dict[str, Any]:
         """Return all that another process needs to make this world again, as JSON-able data.
@@ -240,35 +385,6 @@ class World:
         """Return the message count and the share of holes that a channel was made with."""
         return self._made_from.get(channel_id, (0, 0.0))
 
-    def _make(
-        self,
-        title: str,
-        megagroup: bool,
-        username: str | None,
-        channel_id: int,
-        about: str,
-        ids: BitMap,
-    ) -> Channel:
-        top = ids.max() if ids else 0
-        channel = Channel(
-            Script(self.seed, channel_id, title, megagroup, top),
-            self._cast,
-            self.cache,
-            access_hash=Dice.of(self.seed, "channel", channel_id).signed64(),
-            username=username,
-            about=about,
-            ids=ids,
-        )
-        self.channels[channel_id] = channel
-        return channel
-
-    def _free_channel_id(self) -> int:
-        dice = Dice.of(self.seed, "channels", len(self.channels))
-        while True:
-            channel_id = 1_300_000_000 + dice.below(800_000_000)
-            if channel_id not in self.channels and -(CHANNEL_MARK + channel_id) not in self.foreign:
-                return channel_id
-
     def _check_username(self, username: str) -> None:
         if _USERNAME.fullmatch(username) is None:
             raise WorldError(
@@ -276,15 +392,3 @@ class World:
             )
         if self.find_username(username) is not None:
             raise WorldError(f"username={username!r}: is taken")
-
-
-def _mention(user: types.User) -> Mention:
-    return Mention(user.id, user.first_name or "Deleted Account", user.username)
-
-
-def _held(held: dict[int, tuple[Any, bytes]], mark: int, entity: Any) -> bytes:
-    """Return the TL bytes of *entity*, made anew only when another object has come."""
-    found = held.get(mark)
-    if found is None or found[0] is not entity:
-        found = held[mark] = (entity, bytes(entity))
-    return found[1]

@@ -36,7 +36,7 @@ class RawClient:
         self, telegram: LocalTelegram, key: ServerKey | None = None, session_id: int = 1
     ) -> None:
         self.telegram = telegram
-        self.key = key or telegram._key
+        self.key = key or telegram._keys[0]
         self.session_id = session_id
         self.salt = 0
         self._last_id = 0

@@ -13,7 +13,7 @@ from telethon import utils
 from telethon.tl import types
 
 from telefast.errors import ArgumentError, WorldError
-from telefast.testing import LocalTelegram, World
+from telefast.testing import Group, LocalTelegram, World
 from telefast.testing.export import world_from_export
 from telefast.testing.export_people import split_name
 from telefast.testing.tl import read_object
@@ -48,10 +48,10 @@ def message(world: ExportedWorld, message_id: int) -> Any:
 
 
 def all_messages(world: World) -> Iterable[tuple[int, bytes]]:
-    """Yield the id and the bytes of each message of each chat."""
-    for channel in world.channels.values():
-        for message_id in channel.ids:
-            yield channel.id, channel.message_bytes(message_id)
+    """Yield the marked id of the chat and the bytes of each message of each chat."""
+    for chat in world.account.chats():
+        for message_id in chat.ids:
+            yield chat.marked_id, chat.message_bytes(message_id)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -59,10 +59,10 @@ def test_messages_are_what_telegram_would_send(name: str) -> None:
     """Each message stands in its own chat and reads back from its bytes, byte for byte."""
     world = world_from_export(EXPORTS / f"{name}.json")
     assert sum(1 for _ in all_messages(world)) == sum(c.messages for c in world.report.chats)
-    for channel_id, data in all_messages(world):
+    for marked_id, data in all_messages(world):
         found = read_object(data)
         assert bytes(found) == data
-        assert found.peer_id.channel_id == channel_id
+        assert utils.get_peer_id(found.peer_id) == marked_id
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -82,12 +82,13 @@ async def test_the_unmodified_client_reads_all_of_it(name: str) -> None:
     """Stock Telethon lists every message with its exact bytes and finds each named sender."""
     world = world_from_export(EXPORTS / f"{name}.json")
     async with LocalTelegram(world) as telegram, telegram.client() as client:
-        for channel in world.channels.values():
-            peer = types.InputPeerChannel(channel.id, channel.access_hash)
-            found = [one async for one in client.iter_messages(peer)]
-            assert [one.id for one in found] == sorted(channel.ids, reverse=True)
+        for chat in world.account.chats():
+            found = [one async for one in client.iter_messages(chat.input_peer())]
+            assert [one.id for one in found] == sorted(chat.ids, reverse=True)
             for one in found:
-                assert bytes(one) == channel.message_bytes(one.id)
+                if one.saved_peer_id is not None:
+                    one.out = False  # Telethon makes messages to oneself outgoing.
+                assert bytes(one) == chat.message_bytes(one.id)
                 if one.from_id is not None:
                     assert utils.get_peer_id(one.sender) == one.sender_id
         assert not telegram.unknown
@@ -262,7 +263,9 @@ def test_an_export_of_old(tmp_path: Path) -> None:
     unmapped = world.report.unmapped
     assert unmapped["time zone of a local date, taken as UTC"] == 6
     assert unmapped["old numeric id that does not say whose it is"] == 1
-    assert unmapped["kind of chat: private_group shown as a supergroup"] == 1
+    assert isinstance(world.main, Group)
+    assert world.report.chats[0].shown_as == "basic group"
+    assert world.groups[world.main.id].members == (world.me.id,), "the export has no members"
 
 
 # A whole account.
@@ -278,12 +281,21 @@ def test_a_whole_account() -> None:
         ("Harbour News", 1),
         ("Deleted Account", 0),
     ]
+    assert [chat.shown_as for chat in world.report.chats] == [
+        *("channel", "private chat", "private chat", "supergroup", "basic group")
+    ]
+    assert world.chat(world.report.chats[0].marked_id) is world.main
     assert world.main.title == "Harbour News"
-    assert not world.main.megagroup
+    assert not world.channels[world.main.id].megagroup
     assert (world.me.id, world.me.username, world.me.phone) == (MARA, "mara_quill", "1555010001")
-    talk = next(c for c in world.channels.values() if c.title == "Ossian van Reef")
-    assert talk.megagroup
+    talk = world.private_chats[OSSIAN]
+    assert talk.title == "Ossian van Reef"
     assert [bool(talk.message(i).out) for i in talk.ids] == [True, False, False]
+    assert [talk.message(i).from_id for i in talk.ids] == [types.PeerUser(MARA), None, None]
+    saved = world.private_chats[MARA].message(46)
+    assert (saved.out, saved.from_id, saved.saved_peer_id) == (
+        *(False, types.PeerUser(MARA), types.PeerUser(MARA)),
+    )
     assert world.users[OSSIAN].first_name == "Ossian van", "as the contacts split the name"
     assert world.report.unmapped["field of the export not mapped: profile_pictures"] == 1
 
@@ -297,11 +309,57 @@ def test_channel_posts_have_no_sender() -> None:
     assert post.post_author == "Editor"
 
 
-def test_a_private_chat_gives_way_to_a_channel_with_its_id() -> None:
-    """Users and channels count ids apart; a clash moves the chat that is only shown as one."""
+def test_a_private_chat_and_a_channel_may_have_one_id() -> None:
+    """Users and channels count ids apart: both keep theirs."""
     world = world_from_export(ACCOUNT)
     assert world.channels[OSSIAN].title == "Harbour News"
-    assert world.report.unmapped["id of a chat that another chat has too, changed"] == 1
+    assert world.private_chats[OSSIAN].title == "Ossian van Reef"
+
+
+def test_a_chat_of_an_unknown_kind_gives_way_to_a_channel(tmp_path: Path) -> None:
+    """A kind of chat that nobody knows is shown as a supergroup, under an id that is free."""
+    chats = [
+        {"name": "Odd", "type": "moon_base", "id": 5, "messages": []},
+        {"name": "News", "type": "private_channel", "id": 5, "messages": []},
+    ]
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"chats": {"list": chats}}), "utf-8")
+    world = world_from_export(path)
+    assert [chat.title for chat in world.channels.values()] == ["Odd", "News"]
+    assert [*world.channels] == [6, 5]
+    unmapped = world.report.unmapped
+    assert unmapped["id of a chat that another chat has too, changed"] == 1
+    assert unmapped["kind of chat: chat of an unknown kind shown as a supergroup"] == 1
+
+
+@pytest.mark.parametrize("sender", ["user8", 2**32 + 8], ids=["new", "old"])
+def test_a_private_chat_tells_whose_the_export_is(tmp_path: Path, sender: object) -> None:
+    """Only two write in a private chat: who is not the other one has made the export."""
+    mine = {"id": 1, "from": "Mara", "from_id": sender}
+    other = {"id": 2, "from": "Pia", "from_id": "user9"}
+    path = write(tmp_path, mine, other, type="personal_chat", id=9, name="Pia")
+    world = world_from_export(path)
+    assert (world.me.id, world.me.first_name) == (8, "Mara")
+    assert [bool(message(world, id_).out) for id_ in (1, 2)] == [True, False]
+    assert message(world, 2).from_id is None
+    assert "who made the export: own messages are not marked" not in world.report.unmapped
+
+
+def test_saved_messages_tell_whose_the_export_is(tmp_path: Path) -> None:
+    """The chat with oneself has one's own id."""
+    note = {"id": 1, "from": "Mara", "from_id": "user8"}
+    world = world_from_export(write(tmp_path, note, type="saved_messages", id=8, name=None))
+    assert world.me.id == 8
+    assert world.main is world.private_chats[8]
+    assert world.main.title == "Saved Messages"
+
+
+def test_two_who_write_to_one_leave_the_owner_unknown(tmp_path: Path) -> None:
+    """If two others write in a private chat, neither is taken for the owner."""
+    notes = [{"id": id_, "from": "X", "from_id": f"user{id_}"} for id_ in (7, 8)]
+    world = world_from_export(write(tmp_path, *notes, type="personal_chat", id=9, name="Pia"))
+    assert world.me.id not in {7, 8, 9}
+    assert message(world, 7).from_id == types.PeerUser(7)
 
 
 def test_the_owner_is_nobody_of_the_chat_if_unknown() -> None:
@@ -316,7 +374,7 @@ def test_the_owner_is_nobody_of_the_chat_if_unknown() -> None:
 def test_choosing_a_chat(chat: int | str) -> None:
     """A chat is chosen by id or title; the others are neither loaded nor read."""
     world = world_from_export(ACCOUNT, chat=chat)
-    assert [channel.title for channel in world.channels.values()] == ["Saved Messages"]
+    assert [chat.title for chat in world.account.chats()] == ["Saved Messages"]
     assert world.report.chats_left_out == 4
     assert world_from_export(ACCOUNT, chat=-1001700000077).main.id == 1700000077
 
@@ -512,10 +570,10 @@ def test_a_chat_with_the_id_of_a_seeded_channel(tmp_path: Path) -> None:
     assert world.main.marked_id == taken
 
 
-def test_a_channel_with_the_id_of_a_private_chat(tmp_path: Path) -> None:
-    """A private chat shown as a supergroup hides a foreign channel with its id: counted."""
+def test_a_channel_with_the_id_of_a_chat_of_an_unknown_kind(tmp_path: Path) -> None:
+    """What is shown as a supergroup hides a foreign channel with its id: counted."""
     sender = {"from": "Wool News", "from_id": "channel9"}
-    path = write(tmp_path, {"id": 1, **sender}, type="personal_chat", id=9, name="Pia")
+    path = write(tmp_path, {"id": 1, **sender}, type="moon_base", id=9, name="Pia")
     world = world_from_export(path)
     reason = "two chats with one id: shown under the name of the loaded one"
     assert world.report.unmapped[reason] == 1

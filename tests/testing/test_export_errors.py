@@ -147,11 +147,27 @@ def test_no_chats(tmp_path: Path, chats: object) -> None:
     assert "no chats" in refused(tmp_path, {"chats": chats})
 
 
-def test_two_channels_with_one_id(tmp_path: Path) -> None:
-    """Two channels cannot have the same id."""
-    chats = [{"name": n, "type": "private_channel", "id": 5, "messages": []} for n in "ab"]
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("private_channel", "two channels have the id 5"),
+        ("private_group", "two basic groups have the id 5"),
+        ("personal_chat", "two private chats have the id 5"),
+    ],
+)
+def test_two_chats_with_one_id(tmp_path: Path, kind: str, said: str) -> None:
+    """Two channels, groups or private chats cannot have the same id."""
+    chats = [{"name": n, "type": kind, "id": 5, "messages": []} for n in "ab"]
+    assert refused(tmp_path, {"chats": {"list": chats}}).endswith(f"chats.list[0].id: {said}")
+
+
+def test_two_chats_of_an_account_with_one_message_id(tmp_path: Path) -> None:
+    """Private chats and basic groups share their ids: a clash is named by path and id."""
+    message = {"id": 7, "type": "message", "date_unixtime": "1600000000", "text": ""}
+    kinds = ("personal_chat", "private_supergroup", "private_group")
+    chats = [{"name": kind, "type": kind, "id": 5, "messages": [message]} for kind in kinds]
     said = refused(tmp_path, {"chats": {"list": chats}})
-    assert said.endswith("two channels have the id 5")
+    assert "chats.list[2].messages[0].id (message 7): private chat 5 has a message of" in said
 
 
 # Fields.
@@ -325,9 +341,9 @@ def test_any_change_gives_a_world_or_an_error_of_the_world(
         world = world_from_export(path)
     except WorldError:
         return
-    for channel in world.channels.values():
-        for message_id in channel.ids:
-            assert bytes(channel.message(message_id)) == channel.message_bytes(message_id)
+    for chat in world.account.chats():
+        for message_id in chat.ids:
+            assert bytes(chat.message(message_id)) == chat.message_bytes(message_id)
     assert list(world.report.lines())
 
 

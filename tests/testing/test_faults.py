@@ -9,8 +9,7 @@ import pytest
 from telethon.tl import functions, types
 
 from telefast.errors import WorldError
-from telefast.testing import methods
-from telefast.testing.faults import (
+from telefast.testing import (
     ChangeWorld,
     ClampAddOffset,
     ErrorOn,
@@ -21,6 +20,7 @@ from telefast.testing.faults import (
     Restricted,
     Rule,
     ShortPage,
+    methods,
 )
 from telefast.testing.ledger import Ledger
 from telefast.testing.rpc import Call, RpcFault

@@ -33,6 +33,26 @@ def test_a_round_trip_is_a_time(world: World, rtt: Any) -> None:
         LocalTelegram(world, rtt=rtt)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"jitter": -1},
+        {"jitter": math.inf},
+        {"bandwidth": 0},
+        {"bandwidth": -5},
+        {"bandwidth": math.inf},
+        {"bandwidth": "fast"},
+        {"gzip": "brotli"},
+        {"gzip": None},
+        {"gzip": []},
+    ],
+)
+def test_a_line_is_described_by_numbers(world: World, options: dict[str, Any]) -> None:
+    """Each argument that describes the line dies at once if it makes no sense, with its name."""
+    with pytest.raises(ArgumentError, match=next(iter(options))):
+        LocalTelegram(world, **options)
+
+
 @pytest.mark.parametrize("key_exchange", [False, True])
 async def test_the_unmodified_client_is_at_home(world: World, key_exchange: bool) -> None:
     """connect, get_me, get_entity and iter_messages work, and nothing unknown is asked."""

@@ -210,8 +210,8 @@ def test_history_refuses_what_telegram_refuses(world: World) -> None:
     assert refusal(world, history(chat)) == (400, "CHANNEL_INVALID")
 
 
-def test_the_history_of_a_user_is_empty_for_now(world: World) -> None:
-    """Private chats are known and have no messages."""
+def test_the_history_of_a_user_without_a_chat_is_empty(world: World) -> None:
+    """Who has no private chat with us has no messages."""
     answer = ask(world, history(club(world), peer=types.InputPeerSelf()))
     assert isinstance(answer, types.messages.Messages)
     assert answer.messages == []
@@ -259,8 +259,8 @@ def test_reply_targets_are_found_by_the_reply(shared: World) -> None:
     assert [message.id for message in page.messages] == [pairs[id_] for id_ in found]
 
 
-def test_private_messages_by_id_are_empty_for_now(world: World) -> None:
-    """messages.getMessages knows no private message yet."""
+def test_messages_of_channels_are_not_found_without_it(world: World) -> None:
+    """messages.getMessages knows no message of a channel."""
     request = functions.messages.GetMessagesRequest(
         [types.InputMessageID(3), types.InputMessagePinned()]
     )

@@ -8,14 +8,20 @@ import logging
 import os
 import struct
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from telethon import TelegramClient
 from telethon.errors import AuthKeyNotFound, BadRequestError
+from telethon.extensions import BinaryReader
+from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
+from telethon.network.connection.tcpabridged import AbridgedPacketCodec
+from telethon.network.connection.tcpintermediate import IntermediatePacketCodec
 from telethon.tl import functions, types
 from telethon.tl.alltlobjects import LAYER
 from telethon.tl.core import GzipPacked
+from telethon.tl.tlobject import TLObject
 
 from telefast.testing import (
     EmbeddedTelegramError,
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
 
     from telefast.testing import Call
 
+RPC_RESULT = struct.pack("<I", 0xF35C6D01)
 NOT_FOUND = struct.pack("<i", -404)
 GET_STATE = functions.updates.GetStateRequest()
 PING = functions.PingRequest(9)
@@ -81,13 +88,15 @@ async def test_telethon_understands_the_404(world: World) -> None:
     "data",
     [
         b"GET / HTTP/1.1\r\n\r\n",
-        b"\xef" + os.urandom(64),
-        b"\xee\xee\xee\xee" + os.urandom(64),
+        b"\xef\x81" + os.urandom(62),
+        b"\xef\x7f\xff\xff\xff" + os.urandom(62),
+        b"\xee\xee\xee\xee" + struct.pack("<i", -1),
+        b"\xdd\xdd\xdd\xdd" + struct.pack("<i", 0),
         struct.pack("<i", MAX_PACKET + 1),
         bytes(64),
     ],
 )
-async def test_what_is_no_full_transport_is_cut(
+async def test_what_is_no_transport_is_cut(
     world: World, raw_client: Callable[..., Any], data: bytes
 ) -> None:
     """Other protocols and impossible packets end their connection; others go on."""
@@ -96,6 +105,31 @@ async def test_what_is_no_full_transport_is_cut(
             raw.writer.write(data)
             assert await _end_of(raw) == b""
         assert (await client.get_me()).is_self
+
+
+@pytest.mark.parametrize(
+    "connection", [ConnectionTcpFull, ConnectionTcpAbridged, ConnectionTcpIntermediate]
+)
+async def test_the_client_may_use_any_transport(world: World, connection: type[Any]) -> None:
+    """The unmodified client reads a chat over each transport, also after a key exchange."""
+    async with LocalTelegram(world) as telegram:
+        for key_exchange in (False, True):
+            client = telegram.client(connection=connection, key_exchange=key_exchange)
+            async with client:
+                found = [m.id async for m in client.iter_messages("ships", wait_time=0)]
+            assert found == [*reversed(next(iter(world.channels.values())).ids)]
+
+
+@pytest.mark.parametrize("codec", [AbridgedPacketCodec, IntermediatePacketCodec])
+async def test_a_404_comes_in_the_clients_transport(
+    world: World, raw_client: Callable[..., Any], codec: type[Any]
+) -> None:
+    """A packet under an unknown key gets -404, framed as the client frames."""
+    async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
+        own = codec(None)
+        raw.writer.write(codec.tag + own.encode_packet(b"k" * 72))
+        assert await own.read_packet(raw.reader) == NOT_FOUND
+        assert await _end_of(raw) == b""
 
 
 async def _end_of(raw: Any) -> bytes:
@@ -403,7 +437,51 @@ async def test_gzip(world: World) -> None:
     assert packed_bytes < plain_bytes * 0.8
 
 
+async def test_zlib_answers_and_requests(world: World, raw_client: Callable[..., Any]) -> None:
+    """`gzip_packed` may hold zlib's framing both ways; the content is the same."""
+
+    def packed(data: bytes) -> bytes:
+        head = struct.pack("<I", GzipPacked.CONSTRUCTOR_ID)
+        return head + TLObject.serialize_bytes(zlib.compress(data))
+
+    found = []
+    for gzip in (False, "gzip", "zlib"):
+        async with LocalTelegram(world, gzip=gzip) as telegram, raw_client(telegram) as raw:
+            raw.send(packed(bytes(history(world))))
+            body = b""
+            while not body:
+                bodies = [message.body for message in await raw.receive()]
+                body = next((b[12:] for b in bodies if b.startswith(RPC_RESULT)), b"")
+            if gzip:
+                assert body[:4] == struct.pack("<I", GzipPacked.CONSTRUCTOR_ID)
+                data = BinaryReader(body[4:]).tgread_bytes()
+                assert (data[:2] == b"\x1f\x8b") is (gzip == "gzip")
+                body = zlib.decompress(data, wbits=47)
+            found.append(body)
+    assert found[0] == found[1] == found[2]
+
+
 # Time, order, loss.
+
+
+async def test_a_narrow_and_uneven_line_changes_no_answer(world: World) -> None:
+    """With jitter and limited bandwidth a client reads the same messages."""
+    options: dict[str, Any] = {"rtt": 0.001, "jitter": 0.002, "bandwidth": 20_000_000}
+    for process in (False, True):
+        telegram = LocalTelegram(world, process=process, **options)
+        async with telegram, telegram.client() as client:
+            found = [bytes(m) async for m in client.iter_messages("ships", wait_time=0)]
+        channel = world.channels[77]
+        assert found == [channel.message_bytes(id_) for id_ in reversed(channel.ids)]
+
+
+async def test_jitter_lets_answers_overtake(world: World, raw_client: Callable[..., Any]) -> None:
+    """Answers come in another order than their requests, the same for the same seed."""
+    async with LocalTelegram(world, jitter=0.2) as telegram, raw_client(telegram) as raw:
+        asked = [raw.send(functions.PingRequest(n))[0] for n in range(12)]
+        pongs = [pong.msg_id for pong in await raw.objects(12)]
+        assert sorted(pongs) == asked != pongs
+        assert telegram.requests["ping"] == 12
 
 
 async def test_requests_in_flight_share_a_round_trip(world: World) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import struct
 import time
+import zlib
 from collections import defaultdict
 from hashlib import sha256
 from io import BytesIO
@@ -19,6 +20,7 @@ from telethon.crypto import AuthKey
 from telethon.network.mtprotostate import MTProtoState
 from telethon.tl.core import GzipPacked
 from telethon.tl.functions import PingRequest
+from telethon.tl.tlobject import TLObject
 from telethon.tl.types import Pong
 
 from telefast.testing.keys import ServerKey
@@ -222,6 +224,14 @@ def test_the_largest_gzip_passes() -> None:
     assert len(gunzip(gzipped(bytes(MAX_UNPACKED)))) == MAX_UNPACKED
     assert gunzip(bytes(GzipPacked(b"abc"))) == b"abc"
     assert gzip.decompress(bytes(GzipPacked(b"abc"))[5:]) == b"abc"
+
+
+@given(st.binary(max_size=2000))
+def test_gzip_packed_may_hold_zlib(data: bytes) -> None:
+    """Both framings of deflate are unpacked, as other clients write both."""
+    head = struct.pack("<I", GzipPacked.CONSTRUCTOR_ID)
+    assert gunzip(head + TLObject.serialize_bytes(zlib.compress(data))) == data
+    assert gunzip(head + TLObject.serialize_bytes(gzip.compress(data))) == data
 
 
 def received(packet: tuple[bytes, ...]) -> Message:

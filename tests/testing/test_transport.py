@@ -1,4 +1,4 @@
-"""Does the full transport read what Telethon writes, and refuse everything else?"""
+"""Do the transports read what Telethon writes, and refuse everything else?"""
 
 from __future__ import annotations
 
@@ -10,9 +10,27 @@ from zlib import crc32
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from telethon.network.connection.tcpabridged import AbridgedPacketCodec
 from telethon.network.connection.tcpfull import FullPacketCodec
+from telethon.network.connection.tcpintermediate import (
+    IntermediatePacketCodec,
+    RandomizedIntermediatePacketCodec,
+)
 
-from telefast.testing.transport import MAX_PACKET, FramingError, FullDecoder, FullEncoder
+from telefast.testing.transport import (
+    MAX_PACKET,
+    AbridgedDecoder,
+    AbridgedEncoder,
+    Decoder,
+    FramingError,
+    FullDecoder,
+    FullEncoder,
+    IntermediateDecoder,
+    IntermediateEncoder,
+    PaddedDecoder,
+    PaddedEncoder,
+    Wire,
+)
 
 PAYLOADS = st.lists(st.binary(min_size=1, max_size=200), max_size=8)
 
@@ -23,7 +41,7 @@ def stream_of(payloads: list[bytes]) -> bytes:
     return b"".join(encoder.encode(payload) for payload in payloads)
 
 
-def read_all(decoder: FullDecoder) -> list[bytes]:
+def read_all(decoder: Decoder | Wire) -> list[bytes]:
     """Take out all that is whole."""
     packets = []
     while (packet := decoder.next_packet()) is not None:
@@ -125,3 +143,159 @@ def test_the_largest_packet_passes() -> None:
     decoder = FullDecoder(max_packet=64)
     decoder.feed(FullEncoder().encode(b"z" * 52))
     assert decoder.next_packet() == b"z" * 52
+
+
+# The other transports, and how they are told apart.
+
+CODECS = {
+    "full": FullPacketCodec,
+    "abridged": AbridgedPacketCodec,
+    "intermediate": IntermediatePacketCodec,
+    "padded intermediate": RandomizedIntermediatePacketCodec,
+}
+TAGS = {
+    "full": b"",
+    "abridged": b"\xef",
+    "intermediate": b"\xee" * 4,
+    "padded intermediate": b"\xdd" * 4,
+}
+DECODERS = [FullDecoder, AbridgedDecoder, IntermediateDecoder, PaddedDecoder]
+
+
+def sealed(size: int, fill: int) -> bytes:
+    """Return a payload of the shape that encrypted messages have: a key id and whole blocks."""
+    return bytes([fill % 255 + 1]) * (24 + 16 * size)
+
+
+SEALED = st.lists(st.builds(sealed, st.integers(0, 60), st.integers(0, 254)), max_size=6)
+
+
+@pytest.mark.parametrize("name", [*CODECS])
+@given(payloads=SEALED, cuts=st.lists(st.integers(1, 60), max_size=30))
+def test_a_wire_reads_what_telethon_writes(
+    name: str, payloads: list[bytes], cuts: list[int]
+) -> None:
+    """Whole, byte by byte or in pieces: the transport is found out and the payloads come out."""
+    codec = CODECS[name](SimpleNamespace())
+    stream = TAGS[name] + b"".join(codec.encode_packet(payload) for payload in payloads)
+    for sizes in ([len(stream)], [1] * len(stream), [*cuts, len(stream)]):
+        wire = Wire()
+        packets = []
+        position = 0
+        for size in sizes:
+            wire.feed(stream[position : position + size])
+            position += size
+            packets += read_all(wire)
+        assert packets == payloads
+        assert not payloads or wire.name == name
+
+
+class Reader:
+    """A stream that Telethon's codecs read from."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    async def readexactly(self, count: int) -> bytes:
+        """Return the next *count* bytes."""
+        assert len(self.data) >= count
+        found, self.data = self.data[:count], self.data[count:]
+        return found
+
+
+@pytest.mark.parametrize("name", [*CODECS])
+@pytest.mark.parametrize("size", [1, 6, 40, 126 * 4, 127 * 4, 70_000])
+async def test_telethon_reads_what_a_wire_writes(name: str, size: int) -> None:
+    """The answer comes in the client's framing, in one piece or several."""
+    wire = Wire()
+    codec = CODECS[name](SimpleNamespace())
+    wire.feed(TAGS[name] + codec.encode_packet(sealed(1, 1)))
+    payload = b"abcd" * size
+    reader = Reader(wire.encode(payload[:4], payload[4:]))
+    assert await CODECS[name](SimpleNamespace()).read_packet(reader) == payload
+    assert reader.data == b""
+
+
+@pytest.mark.parametrize("encoder", [AbridgedEncoder(), IntermediateEncoder(), PaddedEncoder()])
+def test_a_refusal_is_four_bytes(encoder: AbridgedEncoder) -> None:
+    """An error packet is a negative code alone, in any framing."""
+    packet = encoder.encode(struct.pack("<i", -404))
+    head = 1 if isinstance(encoder, AbridgedEncoder) else 4
+    assert packet[head : head + 4] == struct.pack("<i", -404)
+    assert len(packet) <= head + 7
+
+
+@given(st.integers(0, 15), st.integers(0, 20), st.booleans())
+def test_padding_is_dropped(padding: int, size: int, is_plain: bool) -> None:
+    """Up to 15 bytes of padding never reach the payload, encrypted or plain."""
+    payload = sealed(size, 3)
+    if is_plain:
+        body = b"x" * (4 + 4 * size)
+        payload = bytes(8) + b"message." + struct.pack("<i", len(body)) + body
+    decoder = PaddedDecoder()
+    decoder.feed(IntermediateEncoder().encode(payload, b"p" * padding))
+    assert decoder.next_packet() == payload
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@given(data=st.binary(max_size=300), cuts=st.lists(st.integers(1, 50), max_size=20))
+def test_garbage_never_breaks_a_transport(
+    kind: type[Decoder], data: bytes, cuts: list[int]
+) -> None:
+    """Any bytes give packets, nothing yet, or `FramingError`; the cut makes no difference."""
+    outcomes = []
+    for sizes in ([len(data)], [*cuts, len(data)]):
+        decoder = kind(max_packet=100)
+        packets: list[bytes] = []
+        broken = False
+        position = 0
+        for size in sizes:
+            decoder.feed(data[position : position + size])
+            position += size
+            try:
+                while (packet := decoder.next_packet()) is not None:
+                    packets.append(packet)
+            except FramingError:
+                broken = True
+                assert len(decoder) == 0
+                break
+        assert all(len(packet) <= 100 for packet in packets)
+        outcomes.append((packets, broken))
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "said"),
+    [
+        (AbridgedDecoder, b"\x00", "0 bytes"),
+        (AbridgedDecoder, b"\x81", "quick acknowledgement"),
+        (AbridgedDecoder, b"\x7f\xff\xff\xff", "bytes"),
+        (IntermediateDecoder, b"\x00\x00\x00\x00", "0 bytes"),
+        (IntermediateDecoder, b"\x06\x00\x00\x00", "no multiple of 4"),
+        (IntermediateDecoder, b"\x04\x00\x00\x80", "quick acknowledgement"),
+        (IntermediateDecoder, b"\xff\xff\xff\x7f", "bytes"),
+        (PaddedDecoder, b"\x00\x00\x00\x00", "0 bytes"),
+        (PaddedDecoder, b"\xff\xff\xff\x7f", "bytes"),
+    ],
+)
+def test_an_impossible_head_is_refused(kind: type[Decoder], head: bytes, said: str) -> None:
+    """The head alone is enough to refuse a packet."""
+    decoder = kind()
+    decoder.feed(head)
+    with pytest.raises(FramingError, match=said):
+        decoder.next_packet()
+
+
+def test_a_wire_waits_until_it_knows() -> None:
+    """Nothing is read before the first bytes are told apart."""
+    wire = Wire()
+    for byte in b"\xee\xee\xee":
+        wire.feed(bytes([byte]))
+        assert (wire.next_packet(), wire.name) == (None, None)
+    wire.feed(b"\xee")
+    assert wire.name == "intermediate"
+    other = Wire()
+    other.feed(b"\xee\xee\xee")
+    other.feed(b"\x00")
+    with pytest.raises(FramingError, match="full transport"):
+        other.next_packet()

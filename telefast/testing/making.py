@@ -1,0 +1,98 @@
+"""How a world makes its people and channels from the seed, and what it refuses to make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telethon.tl import types
+
+from telefast.errors import WorldError
+from telefast.testing.channel import Channel, ids_with_holes
+from telefast.testing.chat import MAX_MESSAGE_ID
+from telefast.testing.dice import Dice
+from telefast.testing.refs import CHANNEL_MARK
+from telefast.testing.seeded import Kind, Person, Script, SeededChat
+from telefast.testing.text import LANGUAGES, Language, Mention
+from telefast.testing.timeline import OwnLine
+
+if TYPE_CHECKING:
+    from telefast.testing.world import World
+
+__all__ = ["check_count", "free_channel_id", "full_name", "make_channel", "person_of"]
+
+
+def check_count(message_count: int, holes: float, *, per_slot: int = 2) -> None:
+    """Refuse counts that no chat can have.
+
+    Args:
+        message_count: How many messages shall exist.
+        holes: Share of ids that shall not.
+        per_slot: Ids that one message may cost.
+
+    Raises:
+        WorldError: If a number is out of range, or ids would not fit into 32 bits.
+    """
+    if message_count < 0 or not 0 <= holes < 1:
+        raise WorldError(
+            f"message_count={message_count}, holes={holes}: expected 0 or more, 0 <= holes < 1"
+        )
+    if message_count / (1 - holes) > MAX_MESSAGE_ID // per_slot:
+        raise WorldError(f"message_count={message_count}, holes={holes}: ids would pass 2**31")
+
+
+def make_channel(
+    world: World,
+    channel_id: int,
+    title: str,
+    *,
+    megagroup: bool,
+    username: str | None,
+    about: str,
+    message_count: int,
+    holes: float,
+) -> Channel:
+    """Make a channel or supergroup of a world, not yet one of its channels."""
+    ids = ids_with_holes(f"{world.seed}/{channel_id}/holes", message_count, holes)
+    kind: Kind = "supergroup" if megagroup else "channel"
+    key = f"{world.seed}/{channel_id}/"
+    seeded = SeededChat(
+        Script(key, kind, types.PeerChannel(channel_id), title),
+        world.cast,
+        OwnLine(key, ids.max() if ids else 0),
+    )
+    return Channel(
+        channel_id,
+        title,
+        ids,
+        seeded,
+        world.cache,
+        access_hash=Dice.of(world.seed, "channel", channel_id).signed64(),
+        megagroup=megagroup,
+        username=username,
+        about=about,
+        participants_count=len(world.cast.people),
+    )
+
+
+def free_channel_id(world: World) -> int:
+    """Return a bare id that no channel of the world has, own or foreign."""
+    dice = Dice.of(world.seed, "channels", len(world.channels))
+    while True:
+        channel_id = 1_300_000_000 + dice.below(800_000_000)
+        if channel_id not in world.channels and -(CHANNEL_MARK + channel_id) not in world.foreign:
+            return channel_id
+
+
+def person_of(
+    user: types.User, language: Language | None = None, *, is_self: bool = False
+) -> Person:
+    """Return a user as one who writes; the language depends on the id if none is given."""
+    if language is None:
+        language = LANGUAGES[0] if is_self else LANGUAGES[user.id % len(LANGUAGES)]
+    name = user.first_name or "Deleted Account"
+    return Person(Mention(user.id, name, user.username), language, is_self)
+
+
+def full_name(user: types.User) -> str:
+    """Return first and last name, or what Telegram shows for a user without a name."""
+    return " ".join(filter(None, (user.first_name, user.last_name))) or "Deleted Account"

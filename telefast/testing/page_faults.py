@@ -1,0 +1,215 @@
+"""Faults of pages: what lists of messages show instead of what they should.
+
+Rules as in `faults`. They look at the list that a page was cut from, `Call.ids`, and at the chat
+that it belongs to, `Call.chat`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telefast.errors import WorldError
+from telefast.testing.channel import Channel
+from telefast.testing.faults import HISTORY, Rule, Timed
+from telefast.testing.rpc import Empty
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from telefast.testing.chat import Chat
+    from telefast.testing.rpc import Call
+
+__all__ = ["OnlyEmpty", "RepeatLastId", "Restricted", "ShortPage", "SwapNeighbours"]
+
+
+class ShortPage(Timed):
+    """Leave entries out at the far end of a page, although more remain.
+
+    The far end is where the next page of a walk begins: the oldest entries, or the newest ones
+    when the page was asked for upwards (a negative `add_offset`).
+
+    Args:
+        nth: Which calls, 1 for the first: a number or several.
+        every: Every call whose number is a multiple of this.
+        drop: How many entries are left out; at least one entry stays.
+        method: The method that answers with pages.
+    """
+
+    def __init__(
+        self,
+        *,
+        nth: int | Collection[int] | None = None,
+        every: int | None = None,
+        drop: int = 1,
+        method: str = HISTORY,
+    ) -> None:
+        super().__init__(method, nth, every)
+        if drop < 1:
+            raise WorldError(f"ShortPage: drop={drop}: expected 1 or more")
+        self.drop = drop
+
+    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
+        """Cut the page."""
+        cut = min(self.drop, len(page) - 1)
+        if not self.due(call) or cut < 1:
+            return page
+        self.fired += 1
+        return page[cut:] if _upwards(call) else page[:-cut]
+
+
+class RepeatLastId(Timed):
+    """Show the last id of the page before once more, as Telegram does on bad connections.
+
+    The page begins one entry earlier than asked and keeps its length, so it covers one entry less
+    of what is new. With `inside=True` the page shows its own last entry twice instead.
+
+    Args:
+        nth: Which calls, 1 for the first: a number or several.
+        every: Every call whose number is a multiple of this.
+        inside: Whether the page repeats its own last id.
+        method: The method that answers with pages.
+    """
+
+    def __init__(
+        self,
+        *,
+        nth: int | Collection[int] | None = None,
+        every: int | None = None,
+        inside: bool = False,
+        method: str = HISTORY,
+    ) -> None:
+        super().__init__(method, nth, every)
+        self.inside = inside
+
+    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
+        """Repeat an entry."""
+        if not page or not self.due(call):
+            return page
+        up = _upwards(call)
+        if self.inside:
+            self.fired += 1
+            return [page[0], *page] if up else [*page, page[-1]]
+        ids = call.ids
+        if ids is None:
+            return page
+        edge = _id(page[-1] if up else page[0])
+        rank = ids.rank(edge)  # Ids up to the edge, itself included.
+        seen = rank - 2 if up else rank
+        if not 0 <= seen < len(ids):
+            return page
+        self.fired += 1
+        again = ids[seen]
+        if up:
+            return [*(page[1:] if len(page) > 1 else page), again]
+        return [again, *(page[:-1] if len(page) > 1 else page)]
+
+
+class OnlyEmpty(Timed):
+    """Show only `MessageEmpty` on a page, with the ids of what it would have held.
+
+    Args:
+        nth: Which calls, 1 for the first: a number or several.
+        every: Every call whose number is a multiple of this.
+        method: The method that answers with pages.
+    """
+
+    def __init__(
+        self,
+        *,
+        nth: int | Collection[int] | None = None,
+        every: int | None = None,
+        method: str = HISTORY,
+    ) -> None:
+        super().__init__(method, nth, every)
+
+    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
+        """Empty every entry."""
+        if not page or not self.due(call):
+            return page
+        self.fired += 1
+        return [entry if isinstance(entry, Empty) else Empty(entry) for entry in page]
+
+
+class SwapNeighbours(Timed):
+    """Show two neighbours of a page in the wrong order: ids out of order by one.
+
+    Args:
+        nth: Which calls, 1 for the first: a number or several.
+        every: Every call whose number is a multiple of this.
+        at: Index of the first of the two on the page; negative counts from its end, so that -2
+            swaps the last two. Clipped to the page.
+        method: The method that answers with pages.
+    """
+
+    def __init__(
+        self,
+        *,
+        nth: int | Collection[int] | None = None,
+        every: int | None = None,
+        at: int = 0,
+        method: str = HISTORY,
+    ) -> None:
+        super().__init__(method, nth, every)
+        self.at = at
+
+    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
+        """Swap two entries."""
+        if len(page) < 2 or not self.due(call):
+            return page
+        at = self.at + len(page) if self.at < 0 else self.at
+        at = max(0, min(at, len(page) - 2))
+        self.fired += 1
+        return [*page[:at], page[at + 1], page[at], *page[at + 2 :]]
+
+
+class Restricted(Rule):
+    """Leave some messages out of every page of a history, search or thread, after it was cut.
+
+    So content restricted by local law behaves: pages get shorter, a whole page in mid-history may
+    be empty, and `count` still counts what is left out.
+
+    Args:
+        ids: The ids that are not shown.
+        by_id: Whether getMessages still returns them; if not, it shows `MessageEmpty`.
+        channel_id: Bare id of the channel; None means every chat.
+    """
+
+    def __init__(
+        self, ids: Collection[int], *, by_id: bool = True, channel_id: int | None = None
+    ) -> None:
+        self.ids = ids if isinstance(ids, range) else frozenset(ids)
+        self.by_id = by_id
+        self.channel_id = channel_id
+
+    def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
+        """Leave the restricted entries out."""
+        if not self._concerns(call.chat):
+            return page
+        kept = [entry for entry in page if isinstance(entry, Empty) or entry not in self.ids]
+        self.fired += len(kept) != len(page)
+        return kept
+
+    def by_ids(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
+        """Empty the restricted entries, if they are not to be had by id either."""
+        if self.by_id or not self._concerns(call.chat):
+            return page
+        shown: list[int | Empty] = [
+            Empty(entry) if isinstance(entry, int) and entry in self.ids else entry
+            for entry in page
+        ]
+        self.fired += shown != page
+        return shown
+
+    def _concerns(self, chat: Chat | None) -> bool:
+        if self.channel_id is None:
+            return True
+        return isinstance(chat, Channel) and chat.id == self.channel_id
+
+
+def _upwards(call: Call) -> bool:
+    """Return whether a page was asked for as part of a walk from old to new."""
+    return bool(call.request.add_offset < 0)
+
+
+def _id(entry: int | Empty) -> int:
+    return entry.id if isinstance(entry, Empty) else entry
