@@ -2,6 +2,7 @@
 
 Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is monkey-patched.
 
+* `wrap` makes a drop-in for the client that a program already has.
 * `BatchedHistory` reads a chat's history, message by message or in `Batch`es.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
@@ -26,6 +27,7 @@ from telefast.chunks import (
     UndecodedRecord,
     rehydrate,
 )
+from telefast.client import FastClient, MessagesIter, wrap
 from telefast.errors import (
     ArgumentError,
     ChunkError,
@@ -70,9 +72,11 @@ __all__ = [
     "CorruptChunkError",
     "DeadlineError",
     "DiskFullError",
+    "FastClient",
     "FloodWaitTooLongError",
     "HistoryCursor",
     "HistoryStats",
+    "MessagesIter",
     "RemoteError",
     "Settings",
     "SettingsError",
@@ -86,6 +90,7 @@ __all__ = [
     "WorldError",
     "__version__",
     "rehydrate",
+    "wrap",
 ]
 
 

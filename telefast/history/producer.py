@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 __all__ = ["Piece", "Producer", "Tally"]
 
 _log = get_logger("history")
+_CHANNELS = (types.InputPeerChannel, types.InputPeerChannelFromMessage)
+_OTHERS = (
+    types.InputPeerUser,
+    types.InputPeerSelf,
+    types.InputPeerUserFromMessage,
+    types.InputPeerChat,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,7 @@ class Producer:
         self._concurrency = concurrency
         self._prefetch = prefetch
         self._peer: Any = None
+        self._is_channel = False
         self._pages: dict[int, tuple[Page, float]] = {}
         self._ledger = EntityLedger(client)
         self._metrics = Account.of(client).metrics
@@ -101,11 +109,12 @@ class Producer:
         """Fetch everything; returns at the end, raises what stopped it."""
         if not self._stock_reason:
             self._peer = await self._client.get_input_entity(self._entity)
-            if not isinstance(
-                self._peer, types.InputPeerChannel | types.InputPeerChannelFromMessage
-            ):
-                # One id space for each account, not for each chat: sequential for now.
-                self._stock_reason = "not a channel or supergroup"
+            self._is_channel = isinstance(self._peer, _CHANNELS)
+            if not isinstance(self._peer, _CHANNELS + _OTHERS):
+                self._stock_reason = f"a {type(self._peer).__name__}"
+            elif self._query.ids is not None and not self._is_channel:
+                # One sequence of ids for each account: an answer may hold another chat's message.
+                self._stock_reason = "ids outside channels"
         try:
             if self._stock_reason:
                 await self._run_stock(pump)
@@ -185,7 +194,7 @@ class Producer:
     # Pages of history
 
     async def _run_pages(self, pump: Pump[Piece]) -> None:
-        windows = Windows(self._query, request_size=self._request_size)
+        windows = Windows(self._query, request_size=self._request_size, can_sweep=self._is_channel)
         tally = self.tally
         tally.set(path="pages")
         async with Crew[int, tuple[Page, float]]() as crew:

@@ -1,0 +1,253 @@
+"""`wrap`: a drop-in for the client that a program already has."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from telethon.helpers import TotalList
+
+from telefast.errors import ArgumentError
+from telefast.history import BatchedHistory, HistoryStats
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from telethon import TelegramClient
+
+    from telefast.settings import Settings
+
+__all__ = ["FastClient", "MessagesIter", "wrap"]
+
+_OPTIONS = frozenset(
+    {
+        "request_size",
+        "batch_size",
+        "wait_time",
+        "concurrency",
+        "prefetch",
+        "timeout",
+        "max_flood_wait",
+        "on_progress",
+    }
+)
+"""The arguments of `BatchedHistory` that Telethon's `iter_messages` does not have, and
+`wait_time`."""
+_NAMES = ", ".join(sorted(_OPTIONS))
+
+
+def wrap(client: TelegramClient, settings: Settings | None = None, **options: Any) -> FastClient:
+    """Return a client that reads histories many pages at a time, and is *client* otherwise.
+
+    Nothing is patched: *client* itself stays as it is, the two can be used side by side, and
+    messages belong to *client*. Wrapping sends nothing.
+
+    Args:
+        client: A `telethon.TelegramClient`, connected or not, or its takeout proxy.
+        settings: Where the options below come from if they are not given, as in
+            `wrap(client, Settings.from_env())`.
+        options: Defaults for every call, of the names that `telefast.BatchedHistory` has beyond
+            Telethon's own: `concurrency`, `prefetch`, `timeout`, `max_flood_wait`, `wait_time`,
+            `request_size`, `batch_size`, `on_progress`.
+
+    Raises:
+        ArgumentError: If an option is unknown or has no legal value.
+
+    Example::
+
+        fast = telefast.wrap(client, concurrency=8)
+        async for message in fast.iter_messages("durov"):
+            ...
+    """
+    _check_options(options)
+    if isinstance(cast("Any", client), FastClient):
+        raise ArgumentError("client", client, "a client that is not wrapped yet")
+    if settings is not None:
+        options = settings.history_options() | options
+    return FastClient(client, options)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    for name in sorted(options.keys() - _OPTIONS):
+        raise ArgumentError(name, options[name], f"no such argument; the options are {_NAMES}")
+
+
+class FastClient:
+    """A `TelegramClient` whose histories come many pages at a time. Made by `wrap`.
+
+    What it does not do itself goes to the wrapped client: every other method and attribute,
+    setting attributes, calling it with a request, and `async with` (which starts and disconnects
+    the client, as it would by itself). It is no instance of `TelegramClient`; code that asks for
+    one takes `wrapped`.
+    """
+
+    wrapped: TelegramClient
+    """The client itself."""
+
+    __slots__ = ("__weakref__", "_options", "wrapped")
+
+    def __init__(self, client: TelegramClient, options: dict[str, Any]) -> None:
+        object.__setattr__(self, "wrapped", client)
+        object.__setattr__(self, "_options", options)
+        BatchedHistory(client, "me", **options)  # an illegal value dies here, not at first use
+
+    def iter_messages(
+        self,
+        entity: Any,
+        limit: float | None = None,
+        *,
+        offset_date: datetime | date | float | None = None,
+        offset_id: int = 0,
+        max_id: int = 0,
+        min_id: int = 0,
+        add_offset: int = 0,
+        search: str | None = None,
+        filter: Any = None,
+        from_user: Any = None,
+        wait_time: float | None = None,
+        ids: Any = None,
+        reverse: bool = False,
+        reply_to: int | None = None,
+        scheduled: bool = False,
+        **options: Any,
+    ) -> MessagesIter:
+        """Iterate over messages, as `TelegramClient.iter_messages` does.
+
+        Args:
+            entity: As there.
+            limit: As there.
+            offset_date: As there.
+            offset_id: As there.
+            max_id: As there.
+            min_id: As there.
+            add_offset: As there, but counted once over all pages (see `telefast.BatchedHistory`).
+            search: As there.
+            filter: As there.
+            from_user: As there.
+            wait_time: Least time between the starts of two requests, in seconds. None: what
+                `wrap` was told, else no spacing of our own.
+            ids: As there.
+            reverse: As there.
+            reply_to: As there.
+            scheduled: As there.
+            options: The options of `wrap`, for this call only.
+
+        Returns:
+            What `async for` takes; with `.total`, `.collect()` and `reversed(...)`, as there.
+
+        Raises:
+            ArgumentError: If an argument has no legal value; before anything is sent.
+        """
+        _check_options(options)
+        arguments = {
+            "offset_date": offset_date,
+            "offset_id": offset_id,
+            "max_id": max_id,
+            "min_id": min_id,
+            "add_offset": add_offset,
+            "search": search,
+            "filter": filter,
+            "from_user": from_user,
+            "ids": ids,
+            "reverse": reverse,
+            "reply_to": reply_to,
+            "scheduled": scheduled,
+        }
+        if wait_time is not None:
+            options["wait_time"] = wait_time
+        return MessagesIter(self.wrapped, entity, limit, self._options | options | arguments)
+
+    async def get_messages(self, *args: Any, **kwargs: Any) -> Any:
+        """Return messages at once, as `TelegramClient.get_messages` does.
+
+        Args:
+            args: The arguments of `iter_messages`. Without a limit, one message is fetched,
+                unless both `min_id` and `max_id` are given.
+            kwargs: The same, by name.
+
+        Returns:
+            A `telethon.helpers.TotalList` of messages; the message itself, or None, where `ids`
+            is a single id.
+        """
+        if len(args) == 1 and "limit" not in kwargs:
+            kwargs["limit"] = None if "min_id" in kwargs and "max_id" in kwargs else 1
+        ids = kwargs.get("ids")
+        messages = await self.iter_messages(*args, **kwargs).collect()
+        if ids and not hasattr(ids, "__iter__"):
+            return messages[0] if messages else None
+        return messages
+
+    get_messages.__signature__ = inspect.signature(iter_messages)  # type: ignore[attr-defined]
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a request, as `await client(request)` does."""
+        return await self.wrapped(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wrapped, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.wrapped, name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self.wrapped)})
+
+    async def __aenter__(self) -> Self:
+        await self.wrapped.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        await self.wrapped.__aexit__(*exc_info)
+
+    def __repr__(self) -> str:
+        return f"FastClient({type(self.wrapped).__name__})"
+
+
+class MessagesIter:
+    """What `FastClient.iter_messages` returns: Telethon's iterator, on a `BatchedHistory`.
+
+    Each `async for` reads anew, as there.
+    """
+
+    def __init__(
+        self, client: TelegramClient, entity: Any, limit: Any, arguments: dict[str, Any]
+    ) -> None:
+        self._client = client
+        self._entity = entity
+        # Telethon takes infinity for no limit, and a negative limit for 0.
+        if isinstance(limit, int):
+            limit = max(limit, 0)
+        self._limit = None if limit == float("inf") else limit
+        self._arguments = arguments
+        self._history = self._make()
+
+    def _make(self) -> BatchedHistory:
+        return BatchedHistory(self._client, self._entity, self._limit, **self._arguments)
+
+    @property
+    def total(self) -> int | None:
+        """Messages in the whole list, as the server last said; None before the first answer."""
+        return self._history.total
+
+    def stats(self) -> HistoryStats:
+        """Return the figures of the latest `async for`."""
+        return self._history.stats()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        if self._history.stats().path != "none":
+            self._history = self._make()
+        return self._history.__aiter__()
+
+    def __reversed__(self) -> MessagesIter:
+        arguments = self._arguments | {"reverse": not self._arguments.get("reverse", False)}
+        return MessagesIter(self._client, self._entity, self._limit, arguments)
+
+    async def collect(self) -> TotalList:
+        """Return all of it as a `telethon.helpers.TotalList`, a list with `.total`."""
+        messages = TotalList()
+        async with self._history:
+            async for message in self:
+                messages.append(message)
+        messages.total = self.total  # type: ignore[assignment]  # None as in Telethon
+        return messages
