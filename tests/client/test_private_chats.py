@@ -57,16 +57,15 @@ async def test_arguments_mean_what_they_mean_in_channels(seed: int, kind: str) -
     world = World(seed=seed)
     chat, peer = chat_in(world, kind, rng.choice([0, 1, 99, 100, 101, 250, 400]))
     top = max(chat.ids, default=1)
-    arguments: dict[str, Any] = {"reverse": rng.random() < 0.5}
-    for name, value in {
+    choices = {
         "limit": rng.choice([1, 100, 101, 150]),
         "min_id": rng.randrange(1, top + 2),
         "max_id": rng.randrange(1, top + 100),
         "offset_id": rng.randrange(1, top + 100),
         "add_offset": rng.choice([-150, -10, 10, 150]),
-    }.items():
-        if rng.random() < 0.3:
-            arguments[name] = value
+    }
+    arguments: dict[str, Any] = {k: v for k, v in choices.items() if rng.random() < 0.3}
+    arguments["reverse"] = rng.random() < 0.5
     async with LocalTelegram(world) as telegram, telegram.client() as client:
         assert oracle(list(chat.ids), Query(**arguments)) == ids_of(
             await read(client, peer, **arguments)
