@@ -36,7 +36,7 @@ def club(count: int = 300, *, seed: int = 5) -> tuple[World, Channel]:
 
 def page_of(world: World, channel: Channel, ids: Iterable[int]) -> Page:
     """Return the answer that shows these messages, as it is decoded when it arrives."""
-    data = channel_messages(world, channel, list(ids), count=len(channel.ids))
+    data = channel_messages(world.accounts[0], channel, list(ids), count=len(channel.ids))
     request = functions.messages.GetHistoryRequest(channel.input_peer(), 0, None, 0, 100, 0, 0, 0)
     return read_page(data + b"\x00" * 16, request)  # packets are padded
 
