@@ -1,7 +1,8 @@
 """The demo: one chat, read by telefast and by stock Telethon, the results compared.
 
 An embedded Telegram runs in a process of its own, and each contender in another, with an
-unmodified client and the same sink: `messages.jsonl`. Nothing appears under its final name before
+unmodified client and the same sink: `messages.jsonl`. After that, telefast reads the chat once more
+into chunks, which are read back and compared as well. Nothing appears under its final name before
 everything has been read and compared.
 """
 
@@ -9,21 +10,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from telefast.cli import contenders
 from telefast.cli.race import Entry, Outcome, RaceError, machine, run_entry, run_program, write_json
-from telefast.cli.view import Rows, View
+from telefast.cli.sinks import first_difference
+from telefast.cli.storage import (
+    Kept,
+    chunk_entry,
+    find_store_obstacle,
+    measure,
+    put_in_place,
+    show_kept,
+)
+from telefast.cli.view import Rows, View, size_text
 from telefast.errors import TelefastError, WorldError
 from telefast.testing import Chat, ExportedWorld, LocalTelegram, World, world_from_export
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Demo", "DemoOptions", "first_difference", "run_demo"]
+__all__ = ["Demo", "DemoOptions", "run_demo"]
 
 HOLES: Final = 0.05
 """Share of deleted ids in the demo's chat: our choice, a supergroup with some moderation."""
@@ -33,6 +42,8 @@ LISTED: Final = 10
 """Chats of an export that are listed."""
 KEPT: Final = "messages.jsonl"
 """telefast's export, in the folder of the results."""
+CHUNKS: Final = "chunks"
+"""The same messages in a `ChunkStore`, a folder there."""
 RESULT: Final = "result.json"
 """What the run has shown, in the same folder."""
 
@@ -114,7 +125,7 @@ def find_obstacle(options: DemoOptions) -> str | None:
         path = out / name
         if path.is_dir() and not path.is_symlink():
             return f"{path}: is a folder where a file is to be written"
-    return None
+    return find_store_obstacle(out / CHUNKS, out / KEPT)
 
 
 def make_world(options: DemoOptions, view: View) -> tuple[World, Chat]:
@@ -212,6 +223,8 @@ class Demo:
         self._channel = channel
         self._folder = folder
         self._entries = entries(options, len(channel.ids))
+        self._store = folder / CHUNKS
+        self._keeper = chunk_entry(self._store, options.concurrency)
 
     async def run(self) -> int:
         """Race, compare, show, and give the files their names."""
@@ -220,10 +233,14 @@ class Demo:
         async with LocalTelegram(self._world, rtt=options.rtt, process=True) as telegram:
             await telegram.warm()
             outcomes = [await self._run(telegram, entry) for entry in self._entries]
+            await self._run(telegram, self._keeper)
         differences = self._compare(outcomes)
+        spoilt = first_difference(self._path(self._entries[0]), self._path(self._keeper))
+        kept = await measure(self._store, outcomes[0], KEPT)
         self._show(outcomes, differences)
-        self._finish(outcomes, differences)
-        return DIFFERENT if differences else OK
+        show_kept(kept, spoilt, view)
+        self._finish(outcomes, differences, kept, spoilt)
+        return DIFFERENT if differences or spoilt else OK
 
     async def _run(self, telegram: LocalTelegram, entry: Entry) -> Outcome:
         view, label = self._view, label_of(entry)
@@ -292,14 +309,20 @@ class Demo:
             ("requests", [f"{each.request_count:,}" for each in outcomes]),
             ("requests in flight", [str(entry.in_flight) for entry in self._entries]),
             ("CPU seconds", [f"{each.cpu:.2f}" for each in outcomes]),
-            ("peak memory", [_size(each.peak_memory) for each in outcomes]),
-            ("on the wire", [_size(each.traffic) for each in outcomes]),
-            ("on disk", [_size(each.size) for each in outcomes]),
+            ("peak memory", [size_text(each.peak_memory) for each in outcomes]),
+            ("on the wire", [size_text(each.traffic) for each in outcomes]),
+            ("on disk", [size_text(each.size) for each in outcomes]),
         ]
         return heads, rows
 
-    def _finish(self, outcomes: Sequence[Outcome], differences: Sequence[str]) -> None:
-        """Give the files their names; telefast's export, and the others' only if they differ."""
+    def _finish(
+        self,
+        outcomes: Sequence[Outcome],
+        differences: Sequence[str],
+        kept_ways: Sequence[Kept],
+        spoilt: str | None,
+    ) -> None:
+        """Give the files their names: what telefast read, and the others' only if they differ."""
         out = self._options.out
         kept = out / KEPT
         self._path(self._entries[0]).replace(kept)
@@ -309,8 +332,15 @@ class Demo:
                 self._path(entry).replace(other)
             else:
                 other.unlink(missing_ok=True)  # of an earlier run
-        write_json(out / RESULT, self._result(outcomes, differences))
-        self._view.say(f"Written: {kept} and {out / RESULT}")
+        written = [kept]
+        if not spoilt:
+            put_in_place(self._store, out / CHUNKS, self._folder / "old", kept)
+            written.append(out / CHUNKS)
+        else:
+            differences = [*differences, f"chunks: {spoilt}"]
+        result = self._result(outcomes, differences)
+        write_json(out / RESULT, result | {"storage": [way.as_json() for way in kept_ways]})
+        self._view.say(f"Written: {', '.join(map(str, written))} and {out / RESULT}")
 
     def _result(self, outcomes: Sequence[Outcome], differences: Sequence[str]) -> dict[str, Any]:
         result: dict[str, Any] = {
@@ -364,33 +394,3 @@ def other_name(entry: Entry) -> str:
 def label_of(entry: Entry) -> str:
     """Return what a contender is called on the screen."""
     return f"{entry.module.rpartition('.')[2].replace('batched', 'telefast')}, {entry.setting}"
-
-
-def first_difference(one: Path, other: Path, count: int | None = None) -> str | None:
-    """Compare two files of messages line by line.
-
-    Args:
-        one: A file.
-        other: Another.
-        count: How many lines to compare of *one*, if not all.
-
-    Returns:
-        Where they differ first, in words; None if they do not.
-    """
-    with one.open("rb") as left, other.open("rb") as right:
-        lines = zip_longest(islice(left, count), right)
-        for number, (mine, theirs) in enumerate(lines, start=1):
-            if mine != theirs:
-                return f"line {number:,}: {_shown(mine)} against {_shown(theirs)}"
-    return None
-
-
-def _shown(line: bytes | None) -> str:
-    # The id comes first in each line; no text of a message is shown.
-    return "the end" if line is None else line[1:40].partition(b",")[0].decode("utf-8", "replace")
-
-
-def _size(size: int | None) -> str:
-    if size is None:
-        return "-"
-    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
 from telethon import types, utils
@@ -16,7 +17,16 @@ from telethon import types, utils
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Exact", "JsonLines", "Sink", "SinkError", "Tally", "open_sink", "record_of"]
+__all__ = [
+    "Exact",
+    "JsonLines",
+    "Sink",
+    "SinkError",
+    "Tally",
+    "first_difference",
+    "open_sink",
+    "record_of",
+]
 
 BUFFER_SIZE = 256 * 1024
 """Bytes collected before they are written: our choice, about 600 messages."""
@@ -204,6 +214,30 @@ def record_of(message: Any) -> dict[str, Any]:
         "reactions": _summary(reactions.results) if reactions else None,
         "digest": hashlib.blake2b(bytes(message), digest_size=16).hexdigest(),
     }
+
+
+def first_difference(one: Path, other: Path, count: int | None = None) -> str | None:
+    """Compare two files of messages line by line.
+
+    Args:
+        one: A file.
+        other: Another.
+        count: How many lines to compare of *one*, if not all.
+
+    Returns:
+        Where they differ first, in words; None if they do not.
+    """
+    with one.open("rb") as left, other.open("rb") as right:
+        lines = zip_longest(islice(left, count), right)
+        for number, (mine, theirs) in enumerate(lines, start=1):
+            if mine != theirs:
+                return f"line {number:,}: {_shown(mine)} against {_shown(theirs)}"
+    return None
+
+
+def _shown(line: bytes | None) -> str:
+    # The id comes first in each line; no text of a message is shown.
+    return "the end" if line is None else line[1:40].partition(b",")[0].decode("utf-8", "replace")
 
 
 def _origin(forward: Any) -> int | str | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Task
 
-__all__ = ["Rows", "View"]
+__all__ = ["Rows", "View", "size_text"]
 
 LINE_EVERY: Final = 2.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -156,3 +156,10 @@ class _Rate(TextColumn):
         """Return the rate so far."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
+
+
+def size_text(size: int | None) -> str:
+    """Return a number of bytes as tables show it; None is one that cannot be told."""
+    if size is None:
+        return "-"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,17 @@ import pytest
 pytest.importorskip("typer")
 from typer.testing import CliRunner
 
-from telefast.cli import demo
+from telefast import ChunkStore
+from telefast.cli import demo, storage
 from telefast.cli.app import app
-from telefast.cli.race import Entry
+from telefast.cli.race import Entry, RaceError
 from telefast.testing import Channel, World
 
 ROOT = Path(__file__).parents[2]
 EXPORTS = ROOT / "tests" / "data" / "exports"
+
+FILES = {"messages.jsonl", "chunks", "result.json"}
+"""What a run without differences leaves."""
 
 pytestmark = pytest.mark.e2e
 
@@ -78,7 +83,7 @@ def test_demo(tmp_path: Path) -> None:
     assert re.search(r"^requests in flight +16 +1 +1$", out, re.MULTILINE)
 
     folder = tmp_path / "demo-out"
-    assert {"messages.jsonl", "result.json"} == {path.name for path in folder.iterdir()}
+    assert FILES == {path.name for path in folder.iterdir()}
     channel = _chat(150)
     messages = _lines(folder / "messages.jsonl")
     assert sorted(channel.ids, reverse=True) == [message["id"] for message in messages]
@@ -96,6 +101,38 @@ def test_demo(tmp_path: Path) -> None:
         assert result["contenders"][0]["sha256"] == record["sha256"]
         assert min(record["seconds"], record["messages_per_s"], record["bytes"]) > 0
         assert min(record["cpu_s"], record["disk_bytes"], record["concurrency"]) > 0
+
+
+async def test_chunks_are_kept_and_measured(tmp_path: Path) -> None:
+    """The same messages lie in a store, byte for byte, and three ways to keep them are compared."""
+    process = _start(tmp_path, "--messages", "1500", "--rtt", "0")
+    out, err = process.communicate()
+    assert (0, "") == (process.returncode, err)
+    assert "Read back, the chunks give messages.jsonl, byte for byte." in out
+    row = r"^{} +[\d.]+ [kM]B +[\d.]+ +[\d.]+x$"
+    for name in ("messages.jsonl", r"chunks \(telefast, zstd\)", r"pickle, zlib 6 \(not written\)"):
+        assert re.search(row.format(name), out, re.MULTILINE)
+
+    folder = tmp_path / "demo-out"
+    channel = _chat(1500)
+    async with ChunkStore(folder / "chunks", read_only=True) as store:
+        chunks = [chunk async for chunk in store]
+        stats = store.stats()
+    assert [1000, 500] == [len(chunk) for chunk in chunks]
+    ids = [each for chunk in chunks for each in chunk.ids]
+    assert sorted(channel.ids, reverse=True) == ids
+    records = [record for chunk in chunks for record in chunk.records]
+    assert [channel.message_bytes(each) for each in ids] == records
+
+    result = json.loads((folder / "result.json").read_text("utf-8"))
+    lines, kept, pickles = result["storage"]
+    assert (folder / "messages.jsonl").stat().st_size == lines["disk_bytes"]
+    assert stats.bytes == kept["disk_bytes"] == (folder / "chunks" / "000000.tfc").stat().st_size
+    assert kept["disk_bytes"] < pickles["disk_bytes"] < lines["disk_bytes"]
+    assert [True, True, False] == [way["written"] for way in result["storage"]]
+    for way in result["storage"]:
+        assert 1500 == way["messages"]
+        assert round(way["disk_bytes"] / 1500, 1) == way["bytes_per_message"]
 
 
 def test_stock_with_its_default_is_compared_as_a_prefix(
@@ -127,6 +164,8 @@ def test_demo_of_an_export(tmp_path: Path) -> None:
     assert 1 == result["export"]["chats_counted"]
     assert "chats together" not in out
     assert 12 == len(_lines(tmp_path / "messages.jsonl"))
+    assert [12, 12, 12] == [way["messages"] for way in result["storage"]]
+    assert FILES == {path.name for path in tmp_path.iterdir()}
 
 
 def test_demo_takes_the_chat_that_is_named(tmp_path: Path) -> None:
@@ -149,12 +188,19 @@ def test_demo_takes_the_chat_that_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGKILL", -9)])
-def test_stopped_demo_leaves_nothing(tmp_path: Path, name: str, status: int) -> None:
-    """Stopped in the middle, it leaves no process, and no file under its final name."""
-    process = _start(tmp_path, "--messages", "3000", "--rtt", "150")
+@pytest.mark.parametrize(
+    ("messages", "last"),
+    [("3000", "telefast, 16 in flight: 3,000 messages"), ("90", "stock, default: 90 messages")],
+    ids=["race", "chunks"],
+)
+def test_stopped_demo_leaves_nothing(
+    tmp_path: Path, name: str, status: int, messages: str, last: str
+) -> None:
+    """Stopped in the race or in the chunks, it leaves no process, and nothing by a final name."""
+    process = _start(tmp_path, "--messages", messages, "--rtt", "150")
     assert process.stdout is not None
     line = ""
-    while "telefast, 16 in flight: 3,000 messages" not in line:
+    while last not in line:
         line = process.stdout.readline()
         assert line, process.communicate()
     process.send_signal(getattr(signal, name))
@@ -175,8 +221,79 @@ def test_second_run_replaces_the_first(tmp_path: Path) -> None:
     (tmp_path / "messages-stock.jsonl").write_text("old")
     code, _, _ = _invoke("--messages", "30", "--rtt", "0", "--out", str(tmp_path))
     assert 0 == code
-    assert {"messages.jsonl", "result.json"} == {path.name for path in tmp_path.iterdir()}
+    assert FILES == {path.name for path in tmp_path.iterdir()}
     assert 30 == len(_lines(tmp_path / "messages.jsonl"))
+
+
+def test_store_of_the_run_before_is_replaced(tmp_path: Path) -> None:
+    """A second run's store takes the place of the first's, and holds its own messages only."""
+    for count in (40, 30):
+        code, _, _ = _invoke("--messages", str(count), "--rtt", "0", "--out", str(tmp_path))
+        assert 0 == code
+    assert FILES == {path.name for path in tmp_path.iterdir()}
+    result = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    kept = result["storage"][1]
+    assert (30, kept["disk_bytes"]) == (
+        kept["messages"],
+        (tmp_path / "chunks" / "000000.tfc").stat().st_size,
+    )
+
+
+def test_chunks_that_lose_a_message_are_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the chunks give back something else, that is said, and they do not replace older ones."""
+    out = tmp_path / "out"
+    code, _, _ = _invoke("--messages", "30", "--rtt", "0", "--out", str(out))
+    assert 0 == code
+    before = (out / "chunks" / "000000.tfc").read_bytes()
+    (tmp_path / "leaky.py").write_text(
+        "from telefast.cli.contenders.chunks import *\n"
+        "from telefast.cli.contenders import chunks\n"
+        "async def run(client, chat, take, **options):\n"
+        "    await chunks.run(client, chat, lambda m: m.id == 7 or take(m), **options)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    original = storage.chunk_entry
+    monkeypatch.setattr(demo, "chunk_entry", lambda *them: replace(original(*them), module="leaky"))
+    code, shown, err = _invoke("--messages", "20", "--rtt", "0", "--out", str(out))
+    assert (1, "") == (code, err)
+    assert "The chunks DIFFER from messages.jsonl, and are not kept:" in shown
+    result = json.loads((out / "result.json").read_text("utf-8"))
+    assert result["equal"] is False
+    [difference] = result["differences"]
+    assert difference.startswith('chunks: line 14: "id":7 against "id":')
+    assert before == (out / "chunks" / "000000.tfc").read_bytes()
+    assert FILES == {path.name for path in out.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["chunks", "chunks/000000.tfc", "chunks/notes.txt"])
+def test_folder_of_somebody_else_is_left_alone(tmp_path: Path, name: str) -> None:
+    """What no earlier run has written is not replaced: it is named at once, nothing is started."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    if name == "chunks/notes.txt":
+        (tmp_path / "messages.jsonl").write_text("of an earlier run")
+    code, out, err = _invoke("--messages", "30", "--rtt", "0", "--out", str(tmp_path))
+    assert (2, "") == (code, out)
+    assert err.startswith(f"error: {tmp_path / 'chunks'}: is ")
+    assert "mine" == path.read_text()
+
+
+def test_store_that_cannot_be_named_leaves_the_old_one(tmp_path: Path) -> None:
+    """If the new store cannot be put in its place, the old one is put back; others are kept."""
+    lines, path, old = (tmp_path / name for name in ("messages.jsonl", "chunks", "old"))
+    lines.touch()
+    path.mkdir()
+    (path / "000000.tfc").write_text("earlier")
+    with pytest.raises(FileNotFoundError):
+        storage.put_in_place(tmp_path / "missing", path, old, lines)
+    assert "earlier" == (path / "000000.tfc").read_text()
+    (path / "notes.txt").touch()
+    with pytest.raises(RaceError, match="no earlier run has written"):
+        storage.put_in_place(tmp_path / "missing", path, old, lines)
+    assert not old.exists()
 
 
 CURIOUS = """
