@@ -18,7 +18,13 @@ import telefast.testing
 
 ROOT = Path(__file__).parent.parent
 
-SOURCES = ["telefast.chunks", "telefast.errors", "telefast.history", "telefast.settings"]
+SOURCES = [
+    "telefast.chunks",
+    "telefast.client",
+    "telefast.errors",
+    "telefast.history",
+    "telefast.settings",
+]
 """The modules whose names the root package offers."""
 
 PUBLIC = [

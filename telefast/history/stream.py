@@ -38,9 +38,9 @@ class BatchedHistory:
     """Read a chat's history: exact, in order, many pages at a time.
 
     Yields what `client.iter_messages` yields for the same arguments, the same finished objects in
-    the same order, wherever that is right; see the guide on history for where it is not. Channels
-    and supergroups are read in parallel; everything else goes through Telethon's own iterator
-    (`stats().path` says which). The constructor sends nothing.
+    the same order, wherever that is right; see the guide on history for where it is not. Whole
+    histories and parts of them are read in parallel; searches, filters and the like go through
+    Telethon's own iterator (`stats().path` says which). The constructor sends nothing.
 
     Use it with `async with`, or call `aclose` when you stop early::
 

@@ -48,8 +48,6 @@ async def test_iter_messages_yields_what_the_client_yields() -> None:
 )
 async def test_get_messages_returns_what_the_client_returns(arguments: dict[str, Any]) -> None:
     """One message, None, or a TotalList with the total, for the same arguments."""
-    if "search" in arguments:
-        pytest.skip("the embedded Telegram does not search yet")
     world, _ = club(1000)
     async with LocalTelegram(world) as telegram, telegram.client() as client:
         fast = wrap(client)

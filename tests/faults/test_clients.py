@@ -158,18 +158,6 @@ async def test_batches_by_stock(scene: Any) -> None:
         assert history.total == 250
 
 
-async def test_private_chats_go_by_stock(scene: Any) -> None:
-    """A user's chat is not split into windows: its ids are shared by the whole account."""
-    async with scene() as here:
-        user = await here.client.get_input_entity("me")
-        history = BatchedHistory(here.client, user)
-        assert [message async for message in history] == []
-        stats = history.stats()
-        assert ("stock", "not a channel or supergroup") == (stats.path, stats.reason)
-        assert history.total == 0
-        assert history.cursor.done
-
-
 async def test_ids_that_only_telethon_knows_go_by_stock(scene: Any) -> None:
     """InputMessageReplyTo and its like are answered by Telethon, in the same order."""
     async with scene(count=300) as here:

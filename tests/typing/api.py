@@ -15,14 +15,17 @@ from telefast import (
     ChunkCodec,
     ChunkStore,
     CorruptChunkError,
+    FastClient,
     FloodWaitTooLongError,
     HistoryCursor,
     HistoryStats,
+    MessagesIter,
     Settings,
     StoreStats,
     TelefastError,
     UndecodedRecord,
     rehydrate,
+    wrap,
 )
 
 
@@ -98,3 +101,14 @@ def settings(client: TelegramClient) -> BatchedHistory:
     assert_type(Settings(batch_size=3).timeout, float | None)
     assert_type(telefast.__version__, str)
     return BatchedHistory(client, "durov", **found.history_options())
+
+
+async def wrapped(client: TelegramClient) -> None:
+    """The drop-in."""
+    fast = wrap(client, Settings(), concurrency=8)
+    assert_type(fast, FastClient)
+    assert_type(fast.wrapped, TelegramClient)
+    messages = fast.iter_messages("chat", 5, reverse=True, timeout=None)
+    assert_type(messages, MessagesIter)
+    assert_type(messages.total, int | None)
+    assert_type(messages.stats(), HistoryStats)
