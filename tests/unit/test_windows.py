@@ -357,3 +357,14 @@ def test_a_list_without_a_count_is_read_to_its_end() -> None:
             while (delivery := windows.take()) is not None:
                 delivered += delivery.ids
         assert sorted(server.ids, reverse=not reverse) == delivered
+
+
+@pytest.mark.parametrize("size", [100, 10])
+def test_a_run_too_long_to_look_behind_is_given_up(size: int) -> None:
+    """After 2,000 hidden messages in a row no further page is asked for, and that is said."""
+    server = Server(list(range(1, 6001)), restricted=frozenset(range(1000, 4000)))
+    windows = Windows(Query(), request_size=size)
+    got = run(windows, server, rng=Random(1), concurrency=4)
+    assert list(range(6000, 3999, -1)) == got
+    assert windows.is_given_up
+    assert 3999 == windows.missing
