@@ -52,6 +52,7 @@ TELETHON = {
         "exception telethon.errors.rpcbaseerrors.RPCError",
         "exception telethon.errors.rpcbaseerrors.FloodError",
     ],
+    "modules/helpers.html": ["class telethon.helpers.TotalList"],
     "modules/sessions.html": ["class telethon.sessions.string.StringSession"],
 }
 

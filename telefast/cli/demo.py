@@ -120,6 +120,10 @@ def find_obstacle(options: DemoOptions) -> str | None:
     out = options.out
     if not out.is_dir():
         return f"{out}: is not a folder" if out.exists() else None
+    if options.export is not None and (out / RESULT).exists():
+        export = options.export / RESULT if options.export.is_dir() else options.export
+        if export.exists() and export.samefile(out / RESULT):
+            return f"{out}: holds the export itself, which would be overwritten"
     others = (other_name(entry) for entry in entries(options, 0)[1:])
     for name in (KEPT, *others, RESULT, f"{RESULT}.part"):
         path = out / name

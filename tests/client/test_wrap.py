@@ -120,8 +120,8 @@ async def test_wrong_options_die_at_once() -> None:
     world, _ = club(10)
     async with LocalTelegram(world) as telegram, telegram.client() as client:
         before = telegram.requests.total
-        with pytest.raises(ArgumentError, match=r"concurency=4: expected .*concurrency"):
-            wrap(client, concurency=4)
+        with pytest.raises(ArgumentError, match=r"concurrent=4: expected .*concurrency"):
+            wrap(client, concurrent=4)
         with pytest.raises(ArgumentError, match=r"concurrency=0: expected an integer from 1 to 64"):
             wrap(client, concurrency=0)
         with pytest.raises(ArgumentError, match="not wrapped yet"):

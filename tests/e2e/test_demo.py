@@ -407,6 +407,19 @@ def test_folder_in_the_way_is_told_before_the_race(tmp_path: Path, name: str) ->
     assert [name] == [path.name for path in tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize("by_folder", [False, True])
+def test_the_export_itself_is_not_overwritten(tmp_path: Path, by_folder: bool) -> None:
+    """Results do not go where the export's own `result.json` lies."""
+    export = tmp_path / "result.json"
+    text = (EXPORTS / "club.json").read_text("utf-8")
+    export.write_text(text, "utf-8")
+    source = tmp_path if by_folder else export
+    code, out, err = _invoke("--export", str(source), "--rtt", "0", "--out", str(tmp_path))
+    assert (2, "") == (code, out)
+    assert "holds the export itself" in re.sub(r"\s+", " ", err)
+    assert text == export.read_text("utf-8")
+
+
 def test_folder_that_comes_in_the_way_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
