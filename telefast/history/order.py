@@ -81,6 +81,10 @@ class Order:
         """Return those ids that the walk comes to after *last*."""
         return [i for i in ids if self.is_behind(i, last)]
 
+    def one_behind(self, message_id: int) -> int:
+        """Return the next id along the walk."""
+        return message_id + (1 if self.query.reverse else -1)
+
     @property
     def end(self) -> int:
         """The first id behind the query's bounds."""

@@ -34,13 +34,12 @@ from telefast.history.query import MAX_ID, Query
 from telefast.history.segment import Segment
 from telefast.history.start import Begin, Start
 from telefast.history.sweep import Sweep
+from telefast.history.walk import Walk
 
 __all__ = ["Windows"]
 
 _HIDDEN_RUN = 2000
 """Messages hidden in one run, before it is believed that all the rest is hidden: our choice."""
-_TRIES = 4
-"""How often a walk asks for a page that brings nothing and is not honestly empty: our choice."""
 
 
 class Windows:
@@ -83,10 +82,7 @@ class Windows:
         self._stale_at: int | None = None
         # The walk.
         self._last = 0  # everything up to here is delivered or known to be absent
-        self._from = 0  # where the walk asks
-        self._target: int | None = None
-        self._tries = 0
-        self._called_empty: set[int] = set()  # by the walk's answer before
+        self._walk = Walk(self._order, 0, None)
         self._claimed: int | None = None  # an honest empty page followed this id
         self._counted: int | None = None  # behind this id the count was followed
         self._swept: int | None = None  # behind this id the end was swept
@@ -290,7 +286,7 @@ class Windows:
             elif not self._segment.is_used_up:
                 return
             elif self._claimed != self._last:
-                self._walk(None)
+                self._walk_to(None)
             elif self._top_token:
                 return  # the newest id is on its way
             else:
@@ -309,9 +305,9 @@ class Windows:
         # Where the very top is hidden (MAX_ID stands for it) there is nothing to close.
         if is_open and first != self._proven and not (self._claimed == self._last == MAX_ID):
             if self._claimed == self._last:
-                self._sweep_to(first)
+                self._sweep_on(Sweep(self._order, self._last, first))
             else:
-                self._walk(first)
+                self._walk_to(first)
             return
         self._segment.pass_head()
         self._empty_run = 0
@@ -334,66 +330,52 @@ class Windows:
                 self._reach, self._stale_at = self._stale_at, None
                 self._drop_segment()
         if self._claimed != self._last:
-            self._walk(None)
+            self._walk_to(None)
 
     # Walks
 
-    def _walk(self, target: int | None) -> None:
+    def _walk_to(self, target: int | None) -> None:
         """Ask what follows the last delivered id, up to *target* or the end."""
-        self._target = target
-        self._walk_from(self._last)
+        self._walk_on(Walk(self._order, self._last, target))
 
-    def _walk_from(self, message_id: int) -> None:
-        self._from = message_id
-        self._tries = 0
-        self._called_empty = set()
-        self._ask_walk()
-
-    def _ask_walk(self) -> None:
+    def _walk_on(self, walk: Walk) -> None:
+        self._walk = walk
         self.walks += 1
-        # Only a full page can prove that nothing follows; the first need not be one.
-        is_first = self.delivered == 0 and self._tries == 0
-        size = min(self._order.size, self._left) if is_first else None
-        self._do(self._order.page(self._order.anchor_after(self._from), size=size), self._on_walk)
+        # The very first page need not be full.
+        size = self._order.size if self.delivered else min(self._order.size, self._left)
+        self._do(walk.next_ask(size), self._on_walk)
 
     def _on_walk(self, answer: Answer) -> None:
         if not self._order.behind(answer.ids, self._last):
             self._drop(answer)
             self._on_empty_walk(answer)
             return
-        target = self._target
+        target = self._walk.target
         if target is None and self._segment.is_used_up:
             self._first_page(answer)
             return
         self._accept(answer)
         if target is not None and self._order.is_behind(target, self._last):
-            self._walk_from(self._last)
+            self._walk_to(target)
 
     def _on_empty_walk(self, answer: Answer) -> None:
-        """Nothing follows, says the server: believe it at once, after a doubt, or not."""
-        self._tries += 1
-        is_honest = not (answer.ids or answer.empty_ids)
-        left = self._left_behind(answer) if is_honest else 0
-        if is_honest and self._tries == 1 and (left or self._left < self._order.size):
-            self._ask_walk()
-            return
-        if not is_honest and self._tries < _TRIES:
-            # What two answers call empty is asked for by ids; then the walk goes on behind it.
-            both = self._order.sorted(self._called_empty.intersection(answer.empty_ids))
-            both = self._order.behind(both, self._from)
-            self._called_empty = set(answer.empty_ids)
-            if both:
-                self._sweep_to(both[-1] + (1 if self._query.reverse else -1), detour=both[-1])
-            else:
-                self._ask_walk()
-            return
-        self._claimed = self._last
-        if self._target is not None:
-            self._sweep_to(self._target)
-        elif self._segment.is_used_up and left and self._counted != self._last:
-            # The counts say that something follows: look further on.
-            self._counted = self._last
-            self._plan(self._order.anchor_after(self._last), left)
+        """Nothing follows, says the server: believe it, or look again."""
+        walk = self._walk
+        left = self._left_behind(answer)
+        doubt = walk.on_nothing(answer, left)
+        if doubt is not None and doubt.empty_to is not None:
+            end = self._order.one_behind(doubt.empty_to)
+            self._sweep_on(Sweep(self._order, walk.last, end), detour=doubt.empty_to)
+        elif doubt is not None:
+            self._walk_on(walk)
+        else:
+            self._claimed = self._last
+            if walk.target is not None:
+                self._sweep_on(Sweep(self._order, self._last, walk.target))
+            elif self._segment.is_used_up and left and self._counted != self._last:
+                # The counts say that something follows: look further on.
+                self._counted = self._last
+                self._plan(self._order.anchor_after(self._last), left)
 
     def _left_behind(self, answer: Answer) -> int:
         """Return how many messages the counts say follow an empty page; 0 if they do not say."""
@@ -435,20 +417,15 @@ class Windows:
             self._drop(answer)
             self._sweep_on(Sweep(self._order, self._last, None))
 
-    def _sweep_to(self, end: int, *, detour: int | None = None) -> None:
-        """Prove that nothing lies before *end*; after a detour the walk goes on behind it."""
-        self._detour = detour
-        self._sweep_on(Sweep(self._order, self._last if detour is None else self._from, end))
-
-    def _sweep_on(self, sweep: Sweep) -> None:
+    def _sweep_on(self, sweep: Sweep, *, detour: int | None = None) -> None:
+        """Prove that nothing lies in a gap; after a detour the walk goes on behind it."""
         ask = sweep.next_ask() if self._can_sweep else None
         if ask is not None:
-            self._sweep = sweep
+            self._sweep, self._detour = sweep, detour
             self.sweeps += 1
             self._do(ask, self._on_sweep)
-        elif self._detour is not None:
-            self._walk_from(self._detour)
-            self._detour = None
+        elif detour is not None:
+            self._walk_on(Walk(self._order, detour, self._walk.target))
         else:
             self._proven = sweep.end
 
@@ -457,7 +434,6 @@ class Windows:
         assert sweep is not None  # noqa: S101 - for the type checker
         fresh = self._order.behind(answer.ids, self._last)
         if sweep.is_showing and fresh:
-            self._detour = None
             self._accept(answer)
             return
         self._drop(answer)
@@ -465,4 +441,4 @@ class Windows:
             sweep.on_hidden(is_doubtful=bool(answer.empty_ids))
         else:
             sweep.on_ids(fresh)
-        self._sweep_on(sweep)
+        self._sweep_on(sweep, detour=self._detour)
