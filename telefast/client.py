@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from telethon.helpers import TotalList
@@ -150,9 +149,9 @@ class FastClient:
             "filter": filter,
             "from_user": from_user,
             "ids": ids,
-            "reverse": reverse,
+            "reverse": bool(reverse),
             "reply_to": reply_to,
-            "scheduled": scheduled,
+            "scheduled": bool(scheduled),
         }
         if wait_time is not None:
             options["wait_time"] = wait_time
@@ -221,6 +220,7 @@ class MessagesIter:
         self._limit = None if limit == float("inf") else limit
         self._arguments = arguments
         self._history = self._make()
+        self._is_used = False
 
     def _make(self) -> BatchedHistory:
         return BatchedHistory(self._client, self._entity, self._limit, **self._arguments)
@@ -234,10 +234,18 @@ class MessagesIter:
         """Return the figures of the latest `async for`."""
         return self._history.stats()
 
-    def __aiter__(self) -> AsyncIterator[Any]:
-        if self._history.stats().path != "none":
+    def __aiter__(self) -> Self:
+        if self._is_used:
             self._history = self._make()
-        return self._history.__aiter__()
+            self._is_used = False
+        return self
+
+    async def __anext__(self) -> Any:
+        """Return the next message; StopAsyncIteration at the end."""
+        if not self._is_used:
+            self._is_used = True
+            aiter(self._history)
+        return await anext(self._history)
 
     def __reversed__(self) -> MessagesIter:
         arguments = self._arguments | {"reverse": not self._arguments.get("reverse", False)}
@@ -246,8 +254,10 @@ class MessagesIter:
     async def collect(self) -> TotalList:
         """Return all of it as a `telethon.helpers.TotalList`, a list with `.total`."""
         messages = TotalList()
+        aiter(self)
         async with self._history:
-            async for message in self:
+            async for message in self._history:
                 messages.append(message)
+        self._is_used = True
         messages.total = self.total  # type: ignore[assignment]  # None as in Telethon
         return messages

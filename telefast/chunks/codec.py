@@ -14,7 +14,7 @@ from telethon.tl.alltlobjects import LAYER
 from telefast.chunks.collect import collect
 from telefast.chunks.frames import CODECS, FORMAT_VERSION, HEADER_SIZE, SCHEMAS, Header
 from telefast.chunks.records import UndecodedRecord, decode_peer, decode_records
-from telefast.chunks.schema import Body, pack_body, unpack_body
+from telefast.chunks.schema import MAX_RECORDS, Body, pack_body, unpack_body
 from telefast.errors import (
     ArgumentError,
     ChunkTooLargeError,
@@ -222,9 +222,13 @@ class ChunkCodec:
 
         Raises:
             ArgumentError: If there is anything else among them, or Telethon cannot serialise it.
-            ChunkTooLargeError: If the content has more than *max_raw_size* bytes.
+            ChunkTooLargeError: If the content has more than *max_raw_size* bytes, or more than
+                250,000 messages, users or chats.
         """
         body = collect(messages, account)
+        most = max(len(body.messages), len(body.users), len(body.chats))
+        if most > MAX_RECORDS:
+            raise ChunkTooLargeError("records per chunk", MAX_RECORDS, most)
         raw = pack_body(body)
         if len(raw) > self._max_raw_size:
             raise ChunkTooLargeError("max_raw_size", self._max_raw_size, len(raw))

@@ -60,8 +60,8 @@ def collect(items: Any, account: int | None) -> Body:
         account: Id of the account that received them; None for what the batches say.
 
     Raises:
-        ArgumentError: If there is anything else among them, or a message that Telethon cannot
-            serialise.
+        ArgumentError: If there is anything else among them, a message that Telethon cannot
+            serialise, or a batch of another account: access hashes belong to one.
     """
     found = _Collection()
     for item in _flat(items):
@@ -69,8 +69,9 @@ def collect(items: Any, account: int | None) -> Body:
             found.add([item], ())
         elif item is not None:
             found.add(item.messages, item.pages)
-            if account is None:
-                account = item.account
+            if item.account is not None and account not in (None, item.account):
+                raise ArgumentError("messages", item, f"batches of one account, here {account}")
+            account = account if account is not None else item.account
     return found.body(account)
 
 

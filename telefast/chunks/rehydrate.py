@@ -6,6 +6,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from telethon import types
+
 from telefast import logs
 from telefast.chunks.records import decode_records
 from telefast.transport import telethon as door
@@ -71,11 +73,15 @@ async def rehydrate(
             _disarm(entity)
     page = Page(b"", messages, users, chats, None, None)
     input_chat = None if is_foreign else chunk.peer
+    # Telethon marks what one writes to oneself as outgoing, if it knows who that is.
+    own_chat = types.PeerUser(body.account) if own is None and body.account else None
     for message in messages:
         out = message.out
         door.finish(message, client, page.entities, input_chat)
         if is_foreign:
             message.out = out  # Telethon takes a chat with the reader for one with itself
+        elif message.peer_id == own_chat and not message.fwd_from:
+            message.out = True
     if save_entities and not is_foreign:
         ledger = EntityLedger(client, _SAVED.setdefault(door.key_of(client), set()))
         ledger.add(page)

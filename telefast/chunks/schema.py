@@ -25,13 +25,16 @@ import msgpack
 
 from telefast.chunks.frames import SCHEMAS
 
-__all__ = ["Body", "pack_body", "unpack_body"]
+__all__ = ["MAX_RECORDS", "Body", "pack_body", "unpack_body"]
 
 T = TypeVar("T")
 
 _IS_PYTHON = msgpack.Unpacker.__module__ == "msgpack.fallback"
 """Whether msgpack runs without its C part. Then its limits count for the lists that we read as
 well, and are not needed: a list grows by what is there, not by what it claims."""
+MAX_RECORDS = 250_000
+"""Messages, users or chats in one chunk at most: about what 64 MiB of messages are. It bounds what
+a crafted chunk can make Python build."""
 _MIN_RECORD = 4
 """Bytes of the smallest TL object: a constructor without fields."""
 _MAX_KEYS = 100
@@ -203,6 +206,8 @@ def _length(unpacker: Any, most: int) -> int:
     length: int = unpacker.read_array_header()
     if length > most:
         raise ValueError(f"{length} items in fewer bytes")
+    if length > MAX_RECORDS:
+        raise ValueError(f"{length} items, more than {MAX_RECORDS}")
     return length
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, get_args
 
+from telethon import utils
+
 from telefast import logs
 from telefast.chunks.codec import Chunk, ChunkCodec
 from telefast.chunks.folder import Folder, Fsync, Place
@@ -272,6 +274,8 @@ class ChunkStore:
         """
         if type(message_id) is not int:
             raise ArgumentError("message_id", message_id, "an integer")
+        if not -(2**63) < message_id < 2**63 - 1:
+            return None
         bounds = Bounds.build(chat_id, message_id - 1, message_id + 1, None, None)
         found, unread = await self._do(self._search, bounds, message_id)
         if found is None and unread is not None:
@@ -304,7 +308,7 @@ class ChunkStore:
                 if self._folder.before(bound) != place:
                     continue  # a closer look has found chunks within it
             else:
-                if chunk is not None and (message_id is None or message_id in chunk.ids):
+                if chunk is not None and _holds(chunk, bounds.chat, message_id):
                     return chunk, unread
             bound = place.key
         return None, unread
@@ -363,6 +367,18 @@ class ChunkStore:
             if not self._is_open:
                 raise ClosedError(f"{self.path}: this store is not open; use `async with`")
             return await in_thread(call, *args)
+
+
+def _holds(chunk: Chunk, chat_id: int | None, message_id: int | None) -> bool:
+    """Tell whether a chunk holds the message, or any, of the chat, or of any."""
+    if chat_id is None or chunk.chat_id == chat_id:
+        return message_id is None or message_id in chunk.ids
+    # Several chats in one chunk: only the messages themselves tell.
+    return any(
+        utils.get_peer_id(message.peer_id) == chat_id and message_id in (None, message.id)
+        for message in chunk.messages
+        if message.peer_id is not None
+    )
 
 
 class _Chunks:

@@ -215,7 +215,10 @@ class Producer:
                             count=page.count,
                             position=page.position,
                         )
-                        tally.total = windows.count
+                        if windows.count is not None:
+                            tally.total = windows.count
+                        elif tally.total is None:  # a whole list, which says no count
+                            tally.total = len(page.messages)
                 self._deliver(windows, pump)
                 if windows.error is not None:
                     raise windows.error

@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,15 @@ from typing import Any
 import pytest
 from telethon import TelegramClient, types, utils
 
-from telefast import BatchedHistory, Chunk, ChunkCodec, ChunkStore, UsageError, rehydrate
+from telefast import (
+    ArgumentError,
+    BatchedHistory,
+    Chunk,
+    ChunkCodec,
+    ChunkStore,
+    UsageError,
+    rehydrate,
+)
 from telefast.chunks.frames import Header
 from telefast.testing import LocalTelegram, World
 from tests.client.exact import assert_same, club, fingerprint, ids_of, plain
@@ -223,8 +232,11 @@ async def test_another_account_that_knows_the_chat() -> None:
     world, chat = club(20)
     async with LocalTelegram(world) as telegram, telegram.client() as client:
         me = await client.get_me()
-        batches = [b async for b in BatchedHistory(client, "club").batches()]
-        chunk = chunk_of(batches, account=me.id + 1)
+        batches = [
+            replace(batch, account=me.id + 1)
+            async for batch in BatchedHistory(client, "club").batches()
+        ]
+        chunk = chunk_of(batches)
         hashes = {chat.id: 777}
         client._mb_entity_cache.extend([], [_with_hash(chat.to_tl(), hashes[chat.id])])
         for message in await rehydrate(client, chunk):
@@ -292,3 +304,37 @@ async def test_a_client_of_another_loop(tmp_path: Path) -> None:
                 await rehydrate(client, chunk)
         finally:
             client._loop = None
+
+
+async def test_what_one_wrote_to_oneself_is_outgoing(tmp_path: Path) -> None:
+    """Saved messages are outgoing also for a client that does not know yet whose it is."""
+    world = World(seed=1)
+    world.add_private_chat(world.me, message_count=60)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_me()
+        await keep(client, "me", tmp_path)
+        theirs = [message async for message in client.iter_messages("me", wait_time=0)]
+        stranger = TelegramClient(None, 1, "0" * 32)
+        ours = await restore(stranger, tmp_path)
+    assert [(m.id, m.out) for m in theirs] == [(m.id, m.out) for m in ours]
+    assert any(m.out for m in theirs)
+
+
+async def test_batches_of_two_accounts_are_refused() -> None:
+    """Access hashes belong to one account, and a chunk names one."""
+    world = World(seed=1)
+    world.add_channel("Club", message_count=20, username="club")
+    second = world.add_account()
+    async with (
+        LocalTelegram(world) as telegram,
+        telegram.client() as one,
+        telegram.client(account=second) as other,
+    ):
+        batches = []
+        for client in (one, other):
+            await client.get_me()
+            async with BatchedHistory(client, "club") as history:
+                batches += [batch async for batch in history.batches()]
+    with pytest.raises(ArgumentError, match="batches of one account"):
+        ChunkCodec().encode(batches)
+    assert batches[1].account == ChunkCodec().decode(ChunkCodec().encode(batches[1])).account

@@ -11,7 +11,7 @@ from telethon.helpers import TotalList
 
 import telefast
 from telefast import ArgumentError, FastClient, Settings, wrap
-from telefast.testing import LocalTelegram
+from telefast.testing import LocalTelegram, World
 from tests.client.exact import HISTORY, assert_same, club, ids_of, stock
 
 
@@ -79,6 +79,34 @@ async def test_an_iterator_can_be_used_again_and_reversed() -> None:
         assert list(range(150, 0, -1)) == [m.id async for m in messages]
         assert list(range(1, 151)) == [m.id async for m in reversed(messages)]
         assert list(range(1, 151)) == ids_of(await reversed(messages).collect())
+
+
+async def test_an_iterator_gives_one_message_at_a_time() -> None:
+    """`anext` takes one message, as from Telethon's iterator; `async for` then begins anew."""
+    world, _ = club(150)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        messages = wrap(client).iter_messages("club")
+        assert [150, 149] == [(await anext(messages)).id, (await anext(messages)).id]
+        assert list(range(150, 0, -1)) == [m.id async for m in messages]
+        assert list(range(150, 0, -1)) == ids_of(await messages.collect())
+        with pytest.raises(StopAsyncIteration):
+            await anext(messages)
+
+
+@pytest.mark.parametrize("kind", ["private", "group", "channel"])
+async def test_the_total_of_an_empty_chat_is_zero(kind: str) -> None:
+    """Zero, as Telethon says, not None."""
+    world = World(seed=1)
+    chat: Any
+    if kind == "private":
+        chat = world.add_private_chat(next(u for u in world.users.values() if not u.is_self))
+    else:
+        chat = world.add_group("Empty") if kind == "group" else world.add_channel("Empty")
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        peer = world.accounts[0].input_peer(chat)
+        found = await wrap(client).get_messages(peer, limit=None)
+        assert ([], 0) == (list(found), found.total)
 
 
 async def test_everything_else_is_the_client() -> None:

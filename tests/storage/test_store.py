@@ -155,6 +155,24 @@ async def test_find(tmp_path: Path) -> None:
         assert decoded == store.stats().chunks_decoded, "looked into chunks that cannot hold it"
 
 
+async def test_mixed_chunks_are_looked_into(tmp_path: Path) -> None:
+    """Of a chunk with several chats only the messages tell whose id it is."""
+    async with ChunkStore(tmp_path) as store:
+        await store.append(messages(5, chat=1))
+        await store.append([*messages(9, chat=1), *messages(5, chat=2)])
+        for message_id, chat, expected in (
+            (5, 1, [5]),
+            (5, 2, [9, 5]),
+            (9, 1, [9, 5]),
+            (5, 3, None),
+        ):
+            chunk = await store.find(message_id, chat_id=marked(chat))
+            assert expected == (chunk and chunk.ids)
+        assert await store.last(chat_id=marked(3)) is None
+        assert [9, 5] == (await store.last(chat_id=marked(1))).ids  # type: ignore[union-attr]
+        assert await store.find(2**70) is None
+
+
 async def test_last(tmp_path: Path) -> None:
     """The last chunk is where to go on: of all, or of one chat."""
     async with ChunkStore(tmp_path) as store:

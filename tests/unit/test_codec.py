@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 import zstandard
 from hypothesis import given, settings
@@ -399,3 +400,32 @@ def test_the_golden_body_is_of_the_first_format() -> None:
         "schema", "layer", "account", "chat", "peer", "ids", "oldest", "newest",
         "messages", "users", "chats",
     }  # fmt: skip
+
+
+def test_a_crafted_count_costs_no_memory() -> None:
+    """64 MiB of one-byte ids in 2 kB of chunk are refused before a list is made of them."""
+    count = 64 * 1024 * 1024 - 4096
+    huge = msgpack.Packer().pack_array_header(count) + b"\x07" * count
+    raw = raw_of(ids=[])
+    assert raw.count(msgpack.packb("ids") + b"\x90") == 1
+    raw = raw.replace(msgpack.packb("ids") + b"\x90", msgpack.packb("ids") + huge)
+    frame = frame_of(raw, zstandard.ZstdCompressor().compress(raw), codec=CODECS["zstd"])
+    assert len(frame) < 4096
+    del huge, raw
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptChunkError, match="more than 250000"):
+            ChunkCodec().decode(frame)
+        # The content is 64 MiB, and msgpack copies it once; the list would be half a GiB more.
+        assert tracemalloc.get_traced_memory()[1] < 160 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_records_than_a_reader_takes_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is written can be read: the limit of readers is the writer's as well."""
+    monkeypatch.setattr("telefast.chunks.codec.MAX_RECORDS", 1)
+    with pytest.raises(ChunkTooLargeError, match="records per chunk"):
+        CODEC.encode(
+            [types.Message(i, types.PeerUser(1), date=None, message="x") for i in (1, 2)]  # type: ignore[arg-type]
+        )

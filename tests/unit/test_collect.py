@@ -143,11 +143,15 @@ def test_a_plain_message_brings_what_it_is_bound_to() -> None:
 
 
 def test_the_account_is_the_batches_or_the_callers() -> None:
-    """An account that is passed counts, else the first that a batch has."""
-    batches = [SomeBatch([], account=None), SomeBatch([], account=8), SomeBatch([], account=9)]
+    """The account that is passed, or that batches have; one chunk has one."""
+    batches = [SomeBatch([], account=None), SomeBatch([], account=8), SomeBatch([], account=8)]
     assert collect(batches, None).account == 8
-    assert collect(batches, 7).account == 7
+    assert collect(batches[0], 7).account == 7
     assert collect(message(1), None).account is None
+    with pytest.raises(ArgumentError, match="batches of one account"):
+        collect(batches, 7)
+    with pytest.raises(ArgumentError, match="batches of one account"):
+        collect([*batches, SomeBatch([], account=9)], None)
 
 
 def test_several_chats_have_no_peer() -> None:
