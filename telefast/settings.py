@@ -2,7 +2,8 @@
 
 The pieces of telefast take plain keyword arguments and never read the environment. `Settings` is
 for programs that want their knobs outside: `Settings.from_env()` reads them, and
-`Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`.
+`Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`,
+`Settings.codec_options()` those of `telefast.ChunkCodec`.
 
 An argument beats the environment, which beats the default. Each field has one variable,
 `TELEFAST_` and its name in capitals, and some have a second, bare name; the first wins where both
@@ -15,7 +16,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args, get_origin
 
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -103,6 +104,26 @@ class Settings(BaseSettings):
         description="Longest flood wait to sit out, in seconds; a longer one is an error.",
     )
 
+    compression_enabled: bool = Field(
+        default=True,
+        validation_alias=_names(
+            "compression_enabled", "COMPRESSION_ENABLED", "SHARD_COMPRESSION_ENABLED"
+        ),
+        description="Whether chunks are compressed.",
+    )
+    compression: Literal["zstd", "zlib", "none"] = Field(
+        default="zstd",
+        validation_alias=_names("compression", "SHARD_COMPRESSION_CODEC"),
+        description="How chunks are compressed: zstd, zlib or none.",
+    )
+    compression_level: int = Field(
+        default=3,
+        ge=1,
+        le=22,
+        validation_alias=_names("compression_level", "SHARD_COMPRESSION_LEVEL"),
+        description="How hard, 1 to 22 for zstd, 1 to 9 for zlib.",
+    )
+
     if not TYPE_CHECKING:  # pragma: no branch - type checkers see the fields as arguments
 
         def __init__(self, **values: Any) -> None:
@@ -133,7 +154,9 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: float | None) -> Self:
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, **arguments: float | str | None
+    ) -> Self:
         """Read the environment; the only function of telefast that does.
 
         Args:
@@ -186,6 +209,16 @@ class Settings(BaseSettings):
             "max_flood_wait": self.max_flood_wait,
         }
 
+    def codec_options(self) -> dict[str, Any]:
+        """Return the keyword arguments of `telefast.ChunkCodec` that these settings say.
+
+        Example:
+            >>> Settings(compression_enabled=False).codec_options()["compression"]
+            'none'
+        """
+        compression = self.compression if self.compression_enabled else "none"
+        return {"compression": compression, "level": self.compression_level}
+
 
 def _check_names(environ: Mapping[str, str], known: list[str]) -> None:
     """Refuse a `TELEFAST_` variable that no field has: a typing error would go unseen."""
@@ -218,6 +251,10 @@ def _explain(error: ValidationError, cls: type[Settings], origins: Mapping[str, 
 
 def _legal(info: FieldInfo) -> str:
     """Say which values a field takes."""
+    if info.annotation is bool:
+        return "True or False"
+    if get_origin(info.annotation) is Literal:
+        return "one of " + ", ".join(get_args(info.annotation))
     bounds = {
         side: getattr(rule, side)
         for rule in info.metadata

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from telefast.chunks import ChunkCodec
 from telefast.errors import SettingsError
 from telefast.history import BatchedHistory
 from telefast.settings import Settings
@@ -29,6 +30,9 @@ LEGAL = {
     "prefetch": 11,
     "timeout": 2.5,
     "max_flood_wait": 9.0,
+    "compression_enabled": False,
+    "compression": "zlib",
+    "compression_level": 7,
 }
 """A legal value for each field, unlike its default."""
 
@@ -59,8 +63,17 @@ def test_variable_sets_its_field(field: str, name: str) -> None:
 
 @pytest.mark.parametrize(("field", "name"), VARIABLES)
 def test_each_setting_reaches_the_history(field: str, name: str) -> None:
-    """No knob is without effect: each one changes what `BatchedHistory` is told."""
-    told = Settings.from_env({name: str(LEGAL[field])}).history_options()
+    """No knob is without effect: each one changes what its piece is told."""
+    settings = Settings.from_env({name: str(LEGAL[field])})
+    if field.startswith("compression"):
+        told = {"compression": settings.compression, "level": settings.compression_level}
+        if not settings.compression_enabled:
+            told["compression"] = "none"
+        assert told == settings.codec_options() != Settings().codec_options()
+        assert Settings().history_options() == settings.history_options()
+        ChunkCodec(**settings.codec_options())
+        return
+    told = settings.history_options()
     key = {"request_delay": "wait_time"}.get(field, field)
     assert LEGAL[field] == told[key]
     assert Settings().history_options() | {key: LEGAL[field]} == told
@@ -121,6 +134,11 @@ def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (
             {"REQUEST_DELAY": "-1"},
             "REQUEST_DELAY='-1': expected a number of seconds, at least 0",
+        ),
+        ({"COMPRESSION_ENABLED": "2"}, "COMPRESSION_ENABLED='2': expected True or False"),
+        (
+            {"SHARD_COMPRESSION_CODEC": "gz"},
+            "SHARD_COMPRESSION_CODEC='gz': expected one of zstd, zlib, none",
         ),
         ({"BATCH_TIMEOUT": "nan"}, "BATCH_TIMEOUT='nan': expected a number of seconds"),
         ({"FLOOD_MAX_SLEEP": "inf"}, "FLOOD_MAX_SLEEP='inf': expected a number of seconds"),
