@@ -50,7 +50,7 @@ MAX_HELD: Final = 16 * 1024 * 1024
 WRITE_AT_ONCE: Final = 512 * 1024
 """Bytes of answers encrypted between two looks at whether the client still reads."""
 
-_NOT_FOUND: Final = struct.pack("<i", -404)
+_CODE: Final = struct.Struct("<i")
 
 
 class Owner(Protocol):
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._wire = Wire()
-        self._handshake = Handshake()
+        self._handshake = Handshake(owner.dispatcher.address.dc_id)
         self._sessions: dict[int, Session] = {}
         self._outbox = Outbox(owner.new_link())
         self._flush_handle: tuple[float, asyncio.Handle] | None = None
@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
             self.abort()
         except (EnvelopeError, HandshakeError) as error:
             logger.info("connection refused: %s", error)
-            self._refuse()
+            self._refuse(getattr(error, "code", -404))
 
     def _on_packet(self, packet: bytes) -> None:
         """Tell plain from encrypted."""
@@ -215,7 +215,10 @@ class Connection(asyncio.Protocol):
         key = self._owner.keys.get(key_id)
         if key is None:
             raise EnvelopeError("unknown authorization key")
-        self._on_encrypted(key, unseal(key, packet))
+        outer = unseal(key, packet)
+        if self._wire.wants_ack:
+            self._acknowledge(outer.token)
+        self._on_encrypted(key, outer)
 
     def _on_plain(self, packet: bytes) -> None:
         """Take a step of the key exchange."""
@@ -375,14 +378,26 @@ class Connection(asyncio.Protocol):
         """Put one payload on the wire."""
         if self._transport is None or self._transport.is_closing():
             return
-        packet = self._wire.encode(*payload)
         self._ledger.packets_sent += 1
-        self._ledger.bytes_sent += len(packet)
-        self._transport.write(packet)
+        self._put(self._wire.encode(*payload))
 
-    def _refuse(self) -> None:
-        """Say -404, then close."""
-        self._write(_NOT_FOUND)
+    def _acknowledge(self, token: bytes) -> None:
+        """Send a quick acknowledgement, before any answer to what is in the packet."""
+        due = self._ready_at()
+        if due > self._loop.time():
+            self._loop.call_at(due, lambda: self._put(self._wire.encode_ack(token)))
+        else:
+            self._put(self._wire.encode_ack(token))
+
+    def _put(self, data: bytes) -> None:
+        """Hand bytes to the socket."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._ledger.bytes_sent += len(data)
+            self._transport.write(data)
+
+    def _refuse(self, code: int) -> None:
+        """Say the transport error *code*, then close."""
+        self._write(_CODE.pack(code))
         if self._transport is not None:
             self._transport.close()
 

@@ -1,7 +1,8 @@
 """The server's side of the key exchange (https://core.telegram.org/mtproto/auth_key).
 
-Pure but for randomness: one plain TL object in, one out. The client's RSA block is in the form
-that Telethon sends, `sha1(data) + data + random bytes`, not in the newer RSA_PAD.
+Pure but for randomness: one plain TL object in, one out. The client's RSA block may be padded in
+the way of Telethon and kurigram, `sha1(data) + data + random bytes`, or in the newer RSA_PAD; what
+is in it may name the data centre or not (`keys.unpad_rsa`). Temporary keys are refused.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from telethon.tl.types import (
     DhGenRetry,
     PQInnerData,
     PQInnerDataDc,
+    PQInnerDataTemp,
+    PQInnerDataTempDc,
     ResPQ,
     ServerDHInnerData,
     ServerDHParamsOk,
@@ -39,6 +42,7 @@ from telefast.testing.keys import (
     RSA_FINGERPRINT,
     ServerKey,
     decrypt_rsa,
+    unpad_rsa,
 )
 
 __all__ = ["Handshake", "HandshakeError"]
@@ -52,19 +56,40 @@ _KEY_FLOOR: Final = 1 << (2048 - 8)
 other message keys, so such an exchange is done again (`network/authenticator.py`)."""
 
 
+_TEST_SHIFT: Final = 10_000
+"""Added to the number of a data centre by clients that mean a test one
+(https://core.telegram.org/mtproto/auth_key, `p_q_inner_data_dc`)."""
+
+
 class HandshakeError(ValueError):
-    """The client broke the key exchange; Telegram answers with -404 and closes."""
+    """The client broke the key exchange; Telegram answers with a transport error and closes.
+
+    Args:
+        message: What is wrong.
+        code: The transport error: -404, or -444 if the client wants another data centre
+            (https://core.telegram.org/mtproto/mtproto-transports#transport-errors).
+    """
+
+    def __init__(self, message: str, *, code: int = -404) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Handshake:
     """One key exchange on one connection; a client may begin anew at any time.
 
+    Args:
+        dc_id: Number of the data centre that the client is at; it may name that in what it
+            encrypts, negated if it wants media only. None takes any.
+
     Attributes:
         key: The key agreed upon, or None until then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dc_id: int | None = None) -> None:
         self.key: ServerKey | None = None
+        self._dc_id = dc_id
+        self._retry_id = 0
         self._nonce = 0
         self._server_nonce = 0
         self._new_nonce: int | None = None
@@ -94,6 +119,7 @@ class Handshake:
         """Step 1: let the client prove some work and choose a key of ours."""
         self.key = None
         self._new_nonce = None
+        self._retry_id = 0
         self._nonce = nonce
         self._server_nonce = int.from_bytes(os.urandom(16), "little", signed=True)
         pq = (_P * _Q).to_bytes(8, "big")  # Telethon reads it as a signed number
@@ -109,6 +135,9 @@ class Handshake:
         factors = sorted(int.from_bytes(factor, "big") for factor in (inner.p, inner.q))
         if factors != [_P, _Q]:
             raise HandshakeError("the client did not factor pq")
+        wanted = abs(inner.dc) % _TEST_SHIFT if isinstance(inner, PQInnerDataDc) else self._dc_id
+        if self._dc_id is not None and wanted != self._dc_id:
+            raise HandshakeError(f"the client wants data centre {wanted}", code=-444)
         self._new_nonce = inner.new_nonce
         self._aes = generate_key_data_from_nonce(self._server_nonce, inner.new_nonce)
         self._secret, g_a = _draw_secret()
@@ -139,6 +168,8 @@ class Handshake:
             raise HandshakeError("the encrypted data is not client_DH_inner_data")
         if (inner.nonce, inner.server_nonce) != (self._nonce, self._server_nonce):
             raise HandshakeError("the encrypted nonces are not those of this exchange")
+        if inner.retry_id != self._retry_id:
+            raise HandshakeError("retry_id is not that of the attempt before")
         g_b = int.from_bytes(inner.g_b, "big")
         if not DH_SAFETY_RANGE <= g_b <= DH_PRIME - DH_SAFETY_RANGE:
             raise HandshakeError("g_b is out of range")
@@ -146,6 +177,7 @@ class Handshake:
         new_nonce = self._new_nonce
         if shared < _KEY_FLOOR:
             short = shared.to_bytes((shared.bit_length() + 7) // 8, "big")
+            self._retry_id = int.from_bytes(_sha1(short)[:8], "little", signed=True)
             again = _hash_of_nonce(new_nonce, 2, short)
             return DhGenRetry(self._nonce, self._server_nonce, again)
         self.key = ServerKey(shared.to_bytes(256, "big"))
@@ -183,14 +215,15 @@ def _read(body: bytes) -> object:
         raise HandshakeError("not a TL object") from error
 
 
-def _read_hashed(plain: bytes) -> object:
-    """Read `sha1(object) + object + padding`."""
-    reader = BinaryReader(plain[20:])
+def _read_hashed(plain: bytes, *, is_hashed: bool = True) -> object:
+    """Read `sha1(object) + object + padding`, or without the hash."""
+    start = 20 if is_hashed else 0
+    reader = BinaryReader(plain[start:])
     try:
         value = reader.tgread_object()
     except Exception as error:
         raise HandshakeError("the encrypted data holds no TL object") from error
-    if _sha1(plain[20 : 20 + reader.tell_position()]) != plain[:20]:
+    if is_hashed and _sha1(plain[start : start + reader.tell_position()]) != plain[:start]:
         raise HandshakeError("the hash of the encrypted data is wrong")
     return value
 
@@ -198,10 +231,12 @@ def _read_hashed(plain: bytes) -> object:
 def _read_pq(encrypted: bytes) -> PQInnerData | PQInnerDataDc:
     """Decrypt what the client put under our RSA key."""
     try:
-        block = decrypt_rsa(encrypted)
+        data, is_hashed = unpad_rsa(decrypt_rsa(encrypted))
     except ValueError as error:
         raise HandshakeError(str(error)) from error
-    inner = _read_hashed(block[1:])
+    inner = _read_hashed(data, is_hashed=is_hashed)
+    if isinstance(inner, PQInnerDataTemp | PQInnerDataTempDc):
+        raise HandshakeError("temporary keys (perfect forward secrecy) are not embedded")
     if not isinstance(inner, PQInnerData | PQInnerDataDc):
         raise HandshakeError("the encrypted data is not p_q_inner_data")
     return inner

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import struct
-from hashlib import sha1
+from hashlib import sha1, sha256
 from typing import Final
 
 from telethon.crypto import rsa
+from telethon.crypto.aes import AES
 
 __all__ = [
     "DH_G",
@@ -22,6 +23,7 @@ __all__ = [
     "ServerKey",
     "decrypt_rsa",
     "trust_test_key",
+    "unpad_rsa",
 ]
 
 RSA_PUBLIC_KEY: Final = """-----BEGIN RSA PUBLIC KEY-----
@@ -91,7 +93,7 @@ RSA_FINGERPRINT: Final = _fingerprint(_RSA_N, _RSA_E)
 
 
 def decrypt_rsa(block: bytes) -> bytes:
-    """Undo the client's raw RSA: 256 bytes in, 256 bytes out, the first of them zero.
+    """Undo the client's raw RSA: 256 bytes in, 256 bytes out, still padded in one of two ways.
 
     Raises:
         ValueError: If *block* is not a number below the modulus.
@@ -100,6 +102,33 @@ def decrypt_rsa(block: bytes) -> bytes:
     if len(block) != 256 or cipher >= _RSA_N:
         raise ValueError("not an RSA block of the test key")
     return pow(cipher, _RSA_D, _RSA_N).to_bytes(256, "big")
+
+
+def unpad_rsa(block: bytes) -> tuple[bytes, bool]:
+    """Take the data out of what `decrypt_rsa` returned, whichever of the two schemes it is in.
+
+    Telethon and kurigram send the older one: a zero byte, the SHA-1 of the data, the data, random
+    bytes. Newer clients send RSA_PAD (https://core.telegram.org/mtproto/auth_key, step 4.1): data
+    and random bytes to 192, reversed, then their SHA-256; all this in AES-IGE under a random key,
+    which stands before it, mixed with the hash of the ciphertext.
+
+    Returns:
+        What holds the data, followed by random bytes; whether a hash must still be checked, which
+        stands in its first 20 bytes.
+
+    Raises:
+        ValueError: If the hash in RSA_PAD is wrong and the block is not of the older scheme.
+    """
+    encrypted = block[32:]
+    mask = sha256(encrypted).digest()
+    key = bytes(a ^ b for a, b in zip(block[:32], mask, strict=True))
+    plain = AES.decrypt_ige(encrypted, key, bytes(32))
+    data = plain[191::-1]
+    if sha256(key + data).digest() == plain[192:]:
+        return data, False
+    if block[0]:
+        raise ValueError("the RSA block is padded in neither of the two ways")
+    return block[1:], True
 
 
 def trust_test_key() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -92,6 +92,8 @@ class Message:
         body: One TL object.
         salt: The server salt that the client used (that of the outer message).
         session_id: The client's session (that of the outer message).
+        token: What a quick acknowledgement of the packet repeats: the first 4 bytes of the hash
+            from which its message key is cut.
     """
 
     msg_id: int
@@ -99,6 +101,7 @@ class Message:
     body: bytes
     salt: int = 0
     session_id: int = 0
+    token: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +151,15 @@ def unseal(key: ServerKey, packet: bytes, *, x: int = TO_SERVER) -> Message:
     plain: bytes = AES.decrypt_ige(packet[24:], *_aes(key.data, msg_key, x))
     digest = sha256(key.data[88 + x : 120 + x])
     digest.update(plain)
-    if digest.digest()[8:24] != msg_key:
+    large = digest.digest()
+    if large[8:24] != msg_key:
         raise EnvelopeError("the message key is wrong")
     salt, session_id, msg_id, seqno, length = _HEAD.unpack_from(plain)
     padding = len(plain) - _HEAD.size - length
     if length <= 0 or length % 4 or not 12 <= padding <= 1024:
         raise EnvelopeError("length or padding is wrong")
-    return Message(msg_id, seqno, plain[_HEAD.size : _HEAD.size + length], salt, session_id)
+    body = plain[_HEAD.size : _HEAD.size + length]
+    return Message(msg_id, seqno, body, salt, session_id, large[:4])
 
 
 def check_time(msg_id: int, now: float) -> None:

@@ -11,6 +11,8 @@ padded        0xdddddddd once; then length in four bytes; payload and up to 15 b
 ```
 
 All numbers are little-endian. A server answers in the client's framing, without the first bytes.
+All but the full one may be obfuscated (`obfuscation`), and let a client ask for a quick
+acknowledgement of a packet: by the top bit of its length.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from __future__ import annotations
 import os
 import struct
 from abc import ABC, abstractmethod
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 from zlib import crc32
+
+from telefast.testing.obfuscation import OBFUSCATED_HEADER, AesCtr, deobfuscate
 
 __all__ = [
     "MAX_PACKET",
@@ -44,7 +48,7 @@ _HEAD: Final = struct.Struct("<ii")
 _CRC: Final = struct.Struct("<I")
 _LENGTH: Final = struct.Struct("<I")
 _OVERHEAD: Final = _HEAD.size + _CRC.size
-_QUICK_ACK: Final = "a quick acknowledgement was asked for, which is not embedded"
+_WANTS_ACK: Final = 0x8000_0000
 
 
 class FramingError(ValueError):
@@ -66,9 +70,14 @@ class Decoder(ABC):
 
     Args:
         max_packet: Largest packet accepted, in bytes.
+
+    Attributes:
+        wants_ack: Whether the client asked for a quick acknowledgement of the packet that
+            `next_packet` returned last.
     """
 
     def __init__(self, *, max_packet: int = MAX_PACKET) -> None:
+        self.wants_ack = False
         self._max_packet = max_packet
         self._buffer = bytearray()
         self._start = 0
@@ -180,8 +189,8 @@ class AbridgedDecoder(Decoder):
         if not len(self):
             return None
         words = self._buffer[self._start]
-        if words & 0x80:
-            raise FramingError(_QUICK_ACK)
+        self.wants_ack = words & 0x80 != 0
+        words &= 0x7F
         if words < 0x7F:
             return self._take(1, words * 4)
         if len(self) < 4:
@@ -208,9 +217,8 @@ class IntermediateDecoder(Decoder):
         if len(self) < 4:
             return None
         (length,) = _LENGTH.unpack_from(self._buffer, self._start)
-        if length & 0x8000_0000:
-            raise FramingError(_QUICK_ACK)
-        return self._packet(length)
+        self.wants_ack = length & _WANTS_ACK != 0
+        return self._packet(length & ~_WANTS_ACK)
 
     def _packet(self, length: int) -> bytes | None:
         return self._take(4, length)
@@ -258,12 +266,24 @@ _TAGS: Final[dict[bytes, tuple[str, type[Decoder], type[Encoder]]]] = {
 }
 """First bytes of a client. A length of the full transport is a multiple of 4 and none of these."""
 
+_FOREIGN: Final = {
+    b"GET ": "HTTP",
+    b"POST": "HTTP",
+    b"HEAD": "HTTP",
+    b"OPTI": "HTTP",
+    b"\x16\x03\x01\x02": "TLS",
+}
+"""First bytes of other protocols. No obfuscated connection begins with them, nor with a tag, nor
+with a second word of zeros, which in the full transport is the number of the first packet
+(https://core.telegram.org/mtproto/mtproto-transports#transport-obfuscation)."""
+
 
 class Wire:
     """Both directions of one connection, in the framing that its first bytes tell.
 
     Attributes:
-        name: Name of the transport, or None before it is known.
+        name: Name of the transport, such as `intermediate` or `obfuscated abridged`, or None before
+            it is known.
     """
 
     def __init__(self) -> None:
@@ -271,33 +291,86 @@ class Wire:
         self._first = b""
         self._decoder: Decoder = FullDecoder()
         self._encoder: Encoder = FullEncoder()
+        self._incoming: AesCtr | None = None
+        self._outgoing: AesCtr | None = None
+        self._error: FramingError | None = None
+
+    @property
+    def wants_ack(self) -> bool:
+        """Whether a quick acknowledgement was asked for with the packet read last."""
+        return self._decoder.wants_ack
 
     def feed(self, data: bytes) -> None:
         """Add what arrived."""
+        if self._error is not None:
+            return
         if self.name is None:
-            data = self._first = self._first + data
-            if not self._detect():
+            self._first += data
+            try:
+                rest = self._detect(self._first)
+            except FramingError as error:
+                self._error = error
+                self._first = b""
                 return
-            data = self._first
+            if rest is None:
+                return
+            data = rest
             self._first = b""
+        if self._incoming is not None:
+            data = self._incoming.apply(data)
         self._decoder.feed(data)
 
     def next_packet(self) -> bytes | None:
         """Return the next payload, or None; raises `FramingError`."""
+        if self._error is not None:
+            raise self._error
         return self._decoder.next_packet()
 
     def encode(self, *payload: bytes) -> bytes:
         """Return the packet of one payload, given in one or several pieces."""
-        return self._encoder.encode(*payload)
+        return self._hide(self._encoder.encode(*payload))
 
-    def _detect(self) -> bool:
-        """Find the framing out, and take its first bytes off; return whether it is known."""
-        for tag, (name, decoder, encoder) in _TAGS.items():
-            if self._first.startswith(tag):
-                self.name, self._decoder, self._encoder = name, decoder(), encoder()
-                self._first = self._first[len(tag) :]
-                return True
-            if tag.startswith(self._first):
-                return False
-        self.name = "full"
-        return True
+    def encode_ack(self, token: bytes) -> bytes:
+        """Return the quick acknowledgement of a packet: four bytes without a length.
+
+        Args:
+            token: First four bytes of the hash from which the packet's message key is cut.
+        """
+        number = int.from_bytes(token, "little") | _WANTS_ACK
+        order: Literal["big", "little"] = "little"
+        if isinstance(self._encoder, AbridgedEncoder):
+            order = "big"  # Its first byte tells it from a length.
+        return self._hide(number.to_bytes(4, order))
+
+    def _hide(self, packet: bytes) -> bytes:
+        """Encrypt what goes out if the client's side is obfuscated."""
+        return packet if self._outgoing is None else self._outgoing.apply(packet)
+
+    def _detect(self, first: bytes) -> bytes | None:
+        """Find the framing out; return what follows its first bytes, or None for want of them."""
+        for tag in _TAGS:
+            if first.startswith(tag):
+                self._use(tag)
+                return first[len(tag) :]
+        foreign = _FOREIGN.get(first[:4])
+        if foreign is not None:
+            raise FramingError(f"this is {foreign}, which is not embedded")
+        if len(first) < 8:
+            return None
+        if not any(first[4:8]):
+            self.name = "full"
+            return first
+        if len(first) < OBFUSCATED_HEADER:
+            return None
+        tag, self._incoming, self._outgoing = deobfuscate(first[:OBFUSCATED_HEADER])
+        tag = tag[:1] if tag == b"\xef" * 4 else tag
+        if tag not in _TAGS:
+            raise FramingError("the first bytes are those of no transport")
+        self._use(tag)
+        self.name = f"obfuscated {self.name}"
+        return first[OBFUSCATED_HEADER:]
+
+    def _use(self, tag: bytes) -> None:
+        """Speak the framing of *tag*."""
+        self.name, decoder, encoder = _TAGS[tag]
+        self._decoder, self._encoder = decoder(), encoder()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from hashlib import sha1
+import struct
+from hashlib import sha1, sha256
 from typing import Any
 
 import pytest
@@ -28,7 +29,9 @@ from telefast.testing.keys import (
     ServerKey,
     decrypt_rsa,
     trust_test_key,
+    unpad_rsa,
 )
+from telefast.testing.tl import read_object
 
 
 class Wire:
@@ -47,12 +50,32 @@ def ask(handshake: Handshake, request: Any) -> Any:
     return BinaryReader(handshake.on_message(bytes(request))).tgread_object()
 
 
+def encrypt_old(data: bytes) -> bytes:
+    """Encrypt as Telethon does."""
+    return telethon_rsa.encrypt(RSA_FINGERPRINT, data)
+
+
+def encrypt_padded(data: bytes) -> bytes:
+    """Encrypt with RSA_PAD, step by step as the specification writes it."""
+    key = rsa.PublicKey.load_pkcs1(RSA_PUBLIC_KEY.encode())
+    with_padding = data + os.urandom(192 - len(data))
+    while True:
+        temp_key = os.urandom(32)
+        with_hash = with_padding[::-1] + sha256(temp_key + with_padding).digest()
+        encrypted = AES.encrypt_ige(with_hash, temp_key, bytes(32))
+        mask = sha256(encrypted).digest()
+        block = bytes(a ^ b for a, b in zip(temp_key, mask, strict=True)) + encrypted
+        number = int.from_bytes(block, "big")
+        if number < key.n:
+            return pow(number, key.e, key.n).to_bytes(256, "big")
+
+
 class Cheater:
     """A client that goes through the exchange step by step, and can lie at each."""
 
-    def __init__(self) -> None:
+    def __init__(self, dc_id: int | None = None) -> None:
         trust_test_key()
-        self.handshake = Handshake()
+        self.handshake = Handshake(dc_id)
         self.nonce = 11
         self.new_nonce = 22
         self.offer: Any = None
@@ -62,6 +85,9 @@ class Cheater:
     def request_dh(self, **lies: Any) -> Any:
         """Take step 2; *lies* replace fields of the request or of what is encrypted in it."""
         factors = [b"\x0f\xff\xfb", b"\x0f\xff\xfd"]
+        kind = lies.pop("kind", types.PQInnerData)
+        encrypt = lies.pop("encrypt", encrypt_old)
+        extra = lies.pop("extra", {})
         inner = {
             "pq": self.pq.pq,
             "p": factors[0],
@@ -77,9 +103,7 @@ class Cheater:
             "p": factors[0],
             "q": factors[1],
             "public_key_fingerprint": RSA_FINGERPRINT,
-            "encrypted_data": telethon_rsa.encrypt(
-                RSA_FINGERPRINT, bytes(types.PQInnerData(**inner))
-            ),
+            "encrypted_data": encrypt(bytes(kind(**inner, **extra))),
         }
         answer = ask(self.handshake, functions.ReqDHParamsRequest(**request | lies))
         self.aes = generate_key_data_from_nonce(self.pq.server_nonce, self.new_nonce)
@@ -159,11 +183,99 @@ def test_a_key_that_begins_with_zero_is_exchanged_again() -> None:
     assert client.handshake.key is None
     while shared < 2**2040:
         g_b, shared = g_b * DH_G % DH_PRIME, shared * g_a % DH_PRIME
-    answer = client.set_dh(g_b)
+    aux_hash = int.from_bytes(sha1(short).digest()[:8], "little", signed=True)
+    with pytest.raises(HandshakeError, match="retry_id"):
+        client.set_dh(g_b)
+    answer = client.set_dh(g_b, inner_retry_id=aux_hash)
     key = AuthKey(shared.to_bytes(256, "big"))
     assert answer.new_nonce_hash1 == key.calc_new_nonce_hash(client.new_nonce, 1)
     assert client.handshake.key is not None
     assert client.handshake.key.data == key.key
+
+
+@pytest.mark.parametrize("encrypt", [encrypt_old, encrypt_padded])
+@pytest.mark.parametrize(
+    ("kind", "extra"),
+    [
+        (types.PQInnerData, {}),
+        (types.PQInnerDataDc, {"dc": 4}),
+        (types.PQInnerDataDc, {"dc": -4}),
+        (types.PQInnerDataDc, {"dc": 10_004}),
+        (types.PQInnerDataDc, {"dc": -10_004}),
+    ],
+)
+def test_both_paddings_and_both_objects_are_read(
+    encrypt: Any, kind: Any, extra: dict[str, int]
+) -> None:
+    """The older RSA scheme and RSA_PAD, with the data centre named or not, lead to an offer."""
+    offer = Cheater(4).request_dh(encrypt=encrypt, kind=kind, extra=extra)
+    assert int.from_bytes(offer.dh_prime, "big") == DH_PRIME
+
+
+@pytest.mark.parametrize("encrypt", [encrypt_old, encrypt_padded])
+def test_the_wrong_data_centre_has_an_error_of_its_own(encrypt: Any) -> None:
+    """Who names another data centre gets transport error -444, not -404; None takes any."""
+    with pytest.raises(HandshakeError, match="data centre 3") as caught:
+        Cheater(4).request_dh(encrypt=encrypt, kind=types.PQInnerDataDc, extra={"dc": 3})
+    assert caught.value.code == -444
+    assert Cheater().request_dh(kind=types.PQInnerDataDc, extra={"dc": 3}).g == DH_G
+
+
+async def test_a_client_at_the_wrong_door_is_told(raw_client: Any) -> None:
+    """The transport error -444 goes over the wire, then the connection ends."""
+
+    def plain(request: Any) -> bytes:
+        body = bytes(request)
+        return struct.pack("<qqi", 0, raw.new_id(), len(body)) + body
+
+    async with LocalTelegram(World(seed=1)) as telegram, raw_client(telegram) as raw:
+        raw.send_packet(plain(functions.ReqPqMultiRequest(11)))
+        answer = read_object((await raw.receive_packet())[20:])
+        inner = types.PQInnerDataDc(
+            pq=answer.pq,
+            p=b"\x0f\xff\xfb",
+            q=b"\x0f\xff\xfd",
+            nonce=11,
+            server_nonce=answer.server_nonce,
+            new_nonce=22,
+            dc=telegram.dc_id + 1,
+        )
+        request = functions.ReqDHParamsRequest(
+            nonce=11,
+            server_nonce=answer.server_nonce,
+            p=inner.p,
+            q=inner.q,
+            public_key_fingerprint=answer.server_public_key_fingerprints[0],
+            encrypted_data=encrypt_padded(bytes(inner)),
+        )
+        raw.send_packet(plain(request))
+        assert await raw.receive_packet() == struct.pack("<i", -444)
+        assert await raw.receive_packet() is None
+        assert telegram.requests.handshakes == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra"),
+    [
+        (types.PQInnerDataTemp, {"expires_in": 60}),
+        (types.PQInnerDataTempDc, {"dc": 2, "expires_in": 60}),
+    ],
+)
+def test_temporary_keys_are_refused_by_name(kind: Any, extra: dict[str, int]) -> None:
+    """Perfect forward secrecy is not embedded, and a client that wants it is told so."""
+    with pytest.raises(HandshakeError, match="temporary keys"):
+        Cheater().request_dh(encrypt=encrypt_padded, kind=kind, extra=extra)
+
+
+def test_a_flipped_bit_under_rsa_pad_is_found() -> None:
+    """A block whose hash does not hold is in neither scheme; the error says so."""
+    block = encrypt_padded(b"data" * 20)
+    plain = bytearray(decrypt_rsa(block))
+    assert unpad_rsa(bytes(plain))[0][:80] == b"data" * 20
+    plain[0] = 1
+    plain[100] ^= 1
+    with pytest.raises(ValueError, match="neither"):
+        unpad_rsa(bytes(plain))
 
 
 @pytest.mark.parametrize(

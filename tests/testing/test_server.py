@@ -15,7 +15,12 @@ import pytest
 from telethon import TelegramClient
 from telethon.errors import AuthKeyNotFound, BadRequestError
 from telethon.extensions import BinaryReader
-from telethon.network import ConnectionTcpAbridged, ConnectionTcpFull, ConnectionTcpIntermediate
+from telethon.network import (
+    ConnectionTcpAbridged,
+    ConnectionTcpFull,
+    ConnectionTcpIntermediate,
+    ConnectionTcpObfuscated,
+)
 from telethon.network.connection.tcpabridged import AbridgedPacketCodec
 from telethon.network.connection.tcpintermediate import IntermediatePacketCodec
 from telethon.tl import functions, types
@@ -33,7 +38,8 @@ from telefast.testing import (
 )
 from telefast.testing.connection import MAX_HELD
 from telefast.testing.keys import ServerKey
-from telefast.testing.session import PACK_MESSAGES
+from telefast.testing.session import PACK_MESSAGES, TO_CLIENT, TO_SERVER, seal, split, unseal
+from telefast.testing.tl import read_object
 from telefast.testing.transport import MAX_PACKET
 
 if TYPE_CHECKING:
@@ -88,11 +94,12 @@ async def test_telethon_understands_the_404(world: World) -> None:
     "data",
     [
         b"GET / HTTP/1.1\r\n\r\n",
-        b"\xef\x81" + os.urandom(62),
+        b"\xef\x80" + os.urandom(62),
         b"\xef\x7f\xff\xff\xff" + os.urandom(62),
         b"\xee\xee\xee\xee" + struct.pack("<i", -1),
         b"\xdd\xdd\xdd\xdd" + struct.pack("<i", 0),
-        struct.pack("<i", MAX_PACKET + 1),
+        struct.pack("<ii", MAX_PACKET + 1, 0),
+        b"\1" * 64,
         bytes(64),
     ],
 )
@@ -108,7 +115,13 @@ async def test_what_is_no_transport_is_cut(
 
 
 @pytest.mark.parametrize(
-    "connection", [ConnectionTcpFull, ConnectionTcpAbridged, ConnectionTcpIntermediate]
+    "connection",
+    [
+        ConnectionTcpFull,
+        ConnectionTcpAbridged,
+        ConnectionTcpIntermediate,
+        ConnectionTcpObfuscated,
+    ],
 )
 async def test_the_client_may_use_any_transport(world: World, connection: type[Any]) -> None:
     """The unmodified client reads a chat over each transport, also after a key exchange."""
@@ -130,6 +143,30 @@ async def test_a_404_comes_in_the_clients_transport(
         raw.writer.write(codec.tag + own.encode_packet(b"k" * 72))
         assert await own.read_packet(raw.reader) == NOT_FOUND
         assert await _end_of(raw) == b""
+
+
+@pytest.mark.parametrize("codec", [AbridgedPacketCodec, IntermediatePacketCodec])
+async def test_a_quick_acknowledgement_repeats_the_hash(
+    world: World, raw_client: Callable[..., Any], codec: type[Any]
+) -> None:
+    """Four bytes of the message's hash with the top bit set, before the answer itself."""
+    async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
+        head = struct.pack("<qqqii", 0, 1, raw.new_id(), 1, 12)
+        body = bytes(PING)
+        pieces = seal(raw.key, head + body, x=TO_SERVER)
+        payload = b"".join(pieces)
+        packet = bytearray(codec(None).encode_packet(payload))
+        packet[0 if codec is AbridgedPacketCodec else 3] |= 0x80
+        raw.writer.write(codec.tag + bytes(packet))
+        token = await raw.reader.readexactly(4)
+        if codec is AbridgedPacketCodec:
+            token = token[::-1]
+        hashed = bytearray(unseal(raw.key, payload).token)
+        hashed[3] |= 0x80
+        assert token == hashed
+        answer = await codec(None).read_packet(raw.reader)
+        bodies = [message.body for message in split(unseal(raw.key, answer, x=TO_CLIENT))]
+        assert any(isinstance(read_object(body), types.Pong) for body in bodies)
 
 
 async def _end_of(raw: Any) -> bytes:

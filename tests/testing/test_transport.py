@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from zlib import crc32
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from telethon.crypto import AESModeCTR
 from telethon.network.connection.tcpabridged import AbridgedPacketCodec
 from telethon.network.connection.tcpfull import FullPacketCodec
 from telethon.network.connection.tcpintermediate import (
@@ -17,6 +18,7 @@ from telethon.network.connection.tcpintermediate import (
     RandomizedIntermediatePacketCodec,
 )
 
+from telefast.testing.obfuscation import AesCtr
 from telefast.testing.transport import (
     MAX_PACKET,
     AbridgedDecoder,
@@ -160,6 +162,7 @@ TAGS = {
     "padded intermediate": b"\xdd" * 4,
 }
 DECODERS = [FullDecoder, AbridgedDecoder, IntermediateDecoder, PaddedDecoder]
+TRANSPORTS = dict(zip(CODECS, DECODERS, strict=True))
 
 
 def sealed(size: int, fill: int) -> bytes:
@@ -268,11 +271,11 @@ def test_garbage_never_breaks_a_transport(
     ("kind", "head", "said"),
     [
         (AbridgedDecoder, b"\x00", "0 bytes"),
-        (AbridgedDecoder, b"\x81", "quick acknowledgement"),
+        (AbridgedDecoder, b"\x80", "0 bytes"),
         (AbridgedDecoder, b"\x7f\xff\xff\xff", "bytes"),
         (IntermediateDecoder, b"\x00\x00\x00\x00", "0 bytes"),
         (IntermediateDecoder, b"\x06\x00\x00\x00", "no multiple of 4"),
-        (IntermediateDecoder, b"\x04\x00\x00\x80", "quick acknowledgement"),
+        (IntermediateDecoder, b"\x06\x00\x00\x80", "no multiple of 4"),
         (IntermediateDecoder, b"\xff\xff\xff\x7f", "bytes"),
         (PaddedDecoder, b"\x00\x00\x00\x00", "0 bytes"),
         (PaddedDecoder, b"\xff\xff\xff\x7f", "bytes"),
@@ -296,6 +299,116 @@ def test_a_wire_waits_until_it_knows() -> None:
     assert wire.name == "intermediate"
     other = Wire()
     other.feed(b"\xee\xee\xee")
-    other.feed(b"\x00")
+    other.feed(bytes(5))
+    assert (other.name, len(TAGS)) == ("full", 4)
     with pytest.raises(FramingError, match="full transport"):
         other.next_packet()
+
+
+# Obfuscation.
+
+INNER = {"obfuscated abridged": "abridged"} | {
+    f"obfuscated {name}": name for name in ("intermediate", "padded intermediate")
+}
+
+
+def obfuscated(name: str, stream: bytes, filler: bytes) -> tuple[bytes, AESModeCTR]:
+    """Hide a stream as Telethon would; return it, and what reads the answers."""
+    header = bytearray(b"12345678" + filler)
+    header[56:60] = TAGS[name] * (4 // len(TAGS[name]))
+    back = bytes(header[55:7:-1])
+    encryptor = AESModeCTR(bytes(header[8:40]), bytes(header[40:56]))
+    header[56:] = encryptor.encrypt(bytes(header))[56:]
+    return bytes(header) + encryptor.encrypt(stream), AESModeCTR(back[:32], back[32:48])
+
+
+@pytest.mark.parametrize("name", [*INNER])
+@given(
+    payloads=SEALED,
+    cuts=st.lists(st.integers(1, 90), max_size=30),
+    filler=st.binary(min_size=56, max_size=56),
+)
+@settings(max_examples=15)
+def test_a_wire_reads_through_obfuscation(
+    name: str, payloads: list[bytes], cuts: list[int], filler: bytes
+) -> None:
+    """However the stream is cut, the same packets come out, and answers go back hidden."""
+    codec = CODECS[INNER[name]](SimpleNamespace())
+    plain = b"".join(codec.encode_packet(payload) for payload in payloads)
+    stream, decryptor = obfuscated(INNER[name], plain, filler)
+    for sizes in ([len(stream)], [1] * len(stream), [*cuts, len(stream)]):
+        wire = Wire()
+        packets = []
+        position = 0
+        for size in sizes:
+            wire.feed(stream[position : position + size])
+            position += size
+            packets += read_all(wire)
+        assert packets == payloads
+        assert wire.name == name
+    answer = decryptor.encrypt(wire.encode(sealed(1, 1), sealed(2, 2)[:16]))
+    decoder = TRANSPORTS[INNER[name]]()
+    decoder.feed(answer)
+    assert decoder.next_packet() == sealed(1, 1) + sealed(2, 2)[:16]
+
+
+@given(
+    st.binary(min_size=32, max_size=32),
+    st.one_of(st.just(b"\xff" * 16), st.binary(min_size=16, max_size=16)),
+    st.lists(st.binary(max_size=70), max_size=6),
+)
+@settings(max_examples=25)
+def test_the_stream_is_that_of_aes_ctr(key: bytes, iv: bytes, pieces: list[bytes]) -> None:
+    """In any pieces, and where the counter begins anew: what Telethon's own CTR makes."""
+    ours, theirs = AesCtr(key, iv), AESModeCTR(key, iv)
+    assert b"".join(map(ours.apply, pieces)) == theirs.encrypt(b"".join(pieces))
+
+
+@given(st.binary(min_size=64, max_size=200), st.lists(st.integers(1, 50), max_size=8))
+def test_first_bytes_of_nothing_are_refused(data: bytes, cuts: list[int]) -> None:
+    """64 bytes are enough to know; the cut makes no difference, and broken stays broken."""
+    outcomes = []
+    for sizes in ([len(data)], [*cuts, len(data)]):
+        wire = Wire()
+        position = 0
+        packets: list[bytes] = []
+        said = ""
+        for size in sizes:
+            wire.feed(data[position : position + size])
+            position += size
+            try:
+                packets += read_all(wire)
+            except FramingError as error:
+                said = str(error)
+        outcomes.append((packets, said))
+        assert said or wire.name
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP", b"POST /api ", b"\x16\x03\x01\x02\x00"])
+def test_other_protocols_are_named(head: bytes) -> None:
+    """A client that speaks HTTP or TLS is told so at once."""
+    wire = Wire()
+    wire.feed(head)
+    wire.feed(bytes(80))
+    with pytest.raises(FramingError, match=r"HTTP|TLS"):
+        wire.next_packet()
+
+
+# Quick acknowledgements.
+
+
+@pytest.mark.parametrize("size", [2, 126 * 4, 200 * 4])
+@pytest.mark.parametrize("name", ["abridged", "intermediate", "padded intermediate"])
+def test_a_quick_acknowledgement_is_asked_for_by_the_top_bit(name: str, size: int) -> None:
+    """The payload is the same; the wire tells who asked, and writes what tells it from a packet."""
+    payload = sealed(size, 1)
+    packet = bytearray(CODECS[name](SimpleNamespace()).encode_packet(payload))
+    plain = bytes(packet)
+    packet[0 if name == "abridged" else 3] |= 0x80
+    wire = Wire()
+    wire.feed(TAGS[name] + bytes(packet) + plain)
+    assert (wire.next_packet(), wire.wants_ack) == (payload, True)
+    assert (wire.next_packet(), wire.wants_ack) == (payload, False)
+    token = wire.encode_ack(b"\x01\x02\x03\x04")
+    assert token == (b"\x84\x03\x02\x01" if name == "abridged" else b"\x01\x02\x03\x84")
