@@ -22,6 +22,7 @@ async def test_export_reads_everything() -> None:
 from __future__ import annotations
 
 from telefast.testing.account import Account
+from telefast.testing.assumptions import Assumptions
 from telefast.testing.channel import Channel
 from telefast.testing.chat import Chat
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
@@ -49,6 +50,7 @@ from telefast.testing.world import World
 
 __all__ = [
     "Account",
+    "Assumptions",
     "Call",
     "ChangeWorld",
     "Channel",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from telethon.tl import types
 
@@ -15,7 +15,22 @@ if TYPE_CHECKING:
     from telefast.testing.chat import Chat
     from telefast.testing.private import Group
 
-__all__ = ["find_user", "open_channel", "open_chat", "open_group"]
+__all__ = ["NOT_FOR_BOTS", "find_user", "open_channel", "open_chat", "open_group"]
+
+NOT_FOR_BOTS: Final = frozenset(
+    {
+        "account.initTakeoutSession",
+        "messages.getDialogs",
+        "messages.getHistory",
+        "messages.getMessageReactionsList",
+        "messages.getReplies",
+        "messages.getScheduledHistory",
+        "messages.getSearchCounters",
+        "messages.search",
+        "messages.searchGlobal",
+    }
+)
+"""Methods that only users may call (their pages under https://core.telegram.org/method)."""
 
 
 def open_channel(account: Account, peer: Any) -> Channel:

@@ -246,7 +246,8 @@ class Connection(asyncio.Protocol):
             return
         try:
             check_time(outer.msg_id, time.time())
-            messages = list(split(outer))
+            most = self._owner.dispatcher.world.assume.container_messages
+            messages = list(split(outer, most))
             if outer.session_id not in self._sessions:
                 self._sessions[outer.session_id] = session
                 first = min((message.msg_id for message in messages), default=outer.msg_id)

@@ -11,7 +11,7 @@ from telethon.tl.tlobject import TLRequest
 from telefast.testing.access import open_channel, open_chat
 from telefast.testing.faults import apply_by_ids, apply_page
 from telefast.testing.pages import channel_messages, empty_bytes, entries_bytes, page_of, whole
-from telefast.testing.paging import IDS_CAP, id_at_date, position, slice_ids
+from telefast.testing.paging import IDS_CAP, PAGE_CAP, hash_of, id_at_date, position, slice_ids
 from telefast.testing.rpc import Call, Empty, RpcFault
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from telefast.testing.chat import Chat
 
-__all__ = ["MESSAGE_HANDLERS", "answer_page", "offset_id_of"]
+__all__ = ["MESSAGE_HANDLERS", "answer_page", "offset_id_of", "shown_count"]
 
 
 def _get_history(call: Call) -> bytes:
     """Answer messages.getHistory (https://core.telegram.org/api/offsets).
 
-    Chosen: `hash` is ignored, a negative `offset_id` is MSG_ID_INVALID, and a user without a
-    private chat has an empty history.
+    Chosen: a negative `offset_id` is MSG_ID_INVALID, and a user without a private chat has an
+    empty history.
     """
     chat = open_chat(call.account, call.request.peer)
     if chat is None:
@@ -68,6 +68,9 @@ def answer_page(
 ) -> bytes:
     """Cut the page that a request asks for out of a list, let the rules at it, and answer.
 
+    If the request has the hash of that very page, other than 0, the answer is
+    `messages.messagesNotModified`.
+
     Args:
         call: The request.
         chat: The chat.
@@ -76,9 +79,11 @@ def answer_page(
         dates: For a search: only messages between these dates stay on the page, and a limit of 0
             means none.
     """
-    request = call.request
+    request, assume = call.request, call.world.assume
+    if request.limit > PAGE_CAP and assume.large_limit == "refuse":
+        raise RpcFault(400, "LIMIT_INVALID")
     page: list[int | Empty] = []
-    if request.limit or dates is None:
+    if request.limit or (dates is None and assume.zero_limit == "default"):
         cut = slice_ids(
             ids,
             offset_id=offset_id,
@@ -86,17 +91,28 @@ def answer_page(
             limit=request.limit,
             max_id=request.max_id,
             min_id=request.min_id,
+            shift=assume.page_above_top == "shift",
         )
         page += cut if dates is None else _between(chat, cut, *dates)
     if call.rules:
         call.chat, call.ids = chat, ids
         page = apply_page(call.rules, call, page)
-    if page:
-        first = page[0]
-        offset = len(ids) - ids.rank(first.id if isinstance(first, Empty) else first)
+    count, inexact = shown_count(call, len(ids))
+    shown = [entry.id if isinstance(entry, Empty) else entry for entry in page]
+    if request.hash and request.hash == hash_of(shown):
+        return bytes(types.messages.MessagesNotModified(count))
+    if shown:
+        offset = len(ids) - ids.rank(shown[0])
     else:
         offset = min(max(0, position(ids, offset_id) + request.add_offset), len(ids))
-    return page_of(call.account, chat, page, count=len(ids), offset_id_offset=offset)
+    return page_of(call.account, chat, page, count=count, offset_id_offset=offset, inexact=inexact)
+
+
+def shown_count(call: Call, count: int) -> tuple[int, bool]:
+    """Return the count that an answer tells, and whether it is marked as inexact."""
+    if count <= PAGE_CAP or not call.world.assume.inexact_counts:
+        return count, False
+    return -(-count // PAGE_CAP) * PAGE_CAP, True
 
 
 def _between(
@@ -111,18 +127,23 @@ def _between(
 def _get_channel_messages(call: Call) -> bytes:
     """Answer channels.getMessages: in request order, `MessageEmpty` for what is missing.
 
-    Chosen: ids beyond 200 are left out; an id is invalid if it is not positive, and if all are,
-    the answer is MESSAGE_IDS_EMPTY.
+    If all ids are invalid, the answer is MESSAGE_IDS_EMPTY; see `Assumptions.invalid_ids`. Chosen:
+    ids beyond 200 are left out.
     """
     channel = open_channel(call.account, call.request.channel)
     wanted = _wanted(call, lambda message_id: channel if channel.has(message_id) else None)
-    if not any(id_ > 0 for id_ in wanted):
+    is_valid = channel.has if call.world.assume.invalid_ids == "missing" else _is_positive
+    if not any(map(is_valid, wanted)):
         raise RpcFault(400, "MESSAGE_IDS_EMPTY")
     page: list[int | Empty] = [*wanted]
     if call.rules:
         call.chat = channel
         page = apply_by_ids(call.rules, call, page)
     return channel_messages(call.account, channel, page, count=len(page))
+
+
+def _is_positive(message_id: int) -> bool:
+    return message_id > 0
 
 
 def _get_messages(call: Call) -> bytes:

@@ -15,7 +15,7 @@ from telethon.tl.tlobject import TLRequest
 from telefast.testing.access import find_user, open_channel, open_chat
 from telefast.testing.channel import Channel
 from telefast.testing.index import FILTERS
-from telefast.testing.method_messages import answer_page, offset_id_of
+from telefast.testing.method_messages import answer_page, offset_id_of, shown_count
 from telefast.testing.pages import entries_bytes, slice_of, vector, whole
 from telefast.testing.paging import DEFAULT_LIMIT, PAGE_CAP, id_at_date
 from telefast.testing.private import Group, PrivateChat
@@ -82,12 +82,16 @@ def _get_search_counters(call: Call) -> bytes:
     if request.saved_peer_id is not None:
         raise UnknownMethodFault("messages.getSearchCounters in parts of saved messages")
     chat = open_chat(call.account, request.peer)
+    leaves_out_all = call.world.assume.empty_filter_count == "none"
     found: list[bytes] = []
     for each in request.filters:
         ids = BitMap() if chat is None else _fitting(chat, "", each)
         if chat is not None and request.top_msg_id:
             ids = ids & _thread(chat, request.top_msg_id)
-        found.append(bytes(types.messages.SearchCounter(each, len(ids))))
+        if isinstance(each, types.InputMessagesFilterEmpty) and leaves_out_all:
+            ids = BitMap()
+        count, inexact = shown_count(call, len(ids))
+        found.append(bytes(types.messages.SearchCounter(each, count, inexact)))
     return vector(found)
 
 
@@ -112,6 +116,8 @@ def _search_global(call: Call) -> bytes:
         for chat in account.chats()
         if _is_wanted(request, chat)
     ]
+    if request.limit > PAGE_CAP and call.world.assume.large_limit == "refuse":
+        raise RpcFault(400, "LIMIT_INVALID")
     size = min(request.limit, PAGE_CAP) if request.limit > 0 else DEFAULT_LIMIT
     merged = heapq.merge(*(_downwards(chat, ids, before) for chat, ids in lists), reverse=True)
     page = [*islice(merged, size)]
@@ -126,7 +132,8 @@ def _search_global(call: Call) -> bytes:
     if len(page) == count:
         return whole(account, entries, refs)
     rate = page[-1][0] if page else None
-    return slice_of(account, entries, refs, count=count, next_rate=rate)
+    count, inexact = shown_count(call, count)
+    return slice_of(account, entries, refs, count=count, next_rate=rate, inexact=inexact)
 
 
 def _fitting(chat: Chat, words: str, wanted: Any) -> BitMap:

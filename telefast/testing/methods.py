@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
-from telefast.testing.access import open_channel
+from telefast.testing.access import NOT_FOR_BOTS, open_channel
 from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
 from telefast.testing.method_search import SEARCH_HANDLERS
-from telefast.testing.rpc import Call, UnknownMethodFault
+from telefast.testing.rpc import Call, RpcFault, UnknownMethodFault
 
 __all__ = ["HANDLERS", "NOW", "answer"]
 
@@ -35,6 +35,8 @@ def answer(call: Call) -> bytes:
     """
     for rule in call.rules:
         rule.before(call)
+    if call.account.me.bot and call.method in NOT_FOR_BOTS:
+        raise RpcFault(400, "BOT_METHOD_INVALID")
     handler = HANDLERS.get(type(call.request))
     if handler is None:
         raise UnknownMethodFault(call.method)

@@ -33,6 +33,7 @@ __all__ = [
 _VECTOR = 0x1CB5C415
 _EMPTY_VECTOR = struct.pack("<Ii", _VECTOR, 0)
 _RATE_FLAG = 1 << 0
+_INEXACT_FLAG = 1 << 1
 _OFFSET_FLAG = 1 << 2
 _EMPTY_PEER_FLAG = 1 << 0
 _MESSAGES = struct.pack("<I", types.messages.Messages.CONSTRUCTOR_ID)
@@ -81,6 +82,7 @@ def page_of(
     *,
     count: int,
     offset_id_offset: int | None = None,
+    inexact: bool = False,
 ) -> bytes:
     """Return a page of one chat with all users and chats that it refers to.
 
@@ -94,14 +96,19 @@ def page_of(
         page: What the page shows, in this order.
         count: Messages in the whole list.
         offset_id_offset: Position of the page in the list, or None to leave it out.
+        inexact: Whether *count* is marked as approximate.
     """
     if isinstance(chat, Channel):
-        return channel_messages(account, chat, page, count=count, offset_id_offset=offset_id_offset)
+        return channel_messages(
+            account, chat, page, count=count, offset_id_offset=offset_id_offset, inexact=inexact
+        )
     refs = {chat.marked_id}
     entries = entries_bytes(account, chat, page, refs)
     if len(page) == count == len(set(page)):
         return whole(account, entries, refs)
-    return slice_of(account, entries, refs, count=count, offset_id_offset=offset_id_offset)
+    return slice_of(
+        account, entries, refs, count=count, offset_id_offset=offset_id_offset, inexact=inexact
+    )
 
 
 def slice_of(
@@ -112,9 +119,11 @@ def slice_of(
     count: int,
     next_rate: int | None = None,
     offset_id_offset: int | None = None,
+    inexact: bool = False,
 ) -> bytes:
     """Return `messages.messagesSlice` with serialised entries and whom they refer to."""
     flags = (next_rate is not None and _RATE_FLAG) | (offset_id_offset is not None and _OFFSET_FLAG)
+    flags |= inexact and _INEXACT_FLAG
     head = struct.pack("<IIi", types.messages.MessagesSlice.CONSTRUCTOR_ID, flags, count)
     for number in (next_rate, offset_id_offset):
         if number is not None:
@@ -134,6 +143,7 @@ def channel_messages(
     *,
     count: int,
     offset_id_offset: int | None = None,
+    inexact: bool = False,
 ) -> bytes:
     """Return `messages.channelMessages`; arguments as in `page_of`."""
     refs = {channel.marked_id}
@@ -141,7 +151,7 @@ def channel_messages(
     head = struct.pack(
         "<IIii",
         types.messages.ChannelMessages.CONSTRUCTOR_ID,
-        0 if offset_id_offset is None else _OFFSET_FLAG,
+        (offset_id_offset is not None and _OFFSET_FLAG) | (inexact and _INEXACT_FLAG),
         channel.pts,
         count,
     )

@@ -11,11 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pyroaring import BitMap
 
-__all__ = ["DEFAULT_LIMIT", "IDS_CAP", "PAGE_CAP", "id_at_date", "position", "slice_ids"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "IDS_CAP",
+    "PAGE_CAP",
+    "hash_of",
+    "id_at_date",
+    "position",
+    "slice_ids",
+]
 
 PAGE_CAP = 100
 """Most messages on one history page; a larger limit is no error (TDLib: "server-side limit")."""
@@ -50,10 +58,11 @@ def slice_ids(
     limit: int = PAGE_CAP,
     max_id: int = 0,
     min_id: int = 0,
+    shift: bool = False,
 ) -> list[int]:
     """Cut one page out of the list.
 
-    A page that would begin above the top is clipped: it shrinks, and is never moved to older ids.
+    A page that would begin above the top is clipped: it shrinks, and is not moved to older ids.
 
     Args:
         ids: All ids of the list.
@@ -62,6 +71,7 @@ def slice_ids(
         limit: Entries on the page, at most `PAGE_CAP`; 0 or less means `DEFAULT_LIMIT`.
         max_id: Only ids below it stay; 0 means all.
         min_id: Only ids above it stay; 0 means all.
+        shift: Whether a page that would begin above the top is moved to it instead.
 
     Returns:
         Ids, newest first.
@@ -75,7 +85,7 @@ def slice_ids(
     size = min(limit, PAGE_CAP) if limit > 0 else DEFAULT_LIMIT
     start = position(ids, offset_id) + add_offset
     newest = max(start, 0)
-    oldest = min(start + size, total)
+    oldest = min((newest if shift else start) + size, total)
     if newest >= oldest:
         return []
     page = list(ids[total - oldest : total - newest])
@@ -104,3 +114,23 @@ def id_at_date(ids: BitMap, offset_date: float, date_of: Callable[[int], float])
         else:
             high = middle
     return ids[low] if low < len(ids) else 0
+
+
+def hash_of(ids: Iterable[int]) -> int:
+    """Return the hash of a list of ids, as clients send it back to learn of changes.
+
+    All arithmetic is modulo 2**64; the result is a signed TL long
+    (https://core.telegram.org/api/offsets#hash-generation).
+
+    Example:
+        >>> hash_of([]), hash_of([5]), hash_of([5, 3])
+        (0, 5, 182536110088)
+    """
+    mask = 2**64 - 1
+    value = 0
+    for id_ in ids:
+        value ^= value >> 21
+        value ^= value << 35 & mask
+        value ^= value >> 4
+        value = value + id_ & mask
+    return value - 2**64 if value >> 63 else value

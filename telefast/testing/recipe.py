@@ -11,6 +11,7 @@ import sys
 import zlib
 from array import array
 from base64 import b64decode, b64encode
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
@@ -18,6 +19,7 @@ from telethon.tl import types
 from telethon.tl.alltlobjects import LAYER
 
 from telefast.errors import WorldError
+from telefast.testing.assumptions import Assumptions
 from telefast.testing.private import Group
 from telefast.testing.tl import read_object
 from telefast.testing.world import World
@@ -41,6 +43,7 @@ def write_recipe(world: World) -> dict[str, Any]:
         "layer": LAYER,
         "seed": world.seed,
         "user_count": world.user_count,
+        "assume": asdict(world.assume),
         "peers": _join(bytes(peer) for peer in world.added),
         "channels": [_channel(world, channel) for channel in world.channels.values()],
         "accounts": [_account(account) for account in world.accounts],
@@ -60,6 +63,7 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
                 f"expected version {_VERSION}, layer {LAYER}"
             )
         world = World(seed=recipe["seed"], user_count=recipe["user_count"])
+        world.assume = Assumptions(**recipe["assume"])
         for data in _split(recipe["peers"]):
             peer = read_object(data)
             if isinstance(peer, types.User):

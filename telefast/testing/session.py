@@ -39,7 +39,7 @@ CONTAINER: Final = 0x73F1F8DC
 GZIP_PACKED: Final = 0x3072CFA1
 
 MAX_CONTAINER_MESSAGES: Final = 1020
-"""Most messages that Telegram is said to take in one container; more is error 64."""
+"""Most messages that Telegram is said to take in one container; see `Assumptions`."""
 
 MAX_UNPACKED: Final = 2 * 1024 * 1024
 """Largest gzipped request, unpacked, in bytes."""
@@ -196,10 +196,14 @@ def gunzip(body: bytes) -> bytes:
     return unpacked
 
 
-def split(message: Message) -> Iterator[Message]:
+def split(message: Message, most: int | None = MAX_CONTAINER_MESSAGES) -> Iterator[Message]:
     """Yield the messages of a container in order, or the message itself if it is none.
 
     Gzipped ones are unpacked.
+
+    Args:
+        message: The outer message.
+        most: Messages beyond which a container is refused; None takes any number.
 
     Raises:
         BadMessageError: 64 if a container or gzip data is not well-formed.
@@ -212,7 +216,7 @@ def split(message: Message) -> Iterator[Message]:
     if len(body) < _CONTAINER_HEAD.size:
         raise BadMessageError(64)
     count = _CONTAINER_HEAD.unpack_from(body)[1]
-    if not 0 <= count <= MAX_CONTAINER_MESSAGES:
+    if count < 0 or (most is not None and count > most):
         raise BadMessageError(64)
     inner = []
     position = _CONTAINER_HEAD.size

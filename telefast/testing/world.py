@@ -9,6 +9,7 @@ from telethon.tl import types
 
 from telefast.errors import WorldError
 from telefast.testing.account import Account
+from telefast.testing.assumptions import Assumptions
 from telefast.testing.cache import MessageCache
 from telefast.testing.dice import Dice
 from telefast.testing.making import check_count, free_channel_id, make_channel, person_of
@@ -35,6 +36,7 @@ class World:
     Args:
         seed: What everything depends on.
         user_count: People beside the user who is logged in.
+        assume: What to believe of Telegram where no source tells. Default: `Assumptions()`.
 
     Attributes:
         seed: What everything depends on.
@@ -47,6 +49,7 @@ class World:
         foreign: Chats by marked id that messages refer to and whose history is not open to us.
         cast: Who appears in seeded messages; made from the seed.
         cache: Serialised messages of all chats.
+        assume: What is believed of Telegram; may be replaced at any time.
 
     Example:
         >>> world = World(seed=1)
@@ -55,11 +58,14 @@ class World:
         (1000, 1053)
     """
 
-    def __init__(self, *, seed: int = 0, user_count: int = 50) -> None:
+    def __init__(
+        self, *, seed: int = 0, user_count: int = 50, assume: Assumptions | None = None
+    ) -> None:
         if user_count < 0:
             raise WorldError(f"user_count={user_count}: expected 0 or more")
         self.seed = seed
         self.user_count = user_count
+        self.assume = assume or Assumptions()
         self.users: dict[int, types.User] = {}
         self.channels: dict[int, Channel] = {}
         self.foreign: dict[int, types.Channel | types.Chat] = {}

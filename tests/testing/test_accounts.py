@@ -41,6 +41,7 @@ def ask(world: World, index: int, request: Any) -> Any:
     return answer
 
 
+@pytest.mark.rule("peers.hash-per-account")
 def test_each_account_knows_others_by_its_own_hashes(world: World) -> None:
     """Access hashes of users and channels differ between accounts, ids do not."""
     first, second = world.accounts
@@ -82,6 +83,7 @@ def test_each_account_is_itself(world: World) -> None:
     assert sum(1 for user in world.users.values() if user.is_self) == 1
 
 
+@pytest.mark.rule("message.out-for-its-sender")
 def test_own_messages_are_out_for_their_sender_alone(world: World) -> None:
     """In a shared channel a message is out for who sent it; all else is the same bytes."""
     ships = next(iter(world.channels.values()))
@@ -153,6 +155,7 @@ def test_a_recipe_carries_accounts(world: World) -> None:
             assert [*map(twin.message_bytes, twin.ids)] == [*map(chat.message_bytes, chat.ids)]
 
 
+@pytest.mark.rule("peers.hash-per-account")
 @pytest.mark.parametrize("process", [False, True])
 async def test_clients_of_several_accounts(world: World, process: bool) -> None:
     """Each client is who it was made for, sees its own chats, and cannot use another's hashes."""

@@ -127,6 +127,7 @@ class Cheater:
         return ask(self.handshake, functions.SetClientDHParamsRequest(**request | lies))
 
 
+@pytest.mark.rule("handshake.server-time")
 async def test_telethon_and_the_server_agree_on_a_key() -> None:
     """Telethon's own exchange ends with the key that the server has, and a sane clock."""
     trust_test_key()
@@ -142,6 +143,7 @@ async def test_telethon_and_the_server_agree_on_a_key() -> None:
     assert abs(offset) <= 1
 
 
+@pytest.mark.rule("handshake.fingerprint")
 def test_the_fingerprint_is_the_one_that_telethon_computes() -> None:
     """Telethon files our public key under the fingerprint that we offer."""
     trust_test_key()
@@ -150,6 +152,7 @@ def test_the_fingerprint_is_the_one_that_telethon_computes() -> None:
     assert not is_old
 
 
+@pytest.mark.rule("handshake.rsa-hashed-block")
 def test_the_private_half_fits_the_public_one() -> None:
     """What Telethon encrypts for the key is read back behind its hash."""
     trust_test_key()
@@ -158,6 +161,7 @@ def test_the_private_half_fits_the_public_one() -> None:
     assert block[1:25] == sha1(b"data").digest() + b"data"
 
 
+@pytest.mark.rule("handshake.safe-group")
 def test_the_group_is_safe() -> None:
     """The prime has 2048 bits, is a safe prime (by Fermat), and the generator fits it."""
     half = (DH_PRIME - 1) // 2
@@ -167,6 +171,7 @@ def test_the_group_is_safe() -> None:
     assert (DH_G, DH_PRIME % 3) == (3, 2)
 
 
+@pytest.mark.rule("handshake.no-leading-zero", "handshake.new-nonce-hash")
 def test_a_key_that_begins_with_zero_is_exchanged_again() -> None:
     """Telethon cuts leading zeros off: the server asks for a retry, then takes another half."""
     client = Cheater()
@@ -193,6 +198,7 @@ def test_a_key_that_begins_with_zero_is_exchanged_again() -> None:
     assert client.handshake.key.data == key.key
 
 
+@pytest.mark.rule("handshake.rsa-hashed-block", "handshake.rsa-pad", "handshake.data-centre-named")
 @pytest.mark.parametrize("encrypt", [encrypt_old, encrypt_padded])
 @pytest.mark.parametrize(
     ("kind", "extra"),
@@ -212,6 +218,7 @@ def test_both_paddings_and_both_objects_are_read(
     assert int.from_bytes(offer.dh_prime, "big") == DH_PRIME
 
 
+@pytest.mark.rule("handshake.wrong-data-centre")
 @pytest.mark.parametrize("encrypt", [encrypt_old, encrypt_padded])
 def test_the_wrong_data_centre_has_an_error_of_its_own(encrypt: Any) -> None:
     """Who names another data centre gets transport error -444, not -404; None takes any."""
@@ -221,6 +228,7 @@ def test_the_wrong_data_centre_has_an_error_of_its_own(encrypt: Any) -> None:
     assert Cheater().request_dh(kind=types.PQInnerDataDc, extra={"dc": 3}).g == DH_G
 
 
+@pytest.mark.rule("handshake.wrong-data-centre")
 async def test_a_client_at_the_wrong_door_is_told(raw_client: Any) -> None:
     """The transport error -444 goes over the wire, then the connection ends."""
 
@@ -267,6 +275,7 @@ def test_temporary_keys_are_refused_by_name(kind: Any, extra: dict[str, int]) ->
         Cheater().request_dh(encrypt=encrypt_padded, kind=kind, extra=extra)
 
 
+@pytest.mark.rule("handshake.rsa-pad")
 def test_a_flipped_bit_under_rsa_pad_is_found() -> None:
     """A block whose hash does not hold is in neither scheme; the error says so."""
     block = encrypt_padded(b"data" * 20)
@@ -278,6 +287,7 @@ def test_a_flipped_bit_under_rsa_pad_is_found() -> None:
         unpad_rsa(bytes(plain))
 
 
+@pytest.mark.rule("handshake.factors-checked")
 @pytest.mark.parametrize(
     "lie",
     [
@@ -298,6 +308,7 @@ def test_a_lie_in_step_two_ends_the_exchange(lie: dict[str, Any]) -> None:
         Cheater().request_dh(**lie)
 
 
+@pytest.mark.rule("handshake.g-in-range", "handshake.answer-hash")
 @pytest.mark.parametrize(
     ("g_b", "lie"),
     [
@@ -322,6 +333,7 @@ def test_a_lie_in_step_three_ends_the_exchange(g_b: int, lie: dict[str, Any]) ->
     assert client.handshake.key is None
 
 
+@pytest.mark.rule("handshake.in-order")
 def test_steps_come_in_order() -> None:
     """Step 3 before step 2, and API calls in plain, are refused; a new beginning is not."""
     client = Cheater()
@@ -355,6 +367,7 @@ def test_a_key_hides_itself() -> None:
         ServerKey(b"short")
 
 
+@pytest.mark.rule("client.connects")
 async def test_the_real_client_exchanges_a_key_once() -> None:
     """A client without a key gets one when it connects, and keeps it for the next time."""
     async with LocalTelegram(World(seed=1)) as telegram:

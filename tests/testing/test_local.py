@@ -53,6 +53,7 @@ def test_a_line_is_described_by_numbers(world: World, options: dict[str, Any]) -
         LocalTelegram(world, **options)
 
 
+@pytest.mark.rule("client.connects")
 @pytest.mark.parametrize("key_exchange", [False, True])
 async def test_the_unmodified_client_is_at_home(world: World, key_exchange: bool) -> None:
     """connect, get_me, get_entity and iter_messages work, and nothing unknown is asked."""

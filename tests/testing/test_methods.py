@@ -188,6 +188,8 @@ def test_a_change_shows_on_the_next_page(world: World) -> None:
     assert page.pts == chat.pts
 
 
+@pytest.mark.rule("peers.channel-invalid", "peers.channel-private", "peers.chat-id-invalid")
+@pytest.mark.rule("peers.peer-id-invalid")
 def test_history_refuses_what_telegram_refuses(world: World) -> None:
     """Wrong hash, no such channel, private or vanished channel, wrong kinds of peer."""
     chat = club(world)
@@ -243,6 +245,7 @@ def test_no_valid_id_is_an_error(world: World) -> None:
         assert refusal(world, by_ids(club(world), *ids)) == (400, "MESSAGE_IDS_EMPTY")
 
 
+@pytest.mark.rule("ids.reply-to")
 def test_reply_targets_are_found_by_the_reply(shared: World) -> None:
     """InputMessageReplyTo gives the answered message; one that cannot be found is dropped."""
     channel = club(shared)
@@ -259,6 +262,7 @@ def test_reply_targets_are_found_by_the_reply(shared: World) -> None:
     assert [message.id for message in page.messages] == [pairs[id_] for id_ in found]
 
 
+@pytest.mark.rule("ids.not-of-channels")
 def test_messages_of_channels_are_not_found_without_it(world: World) -> None:
     """messages.getMessages knows no message of a channel."""
     request = functions.messages.GetMessagesRequest(
@@ -269,6 +273,7 @@ def test_messages_of_channels_are_not_found_without_it(world: World) -> None:
     assert isinstance(answer.messages[0], types.MessageEmpty)
 
 
+@pytest.mark.rule("client.config-names-the-server")
 def test_the_config_names_the_server(world: World) -> None:
     """help.getConfig carries the address that the server listens on."""
     request = functions.help.GetConfigRequest()
@@ -278,6 +283,7 @@ def test_the_config_names_the_server(world: World) -> None:
     assert [(o.id, o.ip_address, o.port) for o in config.dc_options] == [(2, "127.0.0.1", 4242)]
 
 
+@pytest.mark.rule("client.no-difference")
 def test_state_and_differences_are_quiet(world: World) -> None:
     """Nothing ever happened while the client was away."""
     chat = club(world)
@@ -293,6 +299,7 @@ def test_state_and_differences_are_quiet(world: World) -> None:
     assert answer.final
 
 
+@pytest.mark.rule("client.users-by-hash")
 def test_users_are_answered_by_hash(world: World) -> None:
     """Ourselves always, others with the right hash; anybody else is UserEmpty."""
     person = next(user for user in world.users.values() if not user.is_self)
@@ -335,6 +342,7 @@ def test_channels_are_answered_by_hash(world: World) -> None:
     assert refusal(world, empty) == (400, "CHANNEL_INVALID")
 
 
+@pytest.mark.rule("client.usernames")
 def test_usernames_resolve_to_channels_users_and_sources(world: World) -> None:
     """Any case of letters; who is not there is USERNAME_NOT_OCCUPIED."""
     resolve = functions.contacts.ResolveUsernameRequest
@@ -347,6 +355,7 @@ def test_usernames_resolve_to_channels_users_and_sources(world: World) -> None:
     assert refusal(world, resolve("nobody_here")) == (400, "USERNAME_NOT_OCCUPIED")
 
 
+@pytest.mark.rule("peers.top-message")
 def test_dialogs_show_all_open_channels(world: World) -> None:
     """Each channel once, the latest message first; private ones and the archive are empty."""
     world.add_channel("Empty")

@@ -86,6 +86,7 @@ def test_a_chat_is_found_by_telethons_id(world: World) -> None:
     assert world.chat(1) is world.chat(-1) is world.chat(-(10**12) - 1) is None
 
 
+@pytest.mark.rule("message.private-has-no-sender")
 def test_private_messages_name_no_sender(world: World) -> None:
     """Incoming messages have no from_id, own ones have it and are out; both sides write."""
     chat = grace(world)
@@ -102,6 +103,7 @@ def test_private_messages_name_no_sender(world: World) -> None:
     assert min(ways.values()) > 300
 
 
+@pytest.mark.rule("message.saved-are-not-out")
 def test_saved_messages_go_neither_in_nor_out(world: World) -> None:
     """Messages to oneself are from oneself and not out; Telethon makes them so by itself."""
     chat = world.private_chats[world.me.id]
@@ -237,6 +239,7 @@ def test_dates_place_a_page(world: World) -> None:
     ][:100]
 
 
+@pytest.mark.rule("ids.private-without-peer")
 def test_messages_are_found_by_id_without_a_peer(world: World) -> None:
     """Ids of all chats of the account, in request order; those of channels are unknown."""
     wanted = [chat.ids[5] for chat in boxed(world) if chat.ids]
@@ -257,6 +260,7 @@ def test_messages_are_found_by_id_without_a_peer(world: World) -> None:
     assert [chat.id for chat in answer.chats if isinstance(chat, types.Chat)] == [crew(world).id]
 
 
+@pytest.mark.rule("ids.reply-to")
 def test_what_a_reply_answers_is_found(world: World) -> None:
     """InputMessageReplyTo gives the answered message of the same chat, or nothing."""
     for chat in (grace(world), crew(world)):
@@ -278,6 +282,7 @@ def test_ids_beyond_the_cap_are_left_out(world: World) -> None:
     assert len(ask(world, functions.messages.GetMessagesRequest(ids)).messages) == 200
 
 
+@pytest.mark.rule("peers.chat-id-invalid")
 @pytest.mark.parametrize(
     ("request_", "error"),
     [
@@ -295,6 +300,7 @@ def test_unknown_peers_are_refused(world: World, request_: Any, error: str) -> N
     assert (caught.value.code, caught.value.message) == (400, error)
 
 
+@pytest.mark.rule("peers.peer-id-invalid")
 def test_a_wrong_hash_of_a_user_is_refused(world: World) -> None:
     """A private chat asked for with another access hash is PEER_ID_INVALID."""
     peer = types.InputPeerUser(grace(world).id, 1)

@@ -170,6 +170,7 @@ def test_words_and_filter_add_up(world: World) -> None:
     )
 
 
+@pytest.mark.rule("search.sender-ignored-in-private")
 def test_a_sender_is_found_in_groups_and_ignored_in_private(world: World) -> None:
     """from_id works in groups, for users, ourselves and the group itself; not in private chats."""
     for chat in (club(world), chats(world)[2]):
@@ -185,6 +186,7 @@ def test_a_sender_is_found_in_groups_and_ignored_in_private(world: World) -> Non
     assert refusal(world, search(group, from_id=types.InputPeerUser(5, 5))) == "PEER_ID_INVALID"
 
 
+@pytest.mark.rule("search.same-arithmetic")
 def test_the_offset_arithmetic_is_that_of_a_history(world: World) -> None:
     """Pages of a filtered list are cut as `core.telegram.org/api/offsets` says."""
     chat = club(world)
@@ -206,6 +208,7 @@ def test_the_offset_arithmetic_is_that_of_a_history(world: World) -> None:
             assert answer.offset_id_offset == expected.index(page[0])
 
 
+@pytest.mark.rule("search.dates-only-shrink")
 def test_dates_and_ids_only_shrink_a_page(world: World) -> None:
     """Limits of ids and of dates are applied after the page was cut."""
     chat = club(world)
@@ -243,6 +246,7 @@ def test_a_whole_list_of_a_private_chat_has_no_count(world: World) -> None:
     assert ask(world, search(talk, peer=peer)).messages == []
 
 
+@pytest.mark.rule("replies.same-arithmetic")
 def test_a_thread_is_read_as_a_history(world: World) -> None:
     """A request for replies pages those to one message, both ways, with dates and count."""
     chat = club(world)
@@ -290,6 +294,7 @@ def test_a_thread_goes_by_its_top() -> None:
     assert ids_of(ask(world, replies(chat, 20))) == []
 
 
+@pytest.mark.rule("search.unknown-filter", "replies.unknown-thread")
 def test_what_cannot_be_listed_is_refused(world: World) -> None:
     """Unknown threads, filters and peers are refused; what is not embedded says so."""
     chat, news, crew, talk = chats(world)
@@ -310,6 +315,7 @@ def test_what_cannot_be_listed_is_refused(world: World) -> None:
         ask(world, counters(chat.input_peer(), [EMPTY], saved_peer_id=types.InputPeerSelf()))
 
 
+@pytest.mark.rule("search.counters")
 def test_counters_count_several_filters(world: World) -> None:
     """One request tells the length of each filtered list, also of a thread."""
     chat = club(world)

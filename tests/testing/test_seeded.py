@@ -53,6 +53,7 @@ def messages(channel: Channel) -> list[types.Message | types.MessageService]:
     return [channel.message(id_) for id_ in channel.ids]
 
 
+@pytest.mark.rule("message.survives-its-bytes")
 def test_bytes_survive_telethons_reader(channel: Channel) -> None:
     """Each message, read by Telethon and written again, has the same bytes."""
     for id_ in channel.ids:
@@ -93,6 +94,7 @@ def test_another_process_makes_the_same_bytes() -> None:
     assert out.stdout.strip() == digest
 
 
+@pytest.mark.rule("message.dates-never-fall")
 def test_dates_never_fall_with_the_id(
     channel: Channel, messages: list[types.Message | types.MessageService]
 ) -> None:

@@ -71,6 +71,7 @@ def history(world: World, offset_id: int = 0) -> Any:
 # What a client may not do.
 
 
+@pytest.mark.rule("transport.unknown-key-404")
 async def test_an_unknown_key_is_404(world: World, raw_client: Callable[..., Any]) -> None:
     """A packet under a key that nobody agreed on gets the four bytes of -404 and the end."""
     async with LocalTelegram(world) as telegram, raw_client(telegram, ServerKey()) as raw:
@@ -79,6 +80,7 @@ async def test_an_unknown_key_is_404(world: World, raw_client: Callable[..., Any
         assert await raw.receive_packet() is None
 
 
+@pytest.mark.rule("transport.unknown-key-404")
 async def test_telethon_understands_the_404(world: World) -> None:
     """The real client with a foreign key ends with `AuthKeyNotFound`, not in a retry loop."""
     async with LocalTelegram(world) as telegram, LocalTelegram(world) as other:
@@ -90,6 +92,7 @@ async def test_telethon_understands_the_404(world: World) -> None:
         await client.disconnect()
 
 
+@pytest.mark.rule("transport.told-by-first-bytes")
 @pytest.mark.parametrize(
     "data",
     [
@@ -114,6 +117,8 @@ async def test_what_is_no_transport_is_cut(
         assert (await client.get_me()).is_self
 
 
+@pytest.mark.rule("transport.obfuscated")
+@pytest.mark.rule("transport.full", "transport.abridged", "transport.intermediate")
 @pytest.mark.parametrize(
     "connection",
     [
@@ -133,6 +138,7 @@ async def test_the_client_may_use_any_transport(world: World, connection: type[A
             assert found == [*reversed(next(iter(world.channels.values())).ids)]
 
 
+@pytest.mark.rule("transport.error-is-four-bytes")
 @pytest.mark.parametrize("codec", [AbridgedPacketCodec, IntermediatePacketCodec])
 async def test_a_404_comes_in_the_clients_transport(
     world: World, raw_client: Callable[..., Any], codec: type[Any]
@@ -145,6 +151,7 @@ async def test_a_404_comes_in_the_clients_transport(
         assert await _end_of(raw) == b""
 
 
+@pytest.mark.rule("transport.quick-ack")
 @pytest.mark.parametrize("codec", [AbridgedPacketCodec, IntermediatePacketCodec])
 async def test_a_quick_acknowledgement_repeats_the_hash(
     world: World, raw_client: Callable[..., Any], codec: type[Any]
@@ -178,6 +185,7 @@ async def _end_of(raw: Any) -> bytes:
     return data
 
 
+@pytest.mark.rule("handshake.plain-messages")
 @pytest.mark.parametrize(
     "payload",
     [
@@ -198,6 +206,7 @@ async def test_a_broken_plain_message_is_404(
         assert await raw.receive_packet() is None
 
 
+@pytest.mark.rule("envelope.forged-is-refused")
 async def test_a_forged_message_is_404(world: World, raw_client: Callable[..., Any]) -> None:
     """Under a known key, what does not decrypt ends the connection."""
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
@@ -205,6 +214,7 @@ async def test_a_forged_message_is_404(world: World, raw_client: Callable[..., A
         assert await raw.receive_packet() == NOT_FOUND
 
 
+@pytest.mark.rule("envelope.session-of-one-key")
 async def test_a_session_belongs_to_one_key(world: World, raw_client: Callable[..., Any]) -> None:
     """The same session id under another key, on the same connection, is refused."""
     other = ServerKey(is_initialized=True)
@@ -216,6 +226,7 @@ async def test_a_session_belongs_to_one_key(world: World, raw_client: Callable[.
         assert await raw.receive_packet() == NOT_FOUND
 
 
+@pytest.mark.rule("envelope.id-divisible-by-four", "envelope.id-of-now")
 @pytest.mark.parametrize(
     ("outer", "code"),
     [
@@ -235,6 +246,7 @@ async def test_a_wrong_message_id_is_named(
         assert telegram.requests.total == 0
 
 
+@pytest.mark.rule("envelope.content-is-odd")
 async def test_a_request_has_an_odd_number(world: World, raw_client: Callable[..., Any]) -> None:
     """An API request that is not marked as content is refused with 35."""
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
@@ -242,6 +254,7 @@ async def test_a_request_has_an_odd_number(world: World, raw_client: Callable[..
         assert answer.error_code == 35
 
 
+@pytest.mark.rule("container.not-well-formed")
 async def test_a_broken_container_is_64(world: World, raw_client: Callable[..., Any]) -> None:
     """A container that does not add up is refused as a whole; the connection lives on."""
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
@@ -253,6 +266,7 @@ async def test_a_broken_container_is_64(world: World, raw_client: Callable[..., 
 # What a client is told.
 
 
+@pytest.mark.rule("service.new-session", "service.pong")
 async def test_a_new_session_is_told_its_salt(world: World, raw_client: Callable[..., Any]) -> None:
     """The first packet of a session holds `new_session_created`, then the first answer."""
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
@@ -267,6 +281,7 @@ async def test_a_new_session_is_told_its_salt(world: World, raw_client: Callable
         assert pong.body[:4] == b"\xc5\x73\x77\x34"
 
 
+@pytest.mark.rule("envelope.many-sessions")
 async def test_many_sessions_share_a_key(world: World, raw_client: Callable[..., Any]) -> None:
     """Sessions on one connection and on several each get their own answers."""
     async with LocalTelegram(world) as telegram:
@@ -282,6 +297,8 @@ async def test_many_sessions_share_a_key(world: World, raw_client: Callable[...,
         assert [me.id for me in them] == [world.me.id] * 5
 
 
+@pytest.mark.rule("service.future-salts", "service.state-of-messages", "service.acks-are-silent")
+@pytest.mark.rule("service.destroy-session")
 async def test_service_messages(world: World, raw_client: Callable[..., Any]) -> None:
     """Each gets the answer that the protocol names, not wrapped in `rpc_result`."""
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
@@ -311,6 +328,7 @@ async def test_telethon_gets_salts_and_pongs(world: World) -> None:
         assert (await client(functions.DestroySessionRequest(5))).session_id == 5
 
 
+@pytest.mark.rule("service.ping-delay")
 async def test_ping_delay_disconnect(world: World, raw_client: Callable[..., Any]) -> None:
     """The connection ends when the delay is over, and a later ping moves that time."""
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
@@ -320,6 +338,7 @@ async def test_ping_delay_disconnect(world: World, raw_client: Callable[..., Any
         assert telegram.requests["ping_delay_disconnect"] == 2
 
 
+@pytest.mark.rule("service.drop-answer", "service.state-of-messages")
 async def test_an_answer_can_be_dropped(world: World, raw_client: Callable[..., Any]) -> None:
     """`rpc_drop_answer` tells unknown, running and finished requests apart."""
     rule = HoldBack("updates.getState", 1, until=asyncio.Event())
@@ -338,6 +357,7 @@ async def test_an_answer_can_be_dropped(world: World, raw_client: Callable[..., 
         assert telegram.requests.answered.total() == 0
 
 
+@pytest.mark.rule("service.bad-salt")
 async def test_strict_salts(world: World, raw_client: Callable[..., Any]) -> None:
     """With `strict_salts` a wrong salt is refused and corrected, and Telethon gets over it."""
     async with LocalTelegram(world, strict_salts=True) as telegram:
@@ -356,6 +376,7 @@ async def test_strict_salts(world: World, raw_client: Callable[..., Any]) -> Non
 # API requests.
 
 
+@pytest.mark.rule("request.layer", "request.unknown-constructor", "request.malformed")
 async def test_what_nobody_knows_is_loud(
     world: World, raw_client: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -389,6 +410,7 @@ async def test_what_nobody_knows_is_loud(
     assert caplog.text.count("account.getPassword") == 1
 
 
+@pytest.mark.rule("request.connection-must-be-inited")
 async def test_a_new_key_must_introduce_itself(
     world: World, raw_client: Callable[..., Any]
 ) -> None:
@@ -405,6 +427,7 @@ async def test_a_new_key_must_introduce_itself(
         assert telegram.requests["updates.getState"] == 3
 
 
+@pytest.mark.rule("container.gzipped", "request.wrappers")
 async def test_wrappers_come_off(world: World, raw_client: Callable[..., Any]) -> None:
     """The inner method is what is counted and answered, in a container and gzipped, too."""
     wrapped = functions.InvokeAfterMsgsRequest(
@@ -420,6 +443,7 @@ async def test_wrappers_come_off(world: World, raw_client: Callable[..., Any]) -
         ] * 2
 
 
+@pytest.mark.rule("request.same-id-once")
 async def test_a_repeated_request_in_flight_is_answered_once(
     world: World, raw_client: Callable[..., Any]
 ) -> None:
@@ -431,6 +455,7 @@ async def test_a_repeated_request_in_flight_is_answered_once(
         assert telegram.requests["updates.getState"] == 1
 
 
+@pytest.mark.rule("container.each-answered")
 async def test_250_requests_at_once(world: World) -> None:
     """Telethon packs them into containers; each gets its own answer."""
     async with LocalTelegram(world) as telegram, telegram.client() as client:
@@ -447,6 +472,7 @@ async def test_250_requests_at_once(world: World) -> None:
         assert telegram.requests.peak_in_flight_by["channels.getMessages"] > PACK_MESSAGES
 
 
+@pytest.mark.rule("container.answers-share", "request.result-names-its-request")
 async def test_answers_that_are_ready_together_share_packets(
     world: World, raw_client: Callable[..., Any]
 ) -> None:
@@ -460,6 +486,7 @@ async def test_answers_that_are_ready_together_share_packets(
         assert [struct.unpack_from("<q", m.body, 4)[0] for m in messages] == ids
 
 
+@pytest.mark.rule("request.gzipped-result")
 async def test_gzip(world: World) -> None:
     """Gzipped answers are the same answers in fewer bytes; errors and small ones stay plain."""
     found = []
@@ -512,6 +539,7 @@ async def test_a_narrow_and_uneven_line_changes_no_answer(world: World) -> None:
         assert found == [channel.message_bytes(id_) for id_ in reversed(channel.ids)]
 
 
+@pytest.mark.rule("request.in-flight-together")
 async def test_jitter_lets_answers_overtake(world: World, raw_client: Callable[..., Any]) -> None:
     """Answers come in another order than their requests, the same for the same seed."""
     async with LocalTelegram(world, jitter=0.2) as telegram, raw_client(telegram) as raw:
@@ -521,6 +549,7 @@ async def test_jitter_lets_answers_overtake(world: World, raw_client: Callable[.
         assert telegram.requests["ping"] == 12
 
 
+@pytest.mark.rule("request.in-flight-together")
 async def test_requests_in_flight_share_a_round_trip(world: World) -> None:
     """Sixteen requests wait together: all arrive before the first answer leaves."""
     async with LocalTelegram(world, rtt=0.05) as telegram, telegram.client() as client:
@@ -528,6 +557,7 @@ async def test_requests_in_flight_share_a_round_trip(world: World) -> None:
         assert telegram.requests.peak_in_flight_by["updates.getState"] == 16
 
 
+@pytest.mark.rule("request.asked-again-after-a-cut")
 async def test_a_reconnected_client_gets_its_answer(world: World) -> None:
     """A request whose connection is cut in mid-answer is asked again on the next one."""
     rule = HoldBack("updates.getState", 2, until=asyncio.Event())

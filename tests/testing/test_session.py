@@ -84,6 +84,7 @@ def naive_ige(data: bytes, key: bytes, iv: bytes) -> bytes:
     return out
 
 
+@pytest.mark.rule("envelope.message-key")
 @pytest.mark.parametrize("x", [TO_SERVER, TO_CLIENT])
 def test_the_envelope_follows_the_specification(x: int) -> None:
     """Key id, message key, AES key and IV come from where the MTProto 2.0 description says.
@@ -103,6 +104,7 @@ def test_the_envelope_follows_the_specification(x: int) -> None:
     assert msg_key == sha256(key[88 + x : 120 + x] + plain).digest()[8:24]
 
 
+@pytest.mark.rule("envelope.message-key")
 @given(st.integers(1, 400))
 def test_telethon_reads_what_we_seal(size: int) -> None:
     """Telethon decrypts our packets: session, odd message id, length and body are right."""
@@ -133,6 +135,7 @@ def sealed_ping() -> bytes:
     return b"".join(seal(KEY, plain, x=TO_SERVER))
 
 
+@pytest.mark.rule("envelope.forged-is-refused")
 @given(st.integers(8, 200), st.integers(1, 255))
 def test_a_flipped_bit_is_refused(position: int, flip: int) -> None:
     """No byte behind the key id can change unnoticed."""
@@ -149,6 +152,7 @@ def test_garbage_is_an_envelope_error(packet: bytes) -> None:
         unseal(KEY, packet)
 
 
+@pytest.mark.rule("envelope.padding")
 @pytest.mark.parametrize("length", [-4, 0, 3, 13, 400])
 def test_the_length_inside_must_fit(length: int) -> None:
     """A length that is no multiple of four, or leaves no room for the padding, is refused."""
@@ -157,6 +161,7 @@ def test_the_length_inside_must_fit(length: int) -> None:
         unseal(KEY, b"".join(seal(KEY, plain, x=TO_SERVER)))
 
 
+@pytest.mark.rule("envelope.echo-is-refused")
 def test_what_is_sealed_for_a_client_is_no_message_to_the_server() -> None:
     """The two directions use different keys; an echo is refused."""
     plain = struct.pack("<qqqii", 1, 2, 4, 1, len(PING)) + PING
@@ -184,6 +189,7 @@ def gzipped(data: bytes) -> bytes:
     return bytes(GzipPacked(data))
 
 
+@pytest.mark.rule("container.not-well-formed")
 @pytest.mark.parametrize(
     "body",
     [
@@ -239,6 +245,7 @@ def received(packet: tuple[bytes, ...]) -> Message:
     return unseal(KEY, b"".join(packet), x=TO_CLIENT)
 
 
+@pytest.mark.rule("envelope.server-ids")
 def test_small_answers_share_a_container_and_ids_rise() -> None:
     """Order is kept; ids rise strictly and end in binary 01; the container's own id is the last."""
     session = Session(KEY, 5)
@@ -271,6 +278,7 @@ def test_large_answers_go_alone() -> None:
     assert list(session.packets([], salt=1, now=1e9)) == []
 
 
+@pytest.mark.rule("envelope.id-divisible-by-four", "envelope.id-of-now")
 @pytest.mark.parametrize(
     ("msg_id", "code"),
     [(2, 18), (1, 18), (int(1e9) - 301 << 32, 16), (int(1e9) + 31 << 32, 17)],

@@ -51,6 +51,7 @@ def read_all(decoder: Decoder | Wire) -> list[bytes]:
     return packets
 
 
+@pytest.mark.rule("transport.full")
 def test_a_packet_has_the_documented_layout() -> None:
     """Length, number, payload and CRC32 stand where the specification puts them."""
     packet = FullEncoder(7).encode(b"abcd", b"efgh")
@@ -70,6 +71,7 @@ def test_telethon_writes_the_same(payloads: list[bytes]) -> None:
     assert len(decoder) == 0
 
 
+@pytest.mark.rule("transport.told-by-first-bytes")
 @given(PAYLOADS, st.lists(st.integers(1, 60), max_size=40))
 def test_it_does_not_matter_how_a_stream_is_cut(payloads: list[bytes], cuts: list[int]) -> None:
     """Whole, byte by byte or in any pieces: the same packets come out."""
@@ -106,6 +108,7 @@ def test_garbage_is_a_framing_error_or_incomplete(data: bytes, cuts: list[int]) 
     assert outcomes[0] == outcomes[1]
 
 
+@pytest.mark.rule("transport.full-checks-crc")
 @given(st.integers(0, 200), st.integers(1, 255))
 def test_a_flipped_byte_is_found(position: int, flip: int) -> None:
     """Whichever byte of a packet changes, its payload never comes out changed."""
@@ -132,6 +135,7 @@ def test_an_impossible_length_is_refused_at_once(length: int) -> None:
         decoder.next_packet()
 
 
+@pytest.mark.rule("transport.full-checks-crc")
 def test_packets_must_be_numbered_from_zero() -> None:
     """A stream that begins with another number, or skips one, is refused."""
     decoder = FullDecoder()
@@ -173,6 +177,7 @@ def sealed(size: int, fill: int) -> bytes:
 SEALED = st.lists(st.builds(sealed, st.integers(0, 60), st.integers(0, 254)), max_size=6)
 
 
+@pytest.mark.rule("transport.told-by-first-bytes")
 @pytest.mark.parametrize("name", [*CODECS])
 @given(payloads=SEALED, cuts=st.lists(st.integers(1, 60), max_size=30))
 def test_a_wire_reads_what_telethon_writes(
@@ -206,6 +211,8 @@ class Reader:
         return found
 
 
+@pytest.mark.rule("transport.full", "transport.abridged", "transport.intermediate")
+@pytest.mark.rule("transport.padded-intermediate")
 @pytest.mark.parametrize("name", [*CODECS])
 @pytest.mark.parametrize("size", [1, 6, 40, 126 * 4, 127 * 4, 70_000])
 async def test_telethon_reads_what_a_wire_writes(name: str, size: int) -> None:
@@ -219,6 +226,7 @@ async def test_telethon_reads_what_a_wire_writes(name: str, size: int) -> None:
     assert reader.data == b""
 
 
+@pytest.mark.rule("transport.error-is-four-bytes")
 @pytest.mark.parametrize("encoder", [AbridgedEncoder(), IntermediateEncoder(), PaddedEncoder()])
 def test_a_refusal_is_four_bytes(encoder: AbridgedEncoder) -> None:
     """An error packet is a negative code alone, in any framing."""
@@ -228,6 +236,7 @@ def test_a_refusal_is_four_bytes(encoder: AbridgedEncoder) -> None:
     assert len(packet) <= head + 7
 
 
+@pytest.mark.rule("transport.padded-intermediate")
 @given(st.integers(0, 15), st.integers(0, 20), st.booleans())
 def test_padding_is_dropped(padding: int, size: int, is_plain: bool) -> None:
     """Up to 15 bytes of padding never reach the payload, encrypted or plain."""
@@ -322,6 +331,7 @@ def obfuscated(name: str, stream: bytes, filler: bytes) -> tuple[bytes, AESModeC
     return bytes(header) + encryptor.encrypt(stream), AESModeCTR(back[:32], back[32:48])
 
 
+@pytest.mark.rule("transport.obfuscated")
 @pytest.mark.parametrize("name", [*INNER])
 @given(
     payloads=SEALED,
@@ -398,6 +408,7 @@ def test_other_protocols_are_named(head: bytes) -> None:
 # Quick acknowledgements.
 
 
+@pytest.mark.rule("transport.quick-ack")
 @pytest.mark.parametrize("size", [2, 126 * 4, 200 * 4])
 @pytest.mark.parametrize("name", ["abridged", "intermediate", "padded intermediate"])
 def test_a_quick_acknowledgement_is_asked_for_by_the_top_bit(name: str, size: int) -> None:

@@ -1,0 +1,58 @@
+"""What no source tells about Telegram: each doubt is a switch of the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args, get_type_hints
+
+from telefast.errors import ArgumentError
+
+__all__ = ["Assumptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumptions:
+    """What is believed of Telegram where no source tells; handed to `World`.
+
+    A program that must hold in front of Telegram is tested with both sides of each.
+
+    Attributes:
+        page_above_top: What a page is that would begin above the newest message, as with a
+            negative `add_offset` near the top. `clip`: it is shorter, as Telethon's `reverse=True`
+            needs. `shift`: it begins at the top and reaches further down.
+        large_limit: What a `limit` above 100 is. `clip`: as much as 100 (TDLib: "server-side
+            limit"). `refuse`: 400 LIMIT_INVALID.
+        zero_limit: What a `limit` of 0 is in a history. `default`: 20 messages
+            (https://core.telegram.org/api/offsets: "often"). `none`: no message, only the count.
+        invalid_ids: Which ids channels.getMessages takes for invalid; if all are, the answer is
+            MESSAGE_IDS_EMPTY. `not positive`: 0 and less. `missing`: all without a message.
+        empty_filter_count: What messages.getSearchCounters counts for
+            `inputMessagesFilterEmpty`. `all`: all messages. `none`: 0.
+        inexact_counts: Whether the count of a list longer than a page is rounded up to a hundred
+            and marked `inexact`. False: it is exact.
+        container_messages: Most messages in one container, as often told; a container with more is
+            refused with error 64. None: any number.
+
+    Raises:
+        ArgumentError: If a value is none of these.
+    """
+
+    page_above_top: Literal["clip", "shift"] = "clip"
+    large_limit: Literal["clip", "refuse"] = "clip"
+    zero_limit: Literal["default", "none"] = "default"
+    invalid_ids: Literal["not positive", "missing"] = "not positive"
+    empty_filter_count: Literal["all", "none"] = "all"
+    inexact_counts: bool = False
+    container_messages: int | None = 1020
+
+    def __post_init__(self) -> None:
+        """Refuse what is no side of a switch."""
+        for name, kind in get_type_hints(Assumptions).items():
+            value = getattr(self, name)
+            if kind == int | None:
+                if value is not None and not (type(value) is int and value > 0):
+                    raise ArgumentError(name, value, "a number above 0, or None")
+                continue
+            sides = get_args(kind) or (True, False)
+            if type(value) is not type(sides[0]) or value not in sides:
+                raise ArgumentError(name, value, f"one of {', '.join(map(repr, sides))}")
