@@ -34,6 +34,9 @@ from telefast.testing.faults import (
     NeverAnswer,
     Rule,
 )
+from telefast.testing.flood_limits import FixedWindow, Lockout, TokenBucket
+from telefast.testing.flood_model import Budget
+from telefast.testing.flood_profiles import FloodProfile, flood_profile
 from telefast.testing.ledger import Ledger
 from telefast.testing.local import LocalTelegram
 from telefast.testing.page_faults import (
@@ -51,6 +54,7 @@ from telefast.testing.world import World
 __all__ = [
     "Account",
     "Assumptions",
+    "Budget",
     "Call",
     "ChangeWorld",
     "Channel",
@@ -61,10 +65,13 @@ __all__ = [
     "ErrorOn",
     "ExportReport",
     "ExportedWorld",
+    "FixedWindow",
+    "FloodProfile",
     "Group",
     "HoldBack",
     "Ledger",
     "LocalTelegram",
+    "Lockout",
     "NeverAnswer",
     "OnlyEmpty",
     "PrivateChat",
@@ -74,6 +81,8 @@ __all__ = [
     "Rule",
     "ShortPage",
     "SwapNeighbours",
+    "TokenBucket",
     "World",
+    "flood_profile",
     "world_from_export",
 ]

@@ -52,6 +52,7 @@ class Outbox:
         self.link = link or Link()
         self._heap: list[Due] = []
         self._leaving: Due | None = None
+        self._left = 0
         self._count = 0
 
     def __len__(self) -> int:
@@ -84,7 +85,7 @@ class Outbox:
         """Take out what has left, up to *max_bytes* of bodies but at least one message."""
         taken: list[Due] = []
         size = 0
-        if self.link.bandwidth is not None:
+        if self.link.is_limited:
             return self._pop_slowly(now, max_bytes)
         while self._heap and self._heap[0].time <= now:
             length = len(self._heap[0].message.body)
@@ -96,25 +97,32 @@ class Outbox:
         return taken
 
     def _pop_slowly(self, now: float, max_bytes: int) -> list[Due]:
-        """Let what is due leave one after the other; take out what has left."""
+        """Let what is due leave one after the other, piece by piece; take out what has left."""
         taken: list[Due] = []
         size = 0
         while not taken or size < max_bytes:
             if self._leaving is None:
                 if not self._heap or self._heap[0].time > now:
                     break
-                due = heapq.heappop(self._heap)
-                whole = len(due.message.body) + ENVELOPE
-                self._leaving = due._replace(
-                    time=self.link.next_departure(now=due.time, size=whole)
-                )
+                self._leaving = heapq.heappop(self._heap)
+                self._left = len(self._leaving.message.body) + ENVELOPE
+                self._put_next_piece(self._leaving)
             if self._leaving.time > now:
                 break
+            if self._left:
+                self._put_next_piece(self._leaving)
+                continue
             taken.append(self._leaving)
             size += len(self._leaving.message.body)
             self._leaving = None
         self.size -= size
         return taken
+
+    def _put_next_piece(self, leaving: Due) -> None:
+        """Put more of a message on the wire; it is over, or goes on, when that has left."""
+        piece = self.link.next_piece(now=leaving.time, size=self._left)
+        self._left -= piece.size
+        self._leaving = leaving._replace(time=piece.time)
 
     def drop(self, request_id: int) -> bool:
         """Forget the answer to *request_id*; return whether one waited, not yet on the wire."""
