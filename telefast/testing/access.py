@@ -26,6 +26,8 @@ NOT_FOR_BOTS: Final = frozenset(
         "messages.getReplies",
         "messages.getScheduledHistory",
         "messages.getSearchCounters",
+        "messages.getSearchResultsCalendar",
+        "messages.getSearchResultsPositions",
         "messages.search",
         "messages.searchGlobal",
     }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from telefast.testing.chat import Chat
 
-__all__ = ["SEARCH_HANDLERS"]
+__all__ = ["SEARCH_HANDLERS", "fitting"]
 
 _FILTER = "InputMessagesFilter"
 
@@ -47,7 +47,7 @@ def _search(call: Call) -> bytes:
     chat = open_chat(call.account, request.peer)
     if chat is None:
         return whole(call.account, [], ())
-    ids = _fitting(chat, request.q, request.filter)
+    ids = fitting(chat, request.q, request.filter)
     if request.from_id is not None and not isinstance(chat, PrivateChat):
         ids = ids & chat.index.by_sender(_sender(call, request.from_id))
     if request.top_msg_id:
@@ -85,7 +85,7 @@ def _get_search_counters(call: Call) -> bytes:
     leaves_out_all = call.world.assume.empty_filter_count == "none"
     found: list[bytes] = []
     for each in request.filters:
-        ids = BitMap() if chat is None else _fitting(chat, "", each)
+        ids = BitMap() if chat is None else fitting(chat, "", each)
         if chat is not None and request.top_msg_id:
             ids = ids & _thread(chat, request.top_msg_id)
         if isinstance(each, types.InputMessagesFilterEmpty) and leaves_out_all:
@@ -112,7 +112,7 @@ def _search_global(call: Call) -> bytes:
         before = (request.offset_rate, mark, request.offset_id)
     low, high = _stamp(request.min_date) or 0, _stamp(request.max_date) or 2**31
     lists = [
-        (chat, _between(chat, _fitting(chat, request.q, request.filter), low, high))
+        (chat, _between(chat, fitting(chat, request.q, request.filter), low, high))
         for chat in account.chats()
         if _is_wanted(request, chat)
     ]
@@ -136,7 +136,7 @@ def _search_global(call: Call) -> bytes:
     return slice_of(account, entries, refs, count=count, next_rate=rate, inexact=inexact)
 
 
-def _fitting(chat: Chat, words: str, wanted: Any) -> BitMap:
+def fitting(chat: Chat, words: str, wanted: Any) -> BitMap:
     """Return the ids of a chat's messages that fit a text and a filter.
 
     Raises:

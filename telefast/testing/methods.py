@@ -15,6 +15,7 @@ from telethon.tl.tlobject import TLRequest
 from telefast.testing.access import NOT_FOR_BOTS, open_channel
 from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
+from telefast.testing.method_positions import POSITION_HANDLERS
 from telefast.testing.method_search import SEARCH_HANDLERS
 from telefast.testing.rpc import Call, RpcFault, UnknownMethodFault
 
@@ -107,6 +108,7 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     functions.updates.GetDifferenceRequest: _get_difference,
     functions.updates.GetStateRequest: _get_state,
     **PEER_HANDLERS,
+    **POSITION_HANDLERS,
     **MESSAGE_HANDLERS,
     **SEARCH_HANDLERS,
 }

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from telethon import errors
 from telethon.tl import functions, types
 
 from telefast.testing import ErrorOn, LocalTelegram, World
 from tests.conformance.asking import ask, history
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATE = "updates.getState"
 
@@ -53,3 +59,28 @@ def test_posts_have_no_sender(world: World) -> None:
     for message in ask(world, history(news)).messages:
         if isinstance(message, types.Message):
             assert (True, None) == (message.post, message.from_id)
+
+
+@pytest.mark.rule("message.pin-event")
+def test_pinning_is_a_service_message(world: World) -> None:
+    """The event names the message that was pinned, an earlier one."""
+    found = 0
+    for chat in world.account.chats():
+        for id_ in chat.ids:
+            message = chat.message(id_)
+            if isinstance(getattr(message, "action", None), types.MessageActionPinMessage):
+                assert message.reply_to.reply_to_msg_id < id_
+                found += 1
+    assert found
+
+
+@pytest.mark.rule("request.vectors")
+async def test_vectors_are_boxed(world: World, raw_client: Callable[..., Any]) -> None:
+    """An answer that is a list of users begins with the constructor of vectors."""
+    request = functions.users.GetUsersRequest([types.InputUserSelf()])
+    async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
+        raw.send(functions.PingRequest(1))
+        await raw.objects(1)
+        raw.send(request)
+        (message,) = await raw.receive()
+        assert struct.pack("<Ii", 0x1CB5C415, 1) == message.body[12:20]

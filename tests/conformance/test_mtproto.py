@@ -13,6 +13,7 @@ from telethon.extensions import BinaryReader
 from telethon.network.authenticator import do_authentication
 from telethon.tl import functions, types
 from telethon.tl.alltlobjects import LAYER
+from telethon.tl.core import MessageContainer
 
 from telefast.testing import Assumptions, LocalTelegram, World
 from telefast.testing.handshake import Handshake
@@ -140,3 +141,17 @@ async def test_a_key_remembers_its_introduction(
             assert isinstance(await raw.ask(GET_STATE), types.updates.State)
         async with raw_client(telegram, key, session_id=78) as raw:
             assert isinstance(await raw.ask(GET_STATE), types.updates.State)
+
+
+@pytest.mark.rule("container.one-mebibyte")
+async def test_a_large_packet(world: World, raw_client: Callable[..., Any]) -> None:
+    """A container as large as Telethon makes them is taken, and each message in it answered."""
+    items = (MessageContainer.MAXIMUM_SIZE - 8 - 28 - 40) // 20
+    many = types.MsgsAck([0] * ((items * 20 - 12) // 8))
+    async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
+        raw.send(many, PING)
+        assert (
+            MessageContainer.MAXIMUM_SIZE - 200 < len(bytes(many)) < MessageContainer.MAXIMUM_SIZE
+        )
+        assert isinstance((await raw.objects(1))[0], types.Pong)
+        assert 1 == telegram.requests["msgs_ack"]

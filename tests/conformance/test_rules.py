@@ -33,7 +33,8 @@ def test_each_switch_is_a_rule() -> None:
 
 def test_the_page_is_up_to_date() -> None:
     """The page is what `python -m tests.conformance.table` writes now."""
-    assert catalogue.page() == catalogue.PAGE.read_text("utf-8")
+    is_current = catalogue.page() == catalogue.PAGE.read_text("utf-8")
+    assert is_current, "run python -m tests.conformance.table"
 
 
 @pytest.mark.parametrize(

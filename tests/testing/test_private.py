@@ -205,6 +205,7 @@ def test_a_whole_list_has_no_count(world: World) -> None:
         assert [message.id for message in answer.messages] == ids[first : first + size]
 
 
+@pytest.mark.rule("results.empty-chat")
 def test_an_empty_chat_is_whole(world: World) -> None:
     """Without a message, or without a chat at all, the history is an empty `messages`."""
     nobody = next(user for user in world.users.values() if user.id not in world.private_chats)

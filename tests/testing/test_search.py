@@ -146,6 +146,7 @@ def test_calls_that_were_missed_are_told_apart(world: World) -> None:
     assert 0 < len(expected) < len(calls)
 
 
+@pytest.mark.rule("search.words")
 @pytest.mark.parametrize("words", ["Grüße", "grüsse", "GRÜSSE", "a", "ок", "zzz-never", "@"])
 def test_words_are_found_in_any_case(world: World, words: str) -> None:
     """A search shows exactly the messages whose text contains the words."""
@@ -156,6 +157,7 @@ def test_words_are_found_in_any_case(world: World, words: str) -> None:
         assert getattr(answer, "count", len(answer.messages)) == len(expected)
 
 
+@pytest.mark.rule("search.parts-add-up")
 def test_words_and_filter_add_up(world: World) -> None:
     """Text, filter and sender must all fit."""
     chat = club(world)
@@ -275,6 +277,7 @@ def test_a_thread_is_read_as_a_history(world: World) -> None:
     assert ask(world, replies(chat, quiet)).messages == []
 
 
+@pytest.mark.rule("replies.top-message")
 def test_a_thread_goes_by_its_top() -> None:
     """A reply that names a top message is in the thread of that one; replies elsewhere in none."""
     world = World(seed=1)
@@ -405,6 +408,7 @@ def all_places(world: World, fits: Any) -> list[tuple[int, int, int]]:
     return sorted(places, reverse=True)
 
 
+@pytest.mark.rule("search.global")
 def test_all_chats_are_searched_by_date(world: World) -> None:
     """A global search pages through all chats by date, peer and id, each message once."""
     expected = all_places(world, lambda m: "e" in (m.message or "").lower())

@@ -104,6 +104,7 @@ def test_dates_never_fall_with_the_id(
     assert [int(message.date.timestamp()) for message in messages if message.date] == stamps
 
 
+@pytest.mark.rule("message.entities-in-utf16")
 def test_entities_lie_within_the_text(
     messages: list[types.Message | types.MessageService],
 ) -> None:
@@ -177,6 +178,7 @@ def test_service_messages_tell_of_the_chat(
     assert wanted <= actions
 
 
+@pytest.mark.rule("message.albums")
 def test_albums_are_runs_of_media(messages: list[types.Message | types.MessageService]) -> None:
     """An album is 2 to 10 media with consecutive ids, one sender, one date and one grouped_id."""
     albums: dict[int, list[types.Message]] = {}
@@ -236,6 +238,7 @@ def test_every_kind_of_media_serialises() -> None:
             assert bytes(make_media(Dice.of(kind, seed), kind, date, person))  # type: ignore[arg-type]
 
 
+@pytest.mark.rule("message.lengths")
 def test_captions_and_texts_keep_their_limits() -> None:
     """No language and no draw passes the limits that Telegram sets."""
     people = [Mention(7, "Ада 🌸", "ada"), Mention(8, "Bo", None)]
