@@ -113,7 +113,8 @@ class Budget:
 
     Args:
         family: Which requests draw from it: a family (`history`, `by-ids`, `files`, `dialogs`,
-            `auth-exports`, `other`), or one method by Telegram's name.
+            `auth-exports`, `other`), one method by Telegram's name, or several of these joined
+            by `+`, which then share it.
         limit: The figures: a `TokenBucket`, `FixedWindow` or `Lockout`.
         per: Whose it is: each account has one of its own, or also each data centre or connection of
             it. Default: only each account, as all reports have it for histories.
@@ -150,9 +151,10 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Refuse what makes no budget."""
-        if self.family not in {*FAMILIES, OTHER} and "." not in self.family:
+        if any(each not in {*FAMILIES, OTHER} and "." not in each for each in self._parts()):
             known = ", ".join([*FAMILIES, OTHER])
-            raise ArgumentError("family", self.family, f"one of {known}, or a method's name")
+            expected = f"one of {known}, or a method's name, or several joined by +"
+            raise ArgumentError("family", self.family, expected)
         limit_to_json(self.limit)
         if not set(self.per) <= set(_SCOPES):
             raise ArgumentError("per", self.per, f"some of {', '.join(_SCOPES)}")
@@ -171,7 +173,11 @@ class Budget:
             return False
         if self.unit == "bytes" and not asked.size:
             return False
-        return self.family in {asked.method, family_of(asked.method)}
+        return not self._parts().isdisjoint((asked.method, family_of(asked.method)))
+
+    def _parts(self) -> set[str]:
+        """Return the families and methods that draw from it."""
+        return {*self.family.split("+")}
 
     def key(self, asked: Asked) -> str:
         """Return whose budget a request draws from."""

@@ -338,10 +338,11 @@ class World:
         account that a client is logged in with.
 
         Args:
-            user: A user, or the id of one of `users`; None takes the next person of the seed.
+            user: A user, or the id of one of `users`; None takes the next person of the seed. A bot
+                is refused what bots may not call.
 
         Raises:
-            WorldError: If there is no such user, or it is a bot or logged in already.
+            WorldError: If there is no such user, or it is logged in already.
         """
         logged_in = {account.me.id for account in self.accounts}
         if user is None:
@@ -355,8 +356,8 @@ class World:
             user = self.users[user]
         else:
             raise WorldError(f"user={user}: no such user; add it with World.add_user")
-        if user.bot or user.id in logged_in:
-            raise WorldError(f"user {user.id}: is a bot, or logged in already")
+        if user.id in logged_in:
+            raise WorldError(f"user {user.id}: is logged in already")
         account = Account(self, len(self.accounts), user)
         account.log_in()
         self.accounts.append(account)

@@ -121,18 +121,19 @@ def test_boxes_are_apart(world: World) -> None:
 
 
 def test_who_can_log_in() -> None:
-    """Anybody but bots, each once; None takes the next person."""
+    """Anybody, each once; None takes the next person, no bot."""
     world = World(seed=2, user_count=4)
     bot = next(user for user in world.users.values() if user.bot)
     new = world.add_account(types.User(id=9, access_hash=3, first_name="New"))
     assert (new.index, new.me.id, world.users[9].is_self) == (1, 9, None)
     chosen = next(u for u in world.users.values() if not (u.bot or u.is_self or u.id == 9))
     assert world.add_account(chosen.id).me.id == chosen.id
+    assert world.add_account(bot.id).me.bot
     for user in (9, bot.id, bot, world.me.id, 424242):
         with pytest.raises(WorldError):
             world.add_account(user)
     people = [user for user in world.users.values() if not (user.bot or user.deleted)]
-    while len(world.accounts) < len(people):
+    while len(world.accounts) < len(people) + 1:
         world.add_account()
     with pytest.raises(WorldError, match="everybody is logged in"):
         world.add_account()

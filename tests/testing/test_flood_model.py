@@ -89,6 +89,7 @@ def test_before_login_there_is_a_budget_of_its_own() -> None:
     assert model.judge(stranger._replace(account=0), NOW) is None
 
 
+@pytest.mark.rule("flood.takeout-apart")
 def test_a_takeout_has_budgets_of_its_own_where_the_profile_says_so() -> None:
     """Takeout requests draw from takeout budgets alone, of families that have one."""
     takeout = Budget(family="history", limit=TokenBucket(burst=3, rate=1), is_takeout=True)
@@ -102,6 +103,7 @@ def test_a_takeout_has_budgets_of_its_own_where_the_profile_says_so() -> None:
     assert model.judge(dialogs._replace(is_takeout=False), NOW) == Refusal(10)
 
 
+@pytest.mark.rule("flood.premium-wait")
 def test_premium_waits_spare_premium() -> None:
     """Their name is another, and accounts with Premium can be free of them."""
     model = one("files", is_premium_wait=True, spares_premium=True)
@@ -136,6 +138,7 @@ def test_a_request_must_be_within_all_its_budgets() -> None:
     assert model.judge(search, NOW) == Refusal(60)
 
 
+@pytest.mark.rule("flood.whole-seconds")
 @pytest.mark.parametrize(
     ("options", "seconds"),
     [
@@ -192,6 +195,7 @@ def test_floods_survive_json(name: str, other: str, before: list[Any], after: li
     assert play(model, after, NOW + 1_300) == play(copy, after, NOW + 1_300)
 
 
+@pytest.mark.rule("flood.waiting-is-enough")
 @given(st.sampled_from(sorted(FLOOD_PROFILES)), asks)
 def test_who_waits_as_told_is_let_in(name: str, calls: list[Any]) -> None:
     """With each profile, waiting as long as told is enough, whatever was asked before."""
@@ -215,6 +219,7 @@ def test_what_is_as_good_as_new_is_forgotten() -> None:
     assert len(model.as_json()) <= MAX_STATES
 
 
+@pytest.mark.rule("flood.one-page-a-second")
 def test_the_plain_profile_gives_one_page_a_second() -> None:
     """A burst of 30, then 60 requests a minute, for two clients of an account together."""
     model = FloodModel(flood_profile("telegram-plain").budgets)
