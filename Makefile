@@ -19,7 +19,7 @@ EXPORT ?=
 CHAT ?=
 export EXPORT CHAT
 
-.PHONY: setup demo test test-long lint types docs bench bench-quick check-wheel format clean help
+.PHONY: setup demo test test-long lint types docs bench bench-quick foreign check-wheel format clean help
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name text; do \
@@ -43,7 +43,7 @@ test-long: $(STAMP) ## Run all tests with full numbers
 lint: $(STAMP) ## Check style, formatting, import contracts, spelling and project metadata
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m compileall -q telefast tests examples docs $(wildcard benchmarks)
+	$(PY) -m compileall -q -x '/[.]venv/' telefast tests examples docs $(wildcard benchmarks)
 	.venv/bin/lint-imports --no-cache
 	$(PY) -m codespell_lib
 	$(PY) -m validate_pyproject pyproject.toml
@@ -64,6 +64,10 @@ bench-quick: $(STAMP) ## Run the benchmarks, small sizes; results in bench-out/*
 	$(PY) -m benchmarks history --quick --json bench-out/history-quick.json
 	$(PY) -m benchmarks codec --quick --json bench-out/codec-quick.json
 
+foreign: $(STAMP) ## Let clients that nobody here wrote (kurigram, mtcute) at the embedded Telegram
+	$(PY) tests/foreign/prepare.py
+	$(PY) -m pytest tests/foreign -q -rs
+
 check-wheel: $(STAMP) ## Build the wheel, install it into an empty environment, import it elsewhere
 	$(PY) tests/check_wheel.py
 
@@ -72,6 +76,7 @@ format: $(STAMP) ## Sort imports, fix what ruff can fix, format
 	$(PY) -m ruff format .
 
 clean: ## Remove everything that make has made, .venv included
+	rm -rf tests/foreign/.venv tests/foreign/node_modules tests/foreign/.unavailable-*
 	rm -rf .venv dist build demo-out bench-out docs/_build htmlcov .coverage .coverage.* \
 	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find telefast tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +

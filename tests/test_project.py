@@ -24,7 +24,10 @@ TASKS = ("telefast/tasks.py", "telefast/testing/tasks.py")
 
 def _paths(*folders: str) -> list[str]:
     return sorted(
-        str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("*.py")
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if not {".venv", "node_modules"} & set(path.parts)  # of `make foreign`
     )
 
 

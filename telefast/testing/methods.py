@@ -17,6 +17,7 @@ from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
 from telefast.testing.method_positions import POSITION_HANDLERS
 from telefast.testing.method_search import SEARCH_HANDLERS
+from telefast.testing.method_stickers import STICKER_HANDLERS
 from telefast.testing.rpc import Call, RpcFault, UnknownMethodFault
 
 __all__ = ["HANDLERS", "NOW", "answer"]
@@ -111,5 +112,6 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     **POSITION_HANDLERS,
     **MESSAGE_HANDLERS,
     **SEARCH_HANDLERS,
+    **STICKER_HANDLERS,
 }
 """Request type -> handler: returns the TL bytes of the result object, or raises `RpcFault`."""

@@ -33,8 +33,8 @@ class AesCtr:
 
     Example:
         >>> there, back = AesCtr(bytes(32), bytes(16)), AesCtr(bytes(32), bytes(16))
-        >>> back.apply(there.apply(b"hel")) + back.apply(there.apply(b"lo"))
-        b'hello'
+        >>> back.apply(there.apply(b"good ")) + back.apply(there.apply(b"day"))
+        b'good day'
     """
 
     def __init__(self, key: bytes, iv: bytes) -> None:

@@ -1,0 +1,96 @@
+// mtcute reads a chat and a file from the embedded Telegram.
+//
+// The order is one line of JSON on standard input (`serve.py`), the report one line on standard
+// output. Sessions stay in memory, so the native SQLite of @mtcute/node is not needed.
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+
+import {
+  IntermediatePacketCodec,
+  MemoryStorage,
+  ObfuscatedPacketCodec,
+  PaddedIntermediatePacketCodec,
+} from "@mtcute/core";
+import { addPublicKey } from "@mtcute/core/utils.js";
+import { TcpTransport, TelegramClient } from "@mtcute/node";
+import { NodeCryptoProvider } from "@mtcute/node/utils.js";
+
+const TRANSPORTS = {
+  intermediate: () => new IntermediatePacketCodec(),
+  "padded intermediate": () => new PaddedIntermediatePacketCodec(),
+  "obfuscated intermediate": () => new ObfuscatedPacketCodec(new IntermediatePacketCodec()),
+  "obfuscated padded intermediate": () =>
+    new ObfuscatedPacketCodec(new PaddedIntermediatePacketCodec()),
+};
+
+class Transport extends TcpTransport {
+  constructor(name) {
+    super();
+    this.name = name;
+  }
+
+  packetCodec() {
+    return TRANSPORTS[this.name]();
+  }
+}
+
+async function clientOf(order, transport) {
+  const dc = { id: order.dc_id, ipAddress: order.host, port: order.port };
+  return new TelegramClient({
+    apiId: 1,
+    apiHash: "0".repeat(32),
+    storage: new MemoryStorage(),
+    transport: new Transport(transport),
+    defaultDcs: { main: dc, media: { ...dc, mediaOnly: true } },
+    disableUpdates: true,
+    logLevel: order.log_level ?? 0,
+  });
+}
+
+async function history(order, transport) {
+  const started = performance.now();
+  const client = await clientOf(order, transport);
+  await client.connect();
+  const connected = performance.now();
+  const me = await client.getMe();
+  const digest = createHash("sha256");
+  let count = 0;
+  for await (const message of client.iterHistory(order.username)) {
+    digest.update(`${message.id}\t${message.text}\n`);
+    count += 1;
+  }
+  await client.destroy();
+  return {
+    transport,
+    me: me.id,
+    count,
+    digest: digest.digest("hex"),
+    connect_seconds: Math.round(connected - started) / 1000,
+    seconds: Math.round(performance.now() - started) / 1000,
+  };
+}
+
+function own(path) {
+  const file = new URL(`node_modules/@mtcute/core/${path}`, import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+const lines = createInterface({ input: process.stdin });
+const order = JSON.parse((await lines[Symbol.asyncIterator]().next()).value);
+lines.close();
+const crypto = new NodeCryptoProvider();
+await crypto.initialize();
+addPublicKey(crypto, order.rsa_key);
+const report = {
+  client: "mtcute",
+  version: own("package.json").version,
+  layer: own("tl/api-schema.json").l,
+  runs: [],
+};
+for (const transport of Object.keys(TRANSPORTS)) {
+  report.runs.push(await history(order, transport));
+}
+console.log(JSON.stringify(report));
+process.exit(0);
