@@ -7,7 +7,7 @@ ends a walk may come on top.
 
 from __future__ import annotations
 
-import time
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -141,17 +141,18 @@ class Producer:
     # Requests
 
     async def _fetch(self, ask: Ask) -> tuple[Page, float]:
-        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         request = self._request(ask)
         try:
             data = await call(self._client, request, self._options)
         except MessageIdsEmptyError:
             # Telegram's way to say that none of these ids exists.
-            return Page(b"", [], [], [], None, None), time.monotonic() - started
+            return Page(b"", [], [], [], None, None), loop.time() - started
         page = read_page(data, request)
         if ask.ids:
             page.count = page.position = None  # it counts itself, not the list
-        return page, time.monotonic() - started
+        return page, loop.time() - started
 
     def _request(self, ask: Ask) -> Any:
         if ask.ids:
@@ -246,7 +247,9 @@ class Producer:
             text = "history ended missing=%d total=%s: hidden by Telegram, or deleted meanwhile"
             args = (windows.missing, windows.count)
             limiter = Account.of(self._client).limiter
-            warn_limited(_log, limiter, "missing", text, *args, now=time.monotonic())
+            warn_limited(
+                _log, limiter, "missing", text, *args, now=asyncio.get_running_loop().time()
+            )
 
     def _deliver(self, windows: Windows, pump: Pump[Piece]) -> None:
         while (delivery := windows.take()) is not None:

@@ -90,12 +90,13 @@ async def _wait_for_turn(
     client: TelegramClient, account: Account, method: str, request: Any, options: CallOptions
 ) -> None:
     pacer = account.pacer
-    now = time.monotonic()
+    loop = asyncio.get_running_loop()  # its time, since the sleeps below go by it
+    now = loop.time()
     user_wait = door.user_flood_due(client, request) - time.time()
     if user_wait > 0:
         pacer.on_flood(method, user_wait, now=now)
     start = pacer.next_start(method, now=now, spacing=options.spacing)
-    while start > (now := time.monotonic()):
+    while start > (now := loop.time()):
         # The wait may be another call's, or the user's own; this call's budget holds all the same.
         held = pacer.held_until(method) - now
         if held > options.max_flood_wait:
@@ -105,7 +106,7 @@ async def _wait_for_turn(
 
 
 def _on_flood(account: Account, method: str, flood: Flood) -> None:
-    now = time.monotonic()
+    now = asyncio.get_running_loop().time()
     account.pacer.on_flood(method, flood.seconds, now=now)
     account.metrics.add("flood_waits")
     account.metrics.add("flood_wait_seconds", flood.seconds)

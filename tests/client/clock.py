@@ -92,12 +92,23 @@ class Clock:
         return self._alarms[-1]
 
 
+class _Loop:
+    """The running loop with a clock's time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.time = clock.monotonic
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio.get_running_loop(), name)
+
+
 class _Asyncio:
     """The asyncio module with a clock's way to wait."""
 
     def __init__(self, clock: Clock) -> None:
         self.sleep = clock.sleep
         self.wait = clock.wait
+        self.get_running_loop = lambda: _Loop(clock)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(asyncio, name)
