@@ -25,6 +25,7 @@ from telefast.testing.account import Account
 from telefast.testing.assumptions import Assumptions
 from telefast.testing.channel import Channel
 from telefast.testing.chat import Chat
+from telefast.testing.clock import Clock, VirtualClock
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
 from telefast.testing.faults import (
     ChangeWorld,
@@ -49,6 +50,13 @@ from telefast.testing.page_faults import (
 from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.rpc import Call, Empty, RpcFault
+from telefast.testing.virtual import (
+    VirtualDeadlockError,
+    VirtualLoop,
+    run_virtual,
+    virtual_loop,
+    virtual_time,
+)
 from telefast.testing.world import World
 
 __all__ = [
@@ -60,6 +68,7 @@ __all__ = [
     "Channel",
     "Chat",
     "ClampAddOffset",
+    "Clock",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
@@ -82,7 +91,13 @@ __all__ = [
     "ShortPage",
     "SwapNeighbours",
     "TokenBucket",
+    "VirtualClock",
+    "VirtualDeadlockError",
+    "VirtualLoop",
     "World",
     "flood_profile",
+    "run_virtual",
+    "virtual_loop",
+    "virtual_time",
     "world_from_export",
 ]
