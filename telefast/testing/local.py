@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
@@ -19,6 +20,7 @@ from telefast.testing.keys import ServerKey, trust_test_key
 from telefast.testing.ledger import Ledger
 from telefast.testing.process import EmbeddedTelegramError, ServerProcess
 from telefast.testing.server import Server
+from telefast.testing.virtual import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,9 +160,12 @@ class LocalTelegram:
         Raises:
             EmbeddedTelegramError: If its process could not start.
             ClosedError: If it was started before.
+            ArgumentError: If it is to have a process of its own in virtual time (`run_virtual`).
         """
         if self._server is not None:
             raise ClosedError("a LocalTelegram starts once; make a new one")
+        if self._in_process and isinstance(asyncio.get_running_loop(), VirtualLoop):
+            raise ArgumentError("process", True, "False in virtual time, which ends at a process")
         self._server = self._new_server()
         self._address = await self._server.start()
         _forget_config()

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -490,7 +491,78 @@ def test_the_same_seed_gives_the_same_order_and_times() -> None:
     assert first != scenario(4)
 
 
+@virtual_time
+async def test_a_server_process_is_refused() -> None:
+    """A process has a clock of its own, so it is refused before it starts."""
+    telegram = LocalTelegram(ships(), process=True)
+    with pytest.raises(ArgumentError, match="virtual time"):
+        await telegram.__aenter__()
+
+
 # What is asked of the kernel.
+
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells")
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    with near, far:
+        yield near, far
+
+
+def watched(ends: tuple[socket.socket, socket.socket]) -> Wires:
+    """Return what watches the two ends, with some bytes read and some unread."""
+    wires = Wires()
+    for one in ends:
+        wires.watch(one.fileno())
+    wires.settle()
+    for text in (b"first", b"second"):
+        ends[0].sendall(text)
+        assert text == ends[1].recv(100)
+    ends[0].sendall(b"unread")
+    return wires
+
+
+@ON_LINUX
+def test_what_arrived_is_not_under_way_though_it_is_unread(ends: Any) -> None:
+    """Bytes that wait in a receiver for its reader, or for their acknowledgement, have arrived."""
+    wires = watched(ends)
+    wires.settle()
+    assert not any(wires._is_busy(wire) for wire in wires._wires.values())
+
+
+@ON_LINUX
+def test_what_did_not_arrive_is_waited_for_once(ends: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that counts less than was sent stops the clock, but not for ever."""
+    monkeypatch.setattr(virtual_wires, "_PATIENCE", 0.0)
+    monkeypatch.setattr(virtual_wires, "_TRIES", 3)
+    wires = watched(ends)
+    near = wires._wires[ends[0].fileno()]
+    monkeypatch.setattr(virtual_wires, "_queued", lambda _: 1)
+    monkeypatch.setattr(virtual_wires, "_RECEIVED_AT", 208)  # bytes sent again: none
+    assert wires._under_way(near) == len(b"firstsecondunread")
+    wires.settle()
+    assert wires._under_way(near) == 0
+    ends[0].sendall(b"!")
+    assert wires._under_way(near) == 1
+    for one in ends:
+        one.close()
+    wires.settle()
+    assert not wires._is_open(near)
+
+
+@ON_LINUX
+def test_an_old_kernel_is_known_by_its_short_answer(
+    ends: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the kernel does not count sent bytes, nothing is taken to be proven."""
+    monkeypatch.setattr(virtual_wires, "_TCP_INFO_SIZE", 1000)
+    assert not watched(ends).is_exact
 
 
 def test_wires_pass_over_what_is_no_connection() -> None:
@@ -515,7 +587,7 @@ def test_wires_pass_over_what_is_no_connection() -> None:
     fresh.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells")
+@ON_LINUX
 def test_wires_give_up_on_a_connect_that_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is never made is waited for once, and then no more."""
     monkeypatch.setattr(virtual_wires, "_PATIENCE", 0.0)
