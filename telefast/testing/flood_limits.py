@@ -274,7 +274,7 @@ def limit_to_json(limit: FloodLimit) -> dict[str, Any]:
     raise ArgumentError("limit", limit, "a TokenBucket, FixedWindow or Lockout")
 
 
-def limit_from_json(data: Mapping[str, Any]) -> FloodLimit:
+def limit_from_json(data: Mapping[str, Any]) -> TokenBucket | FixedWindow | Lockout:
     """Return the limit that `limit_to_json` made *data* of.
 
     Raises:
@@ -284,8 +284,7 @@ def limit_from_json(data: Mapping[str, Any]) -> FloodLimit:
     kind = _KINDS.get(figures.pop("kind", ""))
     if kind is None:
         raise ArgumentError("kind", data.get("kind"), f"one of {', '.join(_KINDS)}")
-    limit: FloodLimit = kind(**figures)
-    return limit
+    return kind(**figures)
 
 
 def _check(name: str, value: float, *, least: float, most: float = _LARGEST) -> None:

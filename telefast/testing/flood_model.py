@@ -11,7 +11,13 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from telefast.errors import ArgumentError
-from telefast.testing.flood_limits import FloodLimit, limit_from_json, limit_to_json
+from telefast.testing.flood_limits import (
+    FixedWindow,
+    Lockout,
+    TokenBucket,
+    limit_from_json,
+    limit_to_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,7 +145,7 @@ class Budget:
     """
 
     family: str
-    limit: FloodLimit
+    limit: TokenBucket | FixedWindow | Lockout
     per: tuple[Scope, ...] = ("account",)
     unit: Literal["requests", "bytes"] = "requests"
     is_takeout: bool = False
