@@ -263,7 +263,7 @@ def run_virtual(
     """Run a coroutine function in a new event loop with virtual time, as `asyncio.run` would.
 
     Waits take no real time: `asyncio.sleep(6 * 3600)` returns in a fraction of a millisecond when
-    nothing else happens in between. A `LocalTelegram` inside goes by the same clock.
+    nothing else happens in between. The round trips of a `LocalTelegram` inside are such waits.
 
     Args:
         main: Called without a loop running, with *args*; what it returns is run.
