@@ -26,6 +26,7 @@ from telefast.testing.assumptions import Assumptions
 from telefast.testing.channel import Channel
 from telefast.testing.chat import Chat
 from telefast.testing.clock import Clock, VirtualClock
+from telefast.testing.datacentres import DataCentre
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
 from telefast.testing.faults import (
     ChangeWorld,
@@ -69,6 +70,7 @@ __all__ = [
     "Chat",
     "ClampAddOffset",
     "Clock",
+    "DataCentre",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",

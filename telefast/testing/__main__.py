@@ -6,11 +6,12 @@ The order, one line of JSON on standard input:
 - `keys`: the authorization key of each account, which clients share with the server, 512
   hexadecimal digits
 - `gzip`: as in `LocalTelegram`
+- `differing`: the data centres that differ from the others, as `datacentres.as_data` has them
 - `options`: its other options
 
-The first line of the answer holds `host`, `port` and `dc_id`. Then each command, `{"do": "sync"}`,
-`drop`, `warm` or `stop`, is answered with the state: `requests`, `unknown` and `failures`. The end
-of standard input ends the process.
+The first line of the answer holds `addresses`: of each, what `Address` has, in order. Then each
+command, `{"do": "sync"}`, `drop`, `warm` or `stop`, is answered with the state: `requests`,
+`unknown` and `failures`. The end of standard input ends the process.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ import os
 import signal
 import sys
 import traceback
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, TextIO
 
+from telefast.testing.datacentres import DataCentres
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.keys import ServerKey
-from telefast.testing.server import Server
 from telefast.testing.world import World
 
 if TYPE_CHECKING:
@@ -58,14 +60,14 @@ async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
         ServerKey(bytes.fromhex(key), is_initialized=True, account=number)
         for number, key in enumerate(order["keys"])
     ]
-    server = Server(dispatcher, keys, **order["options"])
-    address = await server.start()
+    server = DataCentres(dispatcher, keys, differing=order["differing"], options=order["options"])
+    addresses = await server.start()
     commands = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin.buffer
     )
     try:
-        _say(answers, {"host": address.host, "port": address.port, "dc_id": address.dc_id})
+        _say(answers, {"addresses": [astuple(each) for each in addresses]})
         while line := await commands.readline():
             command = json.loads(line)["do"]
             if command == "drop":

@@ -45,21 +45,29 @@ class Account:
         index: 0 for the first account, which knows everybody by the access hashes of the world;
             each other account has its own.
         me: Who is logged in.
+        dc_id: The data centre that is its home; None takes the first.
 
     Attributes:
         world: The world that it sees.
         index: Number of the account in `World.accounts`.
         me: Who is logged in, as this account sees itself.
+        dc_id: The data centre that is its home.
+        split_ranges: The ranges of message ids, both ends included, into which an export is to be
+            split (`messages.getSplitRanges`); one over all by default.
         box: The message ids of its private chats and basic groups.
         private_chats: Its private chats by bare id of the other user. Taking one out makes it
             vanish.
         groups: Its basic groups by bare id. Taking one out makes it vanish.
     """
 
-    def __init__(self, world: World, index: int, me: types.User) -> None:
+    def __init__(
+        self, world: World, index: int, me: types.User, *, dc_id: int | None = None
+    ) -> None:
         self.world = world
+        self.dc_id = world.dc_ids[0] if dc_id is None else dc_id
         self.index = index
         self.me = me
+        self.split_ranges = [(1, MAX_MESSAGE_ID)]
         self.box = Box()
         self.private_chats: dict[int, PrivateChat] = {}
         self.groups: dict[int, Group] = {}

@@ -19,7 +19,7 @@ from telefast.testing import service
 from telefast.testing.dispatcher import Answer, rpc_result
 from telefast.testing.handshake import Handshake, HandshakeError
 from telefast.testing.outbox import Outbox
-from telefast.testing.rpc import RpcFault
+from telefast.testing.rpc import Origin, RpcFault
 from telefast.testing.session import (
     BadMessageError,
     EnvelopeError,
@@ -57,11 +57,15 @@ class Owner(Protocol):
     """The server, as its connections see it."""
 
     dispatcher: Dispatcher
+    dc_id: int
     keys: dict[bytes, ServerKey]
     connections: set[Connection]
     is_open: bool
     salt: int
     strict_salts: bool
+
+    def admit(self, key: ServerKey) -> None:
+        """Learn a key that a client just exchanged."""
 
     def new_link(self) -> Link:
         """Return what decides when answers of a new connection leave."""
@@ -72,17 +76,21 @@ class Connection(asyncio.Protocol):
 
     Args:
         owner: The server that accepted it.
+
+    Attributes:
+        number: 1 for the first connection of all data centres, and so on; 0 before it is made.
     """
 
     def __init__(self, owner: Owner) -> None:
         self.salt = owner.salt
+        self.number = 0
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._owner = owner
         self._ledger = owner.dispatcher.ledger
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._wire = Wire()
-        self._handshake = Handshake(owner.dispatcher.address.dc_id)
+        self._handshake = Handshake(owner.dc_id)
         self._sessions: dict[int, Session] = {}
         self._outbox = Outbox(owner.new_link())
         self._flush_handle: tuple[float, asyncio.Handle] | None = None
@@ -104,6 +112,7 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_AT_ONCE)
         self._owner.connections.add(self)
         self._ledger.connections += 1
+        self.number = self._ledger.connections
         self._ledger.open_connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -230,7 +239,7 @@ class Connection(asyncio.Protocol):
         answer = self._handshake.on_message(packet[20 : 20 + length])
         key = self._handshake.key
         if key is not None and key.key_id not in self._owner.keys:
-            self._owner.keys[key.key_id] = key
+            self._owner.admit(key)
             self._ledger.handshakes += 1
         msg_id = (int(time.time() * 2**32) & ~3) | 1
         head = struct.pack("<qqi", 0, msg_id, len(answer))
@@ -281,15 +290,15 @@ class Connection(asyncio.Protocol):
         """Answer an API request, now or when its rules let go of it."""
         dispatcher = self._owner.dispatcher
         try:
-            request = dispatcher.read(message.body, session.key)
+            unwrapped = dispatcher.read(message.body, session.key)
         except RpcFault as fault:
             refusal = dispatcher.refuse(fault)
             self._send(session, rpc_result(message.msg_id, refusal.body))
             return
         due = self._ready_at()
-        call = dispatcher.call(request, session.key)
+        call = dispatcher.call(unwrapped, Origin(self._owner.dc_id, self.number, session.key))
         self._unanswered[message.msg_id] = call.method
-        answer = dispatcher.answer(call, session.key)
+        answer = dispatcher.answer(call)
         if dispatcher.holding:
             self._hold(session, message.msg_id, call, answer, due)
         else:

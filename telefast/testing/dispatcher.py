@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import struct
+import time
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
@@ -16,18 +17,28 @@ from telethon.tl.functions import (
     InvokeAfterMsgRequest,
     InvokeAfterMsgsRequest,
     InvokeWithLayerRequest,
+    InvokeWithMessagesRangeRequest,
     InvokeWithoutUpdatesRequest,
+    InvokeWithTakeoutRequest,
 )
 from telethon.tl.tlobject import TLObject, TLRequest
 
 from telefast.testing import methods
 from telefast.testing.faults import Rule
 from telefast.testing.ledger import Ledger
-from telefast.testing.rpc import Address, Call, RpcFault, UnknownMethodFault, method_name
+from telefast.testing.rpc import (
+    Address,
+    Call,
+    Origin,
+    RpcFault,
+    UnknownMethodFault,
+    Unwrapped,
+    method_name,
+)
 from telefast.testing.session import GZIP_PACKED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from telefast.testing.keys import ServerKey
     from telefast.testing.world import World
@@ -42,10 +53,11 @@ _WRAPPERS: Final = (
     InvokeWithoutUpdatesRequest,
     InvokeAfterMsgRequest,
     InvokeAfterMsgsRequest,
+    InvokeWithTakeoutRequest,
+    InvokeWithMessagesRangeRequest,
 )
 """Taken off before a request is counted and answered. Requests run in order of arrival, so
-`invokeAfterMsg` holds by itself. Other wrappers (takeout, message ranges) change what the answer
-is; they are unknown methods until they are embedded."""
+`invokeAfterMsg` holds by itself."""
 
 _RPC_RESULT: Final = struct.Struct("<Iq")
 _RPC_RESULT_ID: Final = 0xF35C6D01
@@ -81,25 +93,35 @@ class Dispatcher:
         rules: The faults in force; `add` appends more.
         gzip: Whether to compress answers that get smaller by it: False, True or `gzip` for that
             framing, or `zlib` for that one.
+        clock: Returns the time in seconds since the epoch that the world goes by.
 
     Attributes:
         ledger: What was asked.
         unknown: Names of methods that have no handler, and constructors that nobody knows, each
             once, in order of appearance.
         failures: Exceptions out of handlers and rules that are no `RpcFault`: bugs.
-        address: Where the server listens, for `help.getConfig`.
+        addresses: Where the data centres listen, for `help.getConfig`.
+        keys: The authorization keys that each data centre knows.
     """
 
     def __init__(
-        self, world: World, *, rules: Sequence[Rule] = (), gzip: bool | str = False
+        self,
+        world: World,
+        *,
+        rules: Sequence[Rule] = (),
+        gzip: bool | str = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.world = world
         self.ledger = Ledger()
         self.unknown: list[str] = []
         self.failures: list[Exception] = []
-        self.address = Address()
+        self.addresses: list[Address] = []
+        self.clock = clock
         self.rules: list[Rule] = []
         self.holding: list[Rule] = []
+        self.kept: dict[type[Any], Any] = {}
+        self.keys: dict[int, dict[bytes, ServerKey]] = {}
         self._wbits = {False: 0, True: 31, "gzip": 31, "zlib": 15}[gzip]
         for rule in rules:
             self.add(rule)
@@ -110,7 +132,7 @@ class Dispatcher:
         if type(rule).reply is not Rule.reply:
             self.holding.append(rule)
 
-    def read(self, body: bytes, key: ServerKey) -> TLRequest:
+    def read(self, body: bytes, key: ServerKey) -> Unwrapped:
         """Read a request and take off its wrappers.
 
         Args:
@@ -127,23 +149,33 @@ class Dispatcher:
         except Exception as error:
             logger.debug("malformed request: %r", error)
             raise RpcFault(400, "INPUT_FETCH_ERROR") from error
+        takeout = message_range = None
+        wants_updates = True
         while isinstance(request, _WRAPPERS):
-            if isinstance(request, InvokeWithLayerRequest) and request.layer != LAYER:
-                raise RpcFault(400, "CONNECTION_LAYER_INVALID")
-            if isinstance(request, InitConnectionRequest):
+            if isinstance(request, InvokeWithLayerRequest):
+                if request.layer != LAYER:
+                    raise RpcFault(400, "CONNECTION_LAYER_INVALID")
+            elif isinstance(request, InitConnectionRequest):
                 key.is_initialized = True
+            elif isinstance(request, InvokeWithTakeoutRequest):
+                takeout = request.takeout_id
+            elif isinstance(request, InvokeWithMessagesRangeRequest):
+                message_range = request.range
+            elif isinstance(request, InvokeWithoutUpdatesRequest):
+                wants_updates = False
             request = request.query
         if not isinstance(request, TLRequest):
             raise self._unreadable(getattr(request, "CONSTRUCTOR_ID", 0))
-        return request
+        return Unwrapped(request, takeout, message_range, wants_updates)
 
-    def call(self, request: TLRequest, key: ServerKey) -> Call:
+    def call(self, unwrapped: Unwrapped, origin: Origin) -> Call:
         """Count a request that `read` returned, and put it before the world.
 
         Args:
-            request: The request.
-            key: The client's key, which tells whose account asks.
+            unwrapped: The request.
+            origin: Where it came from; its key tells whose account asks.
         """
+        request = unwrapped.request
         method = method_name(type(request))
         return Call(
             method=method,
@@ -151,14 +183,20 @@ class Dispatcher:
             number=self.ledger.on_request(method, request),
             world=self.world,
             rules=self.rules,
-            address=self.address,
+            origin=origin,
+            now=self.clock(),
+            takeout=unwrapped.takeout,
+            message_range=unwrapped.message_range,
+            addresses=self.addresses,
             ledger=self.ledger,
-            account=self.world.accounts[key.account],
+            account=self.world.accounts[origin.key.account or 0],
+            kept=self.kept,
+            keys=self.keys,
         )
 
-    def answer(self, call: Call, key: ServerKey) -> Answer:
+    def answer(self, call: Call) -> Answer:
         """Answer a call; never raises."""
-        if not key.is_initialized:
+        if not call.key.is_initialized:
             return self.refuse(RpcFault(400, "CONNECTION_NOT_INITED"))
         try:
             body = methods.answer(call)

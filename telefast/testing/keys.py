@@ -146,19 +146,23 @@ class ServerKey:
     Args:
         data: The key, 256 bytes. Default: random.
         is_initialized: Whether a client said who it is under this key.
-        account: Number of the account that is logged in with this key.
+        account: Number of the account that is logged in with this key; None if none is.
 
     Attributes:
         data: The key itself. It never shows in `repr`.
         key_id: The first 8 bytes of each packet under this key.
         is_initialized: Whether a client said who it is (`initConnection`) under this key.
-        account: Number of the account that is logged in with this key.
+        account: Number of the account that is logged in with this key; None if none is.
     """
 
     __slots__ = ("account", "data", "is_initialized", "key_id")
 
     def __init__(
-        self, data: bytes | None = None, *, is_initialized: bool = False, account: int = 0
+        self,
+        data: bytes | None = None,
+        *,
+        is_initialized: bool = False,
+        account: int | None = None,
     ) -> None:
         self.data = os.urandom(256) if data is None else data
         if len(self.data) != 256:

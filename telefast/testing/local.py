@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from telethon import TelegramClient
@@ -14,12 +13,12 @@ from telethon.sessions.sqlite import SQLiteSession
 from telethon.sessions.string import StringSession
 
 from telefast.errors import ArgumentError, ClosedError
+from telefast.testing.datacentres import DataCentre, DataCentres, as_data, check_line
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.faults import Rule
 from telefast.testing.keys import ServerKey, trust_test_key
 from telefast.testing.ledger import Ledger
 from telefast.testing.process import EmbeddedTelegramError, ServerProcess
-from telefast.testing.server import Server
 from telefast.testing.virtual import VirtualLoop
 
 if TYPE_CHECKING:
@@ -70,10 +69,15 @@ class LocalTelegram:
         strict_salts: Whether a message with another server salt than ours is refused with
             `bad_server_salt`, as Telegram does. By default any salt is taken, which saves each
             new connection a round trip.
+        data_centres: Those of `World.dc_ids` that differ from the others in what `DataCentre` says,
+            and content delivery networks.
+        sign_in: Whether a client that exchanged a key at the home of the first account has to sign
+            in. By default its key belongs to the first account. At other data centres a key is
+            always without a login at first, as at Telegram.
 
     Raises:
         ArgumentError: If *rtt* or *jitter* is no time, *bandwidth* not above 0, *gzip* none of the
-            above, or *rules* are given with *process*.
+            above, *rules* are given with *process*, or *data_centres* contradict the world.
 
     Example:
         >>> import asyncio
@@ -99,35 +103,36 @@ class LocalTelegram:
         rules: Sequence[Rule] = (),
         gzip: bool | Literal["gzip", "zlib"] = False,
         strict_salts: bool = False,
+        data_centres: Sequence[DataCentre] = (),
+        sign_in: bool = False,
     ) -> None:
-        for name, value in (("rtt", rtt), ("jitter", jitter)):
-            if not _is_time(value):
-                raise ArgumentError(name, value, "seconds, 0 or more")
-        if bandwidth is not None and not (_is_time(bandwidth) and bandwidth):
-            raise ArgumentError("bandwidth", bandwidth, "bytes per second, above 0, or None")
+        check_line(rtt, jitter, bandwidth)
         if gzip not in (False, True, "gzip", "zlib"):
             raise ArgumentError("gzip", gzip, "True, False, 'gzip' or 'zlib'")
         if process and rules:
             raise ArgumentError("rules", rules, "none with process=True; leave it out to use rules")
+        _check_data_centres(world, data_centres)
         self.world = world
         self._options: dict[str, Any] = {
             "rtt": rtt,
             "jitter": jitter,
             "bandwidth": bandwidth,
             "strict_salts": strict_salts,
+            "sign_in": sign_in,
         }
+        self._differing = [as_data(each) for each in data_centres]
         self._gzip = gzip
         self._keys: list[ServerKey] = []
         self._dispatcher = Dispatcher(world, rules=rules, gzip=gzip)
         self._in_process = process
-        self._server: Server | ServerProcess | None = None
-        self._address: Address | None = None
+        self._server: DataCentres | ServerProcess | None = None
+        self._addresses: Sequence[Address] = ()
         self._clients: list[TelegramClient] = []
 
     def __repr__(self) -> str:
         """Show where it listens; no key."""
-        where = self._address
-        return f"<LocalTelegram {f'{where.host}:{where.port}' if where else 'not running'}>"
+        where = ", ".join(f"{each.host}:{each.port}" for each in self._addresses)
+        return f"<LocalTelegram {where or 'not running'}>"
 
     @property
     def requests(self) -> Ledger:
@@ -141,18 +146,23 @@ class LocalTelegram:
 
     @property
     def host(self) -> str:
-        """IP address to connect to."""
+        """IP address to connect to: that of the home of the first account."""
         return self._where().host
 
     @property
     def port(self) -> int:
-        """TCP port to connect to."""
+        """TCP port to connect to: that of the home of the first account."""
         return self._where().port
 
     @property
     def dc_id(self) -> int:
-        """Number of the data centre that this is."""
+        """Number of the data centre that is the home of the first account."""
         return self._where().dc_id
+
+    @property
+    def addresses(self) -> Sequence[Address]:
+        """Where the data centres listen, in the order in which clients are told."""
+        return self._addresses
 
     async def __aenter__(self) -> Self:
         """Start the server.
@@ -167,7 +177,7 @@ class LocalTelegram:
         if self._in_process and isinstance(asyncio.get_running_loop(), VirtualLoop):
             raise ArgumentError("process", True, "False in virtual time, which ends at a process")
         self._server = self._new_server()
-        self._address = await self._server.start()
+        self._addresses = await self._server.start()
         _forget_config()
         return self
 
@@ -188,7 +198,7 @@ class LocalTelegram:
                     await client.disconnect()
         finally:
             self._clients.clear()
-            self._address = None
+            self._addresses = ()
             failure = await self._stop()
         if failure is None:
             return
@@ -206,12 +216,15 @@ class LocalTelegram:
     ) -> TelegramClient:
         """Return a client of this Telegram, logged in and not yet connected.
 
+        Where keys have to be exchanged (with *key_exchange*, or since there are several data
+        centres) this makes Telethon trust the test key in the whole process: see
+        `telefast.testing.keys`.
+
         Args:
             account: Who is logged in: one of `World.accounts`. Default: the first, `World.me`.
             key_exchange: Whether the client has no authorization key yet, and exchanges one when
-                it connects (takes a moment). This makes Telethon trust the test key in the whole
-                process: see `telefast.testing.keys`. By default it uses a key that the server
-                knows. Only for the first account.
+                it connects (takes a moment). By default it uses a key that the server knows. Only
+                for the first account.
             session: Where the client keeps its session: one of Telethon's sessions, or the path
                 of a file. It is pointed at this server. Default: in memory.
             **options: Handed to `telethon.TelegramClient` as they are.
@@ -229,8 +242,9 @@ class LocalTelegram:
             session = SQLiteSession(str(session))
         self._point(session, account)
         if key_exchange:
-            trust_test_key()
             session.auth_key = None
+        if key_exchange or len(self._addresses) > 1:
+            trust_test_key()
         _forget_config()
         options.setdefault("api_id", API_ID)
         options.setdefault("api_hash", API_HASH)
@@ -306,7 +320,7 @@ class LocalTelegram:
 
     def _point(self, session: Any, account: Account | None = None) -> None:
         """Let a session of Telethon's lead to this server, with a key that it knows."""
-        where = self._where()
+        where = self._where(account)
         session.set_dc(where.dc_id, where.host, where.port)
         session.auth_key = AuthKey(self._key_of(account).data)
 
@@ -326,26 +340,30 @@ class LocalTelegram:
         """Make a key for each account that has none, unless the server is elsewhere already."""
         if isinstance(self._server, ServerProcess):
             return
+        server = self._server
         for number in range(len(self._keys), len(self.world.accounts)):
             key = ServerKey(is_initialized=True, account=number)
             self._keys.append(key)
-            if self._server is not None:
-                self._server.keys[key.key_id] = key
+            if server is not None:
+                server.learn(key)
 
-    def _where(self) -> Address:
-        """Return the address, if there is one."""
-        if self._address is None:
+    def _where(self, account: Account | None = None) -> Address:
+        """Return where the home of an account listens, by default of the first."""
+        if not self._addresses:
             raise ClosedError("LocalTelegram is not running; use it inside `async with`")
-        return self._address
+        home = (account or self.world.account).dc_id
+        return next(each for each in self._addresses if each.dc_id == home)
 
-    def _new_server(self) -> Server | ServerProcess:
+    def _new_server(self) -> DataCentres | ServerProcess:
         """Make the server, here or elsewhere."""
         self._make_keys()
         if not self._in_process:
-            return Server(self._dispatcher, self._keys, **self._options)
+            return DataCentres(
+                self._dispatcher, self._keys, differing=self._differing, options=self._options
+            )
         keys = [key.data.hex() for key in self._keys]
         own = {"world": self.world.recipe(), "keys": keys, "gzip": self._gzip}
-        return ServerProcess(own | {"options": self._options})
+        return ServerProcess(own | {"options": self._options, "differing": self._differing})
 
     async def _stop(self) -> EmbeddedTelegramError | None:
         """Stop the server; return what went wrong in it, if anything did."""
@@ -372,11 +390,17 @@ class LocalTelegram:
         return failures
 
 
-def _is_time(value: object) -> bool:
-    """Return whether *value* is a number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return 0 <= value < math.inf
+def _check_data_centres(world: World, data_centres: Sequence[DataCentre]) -> None:
+    """Refuse data centres that contradict the world or one another."""
+    ids = [each.dc_id for each in data_centres]
+    if len(set(ids)) < len(ids):
+        raise ArgumentError("data_centres", ids, "each dc_id once")
+    for each in data_centres:
+        if each.cdn == (each.dc_id in world.dc_ids):
+            expected = "none of" if each.cdn else "one of"
+            raise ArgumentError(
+                "data_centres", each, f"a dc_id that is {expected} World.dc_ids {world.dc_ids}"
+            )
 
 
 def _forget_config() -> None:

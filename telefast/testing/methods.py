@@ -18,16 +18,17 @@ from telefast.testing.method_peers import PEER_HANDLERS
 from telefast.testing.method_positions import POSITION_HANDLERS
 from telefast.testing.method_search import SEARCH_HANDLERS
 from telefast.testing.method_stickers import STICKER_HANDLERS
+from telefast.testing.method_takeout import TAKEOUT_HANDLERS, check_takeout
 from telefast.testing.rpc import Call, RpcFault, UnknownMethodFault
 
-__all__ = ["HANDLERS", "NOW", "answer"]
+__all__ = ["BEFORE_LOGIN", "HANDLERS", "NOW", "answer"]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The date in every answer that tells one: a world does not age."""
 
 
 def answer(call: Call) -> bytes:
-    """Apply the rules' `before`, then answer the call.
+    """Apply the rules' `before`, check that somebody is logged in, then answer the call.
 
     Returns:
         The exact TL bytes of the result.
@@ -37,8 +38,11 @@ def answer(call: Call) -> bytes:
     """
     for rule in call.rules:
         rule.before(call)
-    if call.account.me.bot and call.method in NOT_FOR_BOTS:
+    if call.key.account is None and type(call.request) not in BEFORE_LOGIN:
+        raise RpcFault(401, "AUTH_KEY_UNREGISTERED")
+    if call.key.account is not None and call.account.me.bot and call.method in NOT_FOR_BOTS:
         raise RpcFault(400, "BOT_METHOD_INVALID")
+    check_takeout(call)
     handler = HANDLERS.get(type(call.request))
     if handler is None:
         raise UnknownMethodFault(call.method)
@@ -49,16 +53,22 @@ def answer(call: Call) -> bytes:
 
 
 def _get_config(call: Call) -> bytes:
-    address = call.address
     options: list[types.TypeDcOption] = [
-        types.DcOption(id=address.dc_id, ip_address=address.host, port=address.port)
+        types.DcOption(
+            id=address.dc_id,
+            ip_address=address.host,
+            port=address.port,
+            media_only=address.media_only or None,
+        )
+        for address in call.addresses
+        if not address.cdn
     ]
     return bytes(
         types.Config(
             date=NOW,
             expires=NOW + timedelta(hours=1),
             test_mode=False,
-            this_dc=address.dc_id,
+            this_dc=call.dc_id,
             dc_options=options,
             dc_txt_domain_name="",
             chat_size_max=200,
@@ -85,7 +95,7 @@ def _get_config(call: Call) -> bytes:
             me_url_prefix="https://t.me/",
             caption_length_max=1024,
             message_length_max=4096,
-            webfile_dc_id=address.dc_id,
+            webfile_dc_id=call.dc_id,
         )
     )
 
@@ -103,6 +113,9 @@ def _get_channel_difference(call: Call) -> bytes:
     return bytes(types.updates.ChannelDifferenceEmpty(pts=channel.pts, final=True, timeout=300))
 
 
+BEFORE_LOGIN: frozenset[type[TLRequest]] = frozenset({functions.help.GetConfigRequest})
+"""Requests that are answered without a login; others get 401 AUTH_KEY_UNREGISTERED."""
+
 HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     functions.help.GetConfigRequest: _get_config,
     functions.updates.GetChannelDifferenceRequest: _get_channel_difference,
@@ -113,5 +126,6 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     **MESSAGE_HANDLERS,
     **SEARCH_HANDLERS,
     **STICKER_HANDLERS,
+    **TAKEOUT_HANDLERS,
 }
 """Request type -> handler: returns the TL bytes of the result object, or raises `RpcFault`."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from telefast.testing.chat import Chat
 
 __all__ = [
+    "TRUE",
     "channel_messages",
     "empty_bytes",
     "entries_bytes",
@@ -29,6 +30,9 @@ __all__ = [
     "vector",
     "whole",
 ]
+
+TRUE = struct.pack("<I", 0x997275B5)
+"""`boolTrue`, which Telethon has no class for."""
 
 _VECTOR = 0x1CB5C415
 _EMPTY_VECTOR = struct.pack("<Ii", _VECTOR, 0)

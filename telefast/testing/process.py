@@ -56,8 +56,8 @@ class ServerProcess:
         """The child's process id, or None while there is none."""
         return None if self._process is None else self._process.pid
 
-    async def start(self) -> Address:
-        """Start the child and wait until it listens.
+    async def start(self) -> list[Address]:
+        """Start the child, wait until it listens, and return where.
 
         Raises:
             EmbeddedTelegramError: If it ended instead; its own message is on standard error.
@@ -79,7 +79,7 @@ class ServerProcess:
         except BaseException:
             await self.kill()
             raise
-        return Address(answer["host"], answer["port"], answer["dc_id"])
+        return [Address(*each) for each in answer["addresses"]]
 
     async def sync(self) -> dict[str, Any]:
         """Return the child's state: `requests`, `unknown`, `failures`."""

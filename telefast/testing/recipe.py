@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_recipe", "write_recipe"]
 
-_VERSION = 2
+_VERSION = 3
 
 
 def write_recipe(world: World) -> dict[str, Any]:
@@ -44,6 +44,7 @@ def write_recipe(world: World) -> dict[str, Any]:
         "seed": world.seed,
         "user_count": world.user_count,
         "assume": asdict(world.assume),
+        "dc_ids": world.dc_ids,
         "peers": _join(bytes(peer) for peer in world.added),
         "channels": [_channel(world, channel) for channel in world.channels.values()],
         "accounts": [_account(account) for account in world.accounts],
@@ -62,7 +63,7 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
                 f"recipe of version {recipe['version']!r}, layer {recipe['layer']!r}: "
                 f"expected version {_VERSION}, layer {LAYER}"
             )
-        world = World(seed=recipe["seed"], user_count=recipe["user_count"])
+        world = World(seed=recipe["seed"], user_count=recipe["user_count"], dc_ids=recipe["dc_ids"])
         world.assume = Assumptions(**recipe["assume"])
         for data in _split(recipe["peers"]):
             peer = read_object(data)
@@ -131,6 +132,8 @@ def _account(account: Account) -> dict[str, Any]:
     chats = (*account.private_chats.values(), *account.groups.values())
     return {
         "user_id": account.me.id,
+        "dc_id": account.dc_id,
+        "split_ranges": account.split_ranges,
         "last_id": account.box.last_id,
         "placed": _pack(account.box.placed),
         "noted": _pack(account.box.noted),
@@ -158,7 +161,8 @@ def _remake_account(world: World, made: Mapping[str, Any]) -> None:
     if made["user_id"] == world.me.id:
         account = world.account
     else:
-        account = world.add_account(made["user_id"])
+        account = world.add_account(made["user_id"], dc_id=made["dc_id"])
+    account.split_ranges = [(low, high) for low, high in made["split_ranges"]]
     for each in made["chats"]:
         _remake_boxed(account, each)
     account.box.restore(_unpack(made["placed"]), _unpack(made["noted"]), made["last_id"])

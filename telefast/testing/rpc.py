@@ -7,23 +7,36 @@ nothing of connections, encryption or time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from telethon.tl.tlobject import TLRequest
 
+from telefast.testing.keys import ServerKey
 from telefast.testing.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyroaring import BitMap
+    from telethon.tl import types
 
     from telefast.testing.account import Account
     from telefast.testing.chat import Chat
     from telefast.testing.faults import Rule
     from telefast.testing.world import World
 
-__all__ = ["Address", "Call", "Empty", "RpcFault", "UnknownMethodFault", "method_name"]
+__all__ = [
+    "Address",
+    "Call",
+    "Empty",
+    "Origin",
+    "RpcFault",
+    "UnknownMethodFault",
+    "Unwrapped",
+    "method_name",
+]
+
+Shared = TypeVar("Shared")
 
 
 class RpcFault(Exception):  # noqa: N818 - an answer of the server, not a bug of it
@@ -54,17 +67,51 @@ class UnknownMethodFault(RpcFault):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the embedded Telegram listens, as `help.getConfig` tells clients.
+    """Where a data centre listens, as `help.getConfig` tells clients.
 
     Attributes:
         host: IP address.
         port: TCP port.
         dc_id: Number of the data centre.
+        media_only: Whether clients are told to use it for files only.
+        cdn: Whether it is a content delivery network.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
     dc_id: int = 2
+    media_only: bool = False
+    cdn: bool = False
+
+
+class Origin(NamedTuple):
+    """Where a request came from.
+
+    Attributes:
+        dc_id: The data centre that it came to.
+        connection: Number of its TCP connection, 1 for the first of all data centres.
+        key: The authorization key that it was encrypted with.
+    """
+
+    dc_id: int
+    connection: int
+    key: ServerKey
+
+
+class Unwrapped(NamedTuple):
+    """A request and what its wrappers said.
+
+    Attributes:
+        request: The innermost request.
+        takeout: The id in `invokeWithTakeout`, or None.
+        message_range: The range in `invokeWithMessagesRange`, or None.
+        wants_updates: Whether there was no `invokeWithoutUpdates`.
+    """
+
+    request: TLRequest
+    takeout: int | None = None
+    message_range: types.MessageRange | None = None
+    wants_updates: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +135,19 @@ class Call:
         number: How often this method was called so far, this call included (1 for the first).
         world: The world that answers.
         rules: The faults in force, in the order in which they apply.
-        address: Where the server listens.
+        origin: Where the request came from.
+        now: The server's time in seconds since the epoch.
+        takeout: The takeout session that the request is part of, or None.
+        message_range: The range of messages that it is restricted to, or None.
+        addresses: Where the data centres listen, the home of the first account first.
         ledger: What the server counted so far, this call included.
-        account: Who asks; None means the first account of the world.
+        account: Who asks; None means the first account of the world. Before a login that is also
+            the first one: such requests must not look at it.
         chat: The chat whose messages are asked for, set by the method before rules see a page.
         ids: The list that a page is cut from, as ids, set by the method before rules see a page.
+        kept: What `shared` keeps.
+        keys: The authorization keys that each data centre knows: its number -> id of the key ->
+            key.
     """
 
     method: str
@@ -100,16 +155,50 @@ class Call:
     number: int
     world: World
     rules: Sequence[Rule] = ()
-    address: Address = Address()
+    origin: Origin = field(default_factory=lambda: Origin(2, 1, ServerKey(account=0)))
+    now: float = 0.0
+    takeout: int | None = None
+    message_range: types.MessageRange | None = None
+    addresses: Sequence[Address] = (Address(),)
     ledger: Ledger = field(default_factory=Ledger)
     account: Account = None  # type: ignore[assignment]  # set below, never None
     chat: Chat | None = None
     ids: BitMap | None = None
+    kept: dict[type[Any], Any] = field(default_factory=dict, repr=False)
+    keys: Mapping[int, dict[bytes, ServerKey]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Let the first account ask if no other does."""
         if cast("Account | None", self.account) is None:
             self.account = self.world.account
+
+    @property
+    def dc_id(self) -> int:
+        """The data centre that the request came to."""
+        return self.origin.dc_id
+
+    @property
+    def connection(self) -> int:
+        """Number of the TCP connection that the request came on, over all data centres."""
+        return self.origin.connection
+
+    @property
+    def key(self) -> ServerKey:
+        """The authorization key that the request was encrypted with."""
+        return self.origin.key
+
+    def shared(self, kind: type[Shared]) -> Shared:
+        """Return the one object of a class that the server keeps as long as it lives.
+
+        A family of methods keeps its state there, such as open takeout sessions.
+
+        Args:
+            kind: The class; made without arguments when first asked for.
+        """
+        found: Shared | None = self.kept.get(kind)
+        if found is None:
+            found = self.kept[kind] = kind()
+        return found
 
 
 _names: dict[type[TLRequest], str] = {}

@@ -1,4 +1,4 @@
-"""The embedded Telegram as a TCP server in the running event loop."""
+"""One data centre of the embedded Telegram: a TCP server in the running event loop."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from telefast.testing.link import Link
 from telefast.testing.rpc import Address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from telefast.testing.dispatcher import Dispatcher
     from telefast.testing.keys import ServerKey
 
@@ -24,7 +22,12 @@ class Server:
 
     Args:
         dispatcher: What answers API requests.
-        keys: Authorization keys that clients may use without a key exchange.
+        keys: Authorization keys by id that clients may use; those exchanged are added.
+        dc_id: Number of the data centre.
+        media_only: Whether clients are told that it is for files only.
+        cdn: Whether it is a content delivery network.
+        sign_in: Whether an exchanged key has to sign in (or import an authorization) first; if
+            not, it belongs to the first account.
         rtt: Seconds from the arrival of a request to the departure of its answer.
         jitter: Most seconds that are added to that.
         bandwidth: Bytes per second of each connection towards its client; None means no limit.
@@ -33,6 +36,8 @@ class Server:
 
     Attributes:
         keys: Authorization keys by id: the given ones, and those exchanged since.
+        dc_id: Number of the data centre.
+        cdn: Whether it is a content delivery network.
         connections: What is open now.
         is_open: Whether new connections are welcome.
         salt: The server salt, random.
@@ -41,18 +46,26 @@ class Server:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        keys: Iterable[ServerKey],
+        keys: dict[bytes, ServerKey],
         *,
+        dc_id: int = 2,
+        media_only: bool = False,
+        cdn: bool = False,
+        sign_in: bool = False,
         rtt: float = 0.0,
         jitter: float = 0.0,
         bandwidth: float | None = None,
         strict_salts: bool = False,
     ) -> None:
         self.dispatcher = dispatcher
-        self.keys: dict[bytes, ServerKey] = {key.key_id: key for key in keys}
+        self.keys = keys
+        self.dc_id = dc_id
+        self.cdn = cdn
         self.connections: set[Connection] = set()
         self.salt = int.from_bytes(os.urandom(7), "little") + 1
         self.is_open = False
+        self._media_only = media_only
+        self._sign_in = sign_in
         self._rtt = rtt
         self._jitter = jitter
         self._bandwidth = bandwidth
@@ -65,8 +78,13 @@ class Server:
         self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()[:2]
         self.is_open = True
-        self.dispatcher.address = Address(host, port)
-        return self.dispatcher.address
+        return Address(host, port, self.dc_id, self._media_only, self.cdn)
+
+    def admit(self, key: ServerKey) -> None:
+        """Learn a key that a client just exchanged."""
+        if not self._sign_in:
+            key.account = 0
+        self.keys[key.key_id] = key
 
     def new_link(self) -> Link:
         """Return what decides when answers of a new connection leave; draws of its own."""

@@ -18,7 +18,7 @@ from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.seeded import Cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from telefast.testing.channel import Channel
     from telefast.testing.chat import Chat
@@ -37,9 +37,11 @@ class World:
         seed: What everything depends on.
         user_count: People beside the user who is logged in.
         assume: What to believe of Telegram where no source tells. Default: `Assumptions()`.
+        dc_ids: The data centres that there are; the first is the home of the first account.
 
     Attributes:
         seed: What everything depends on.
+        dc_ids: The data centres that there are; the first is the home of the first account.
         user_count: People made from the seed, beside the user who is logged in.
         accounts: Who is logged in; one, unless `add_account` made more.
         users: All people by bare id, `me` included. Replace a user with `add_user`; an object
@@ -59,10 +61,18 @@ class World:
     """
 
     def __init__(
-        self, *, seed: int = 0, user_count: int = 50, assume: Assumptions | None = None
+        self,
+        *,
+        seed: int = 0,
+        user_count: int = 50,
+        dc_ids: Sequence[int] = (2,),
+        assume: Assumptions | None = None,
     ) -> None:
         if user_count < 0:
             raise WorldError(f"user_count={user_count}: expected 0 or more")
+        if not dc_ids or len(set(dc_ids)) < len(dc_ids) or not 0 < min(dc_ids) <= max(dc_ids) < 10:
+            raise WorldError(f"dc_ids={dc_ids!r}: expected numbers from 1 to 9, each once")
+        self.dc_ids = tuple(dc_ids)
         self.seed = seed
         self.user_count = user_count
         self.assume = assume or Assumptions()
@@ -331,7 +341,9 @@ class World:
         """Return the TL bytes of chats and users as the first account sees them."""
         return self.account.peers_bytes(refs)
 
-    def add_account(self, user: types.User | int | None = None) -> Account:
+    def add_account(
+        self, user: types.User | int | None = None, *, dc_id: int | None = None
+    ) -> Account:
         """Log one more user in, with private chats, groups and access hashes of its own.
 
         All accounts see the same channels. `LocalTelegram.client` and `session_string` take the
@@ -340,9 +352,11 @@ class World:
         Args:
             user: A user, or the id of one of `users`; None takes the next person of the seed. A bot
                 is refused what bots may not call.
+            dc_id: The data centre that is its home, one of `dc_ids`; None takes the first.
 
         Raises:
-            WorldError: If there is no such user, or it is logged in already.
+            WorldError: If there is no such user, it is logged in already, or there is no such data
+                centre.
         """
         logged_in = {account.me.id for account in self.accounts}
         if user is None:
@@ -358,7 +372,9 @@ class World:
             raise WorldError(f"user={user}: no such user; add it with World.add_user")
         if user.id in logged_in:
             raise WorldError(f"user {user.id}: is logged in already")
-        account = Account(self, len(self.accounts), user)
+        if dc_id is not None and dc_id not in self.dc_ids:
+            raise WorldError(f"dc_id={dc_id}: expected one of dc_ids={self.dc_ids}")
+        account = Account(self, len(self.accounts), user, dc_id=dc_id)
         account.log_in()
         self.accounts.append(account)
         return account

@@ -277,7 +277,7 @@ def test_messages_of_channels_are_not_found_without_it(world: World) -> None:
 def test_the_config_names_the_server(world: World) -> None:
     """help.getConfig carries the address that the server listens on."""
     request = functions.help.GetConfigRequest()
-    call = Call("help.getConfig", request, 1, world, address=Address("127.0.0.1", 4242, 2))
+    call = Call("help.getConfig", request, 1, world, addresses=[Address("127.0.0.1", 4242, 2)])
     config = read_object(methods.answer(call))
     assert config.this_dc == 2
     assert [(o.id, o.ip_address, o.port) for o in config.dc_options] == [(2, "127.0.0.1", 4242)]

@@ -1,0 +1,157 @@
+"""The data centres of the embedded Telegram: a listener and keys for each, one world for all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from telefast.errors import ArgumentError
+from telefast.testing.keys import ServerKey
+from telefast.testing.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from telefast.testing.dispatcher import Dispatcher
+    from telefast.testing.rpc import Address
+
+__all__ = ["DataCentre", "DataCentres", "as_data", "check_line"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataCentre:
+    """How one data centre of an embedded Telegram differs from the others.
+
+    What is None is as `LocalTelegram` says for all.
+
+    Attributes:
+        dc_id: Its number, one of `World.dc_ids`; or, for a content delivery network, one that is
+            not among them.
+        rtt: Round trip time in seconds.
+        jitter: Most seconds that are added to it.
+        bandwidth: Bytes per second of each connection towards its client.
+        media_only: Whether there is one more listener, of which clients are told that it is for
+            files only. It shares the keys of the data centre.
+        cdn: Whether it is a content delivery network: it knows `upload.getCdnFile` and no account.
+
+    Raises:
+        ArgumentError: If a number is out of range.
+
+    Example:
+        >>> far = DataCentre(4, rtt=0.2)
+    """
+
+    dc_id: int
+    rtt: float | None = None
+    jitter: float | None = None
+    bandwidth: float | None = None
+    media_only: bool = False
+    cdn: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if not 1 <= self.dc_id <= 1000:
+            raise ArgumentError("dc_id", self.dc_id, "a number from 1 to 1000")
+        if self.cdn and self.media_only:
+            raise ArgumentError("media_only", True, "False for a CDN")
+        check_line(self.rtt or 0.0, self.jitter or 0.0, self.bandwidth)
+
+
+def check_line(rtt: float, jitter: float, bandwidth: float | None) -> None:
+    """Refuse what is no line.
+
+    Raises:
+        ArgumentError: If *rtt* or *jitter* is no time, or *bandwidth* not above 0.
+    """
+    for name, value in (("rtt", rtt), ("jitter", jitter)):
+        if not _is_time(value):
+            raise ArgumentError(name, value, "seconds, 0 or more")
+    if bandwidth is not None and not (_is_time(bandwidth) and bandwidth):
+        raise ArgumentError("bandwidth", bandwidth, "bytes per second, above 0, or None")
+
+
+class DataCentres:
+    """All servers of an embedded Telegram, one per data centre, in the running event loop.
+
+    Args:
+        dispatcher: What answers API requests, of all of them.
+        keys: The authorization key of each account, known at its home.
+        differing: Data centres that differ from *options*, each as `as_data` gives it.
+        options: What all servers have in common: `rtt`, `jitter`, `bandwidth`, `strict_salts` and
+            `sign_in` (whether a key that a client exchanged at the home of the first account is
+            logged in only after a sign-in).
+
+    Attributes:
+        servers: The servers in the order in which clients are told of them: the home of the first
+            account is the first.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        keys: Sequence[ServerKey],
+        *,
+        differing: Iterable[Mapping[str, Any]] = (),
+        options: Mapping[str, Any],
+    ) -> None:
+        self.servers: list[Server] = []
+        self._dispatcher = dispatcher
+        common = dict(options)
+        sign_in = common.pop("sign_in")
+        others = {made["dc_id"]: DataCentre(**made) for made in differing}
+        world = dispatcher.world
+        for dc_id in dict.fromkeys((*world.dc_ids, *others)):
+            own = others.get(dc_id, DataCentre(dc_id))
+            line = {
+                name: value
+                for name in ("rtt", "jitter", "bandwidth")
+                if (value := getattr(own, name)) is not None
+            }
+            stored = dispatcher.keys[dc_id] = {}
+            for media_only in (False, True)[: 1 + own.media_only]:
+                server = Server(
+                    dispatcher,
+                    stored,
+                    dc_id=dc_id,
+                    media_only=media_only,
+                    cdn=own.cdn,
+                    sign_in=sign_in or dc_id != world.dc_ids[0],
+                    **(common | line),
+                )
+                self.servers.append(server)
+        for key in keys:
+            self.learn(key)
+
+    async def start(self) -> list[Address]:
+        """Listen; return the addresses, the home of the first account first."""
+        for server in self.servers:
+            self._dispatcher.addresses.append(await server.start())
+        return list(self._dispatcher.addresses)
+
+    def learn(self, key: ServerKey) -> None:
+        """Let the home of an account know its key."""
+        home = self._dispatcher.world.accounts[key.account or 0].dc_id
+        self._dispatcher.keys[home][key.key_id] = key
+
+    async def drop_connections(self) -> None:
+        """Cut all connections of all data centres without a word, and wait until they are gone."""
+        for server in self.servers:
+            await server.drop_connections()
+
+    async def aclose(self) -> None:
+        """Stop listening and cut all connections; no task and no socket is left."""
+        for server in self.servers:
+            await server.aclose()
+
+
+def as_data(data_centre: DataCentre) -> dict[str, Any]:
+    """Return a data centre as JSON-able data."""
+    return asdict(data_centre)
+
+
+def _is_time(value: object) -> bool:
+    """Return whether *value* is a number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value < math.inf

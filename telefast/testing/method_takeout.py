@@ -1,0 +1,137 @@
+"""Takeout sessions (https://core.telegram.org/api/takeout); see `methods`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from telethon.tl import functions, types
+from telethon.tl.tlobject import TLRequest
+
+from telefast.testing.dice import Dice
+from telefast.testing.faults import Rule
+from telefast.testing.pages import TRUE, vector
+from telefast.testing.rpc import Call, RpcFault
+
+if TYPE_CHECKING:
+    from telefast.testing.account import Account
+
+__all__ = ["TAKEOUT_HANDLERS", "TakeoutDelay", "TakeoutRequired", "Takeouts", "check_takeout"]
+
+_REQUIRED = RpcFault(403, "TAKEOUT_REQUIRED")
+
+
+class Takeouts:
+    """The takeout sessions of a server.
+
+    Attributes:
+        open: Number of an account -> the request that began its session, and the id of that.
+        finished: For each session that ended, whether the client called it a success.
+    """
+
+    def __init__(self) -> None:
+        self.open: dict[int, tuple[int, functions.account.InitTakeoutSessionRequest]] = {}
+        self.finished: list[bool] = []
+        self._count = 0
+
+    def begin(self, account: Account, request: functions.account.InitTakeoutSessionRequest) -> int:
+        """Begin a session of an account; return its id."""
+        self._count += 1
+        takeout_id = Dice.of(account.world.seed, "takeout", self._count).signed64()
+        self.open[account.index] = (takeout_id, request)
+        return takeout_id
+
+    def is_open(self, account: Account, takeout_id: int | None) -> bool:
+        """Return whether an id is that of the open session of an account."""
+        return account.index in self.open and self.open[account.index][0] == takeout_id
+
+
+def check_takeout(call: Call) -> None:
+    """Refuse a request within a takeout session or a message range that does not hold.
+
+    Chosen: a range counts only within a takeout session.
+
+    Raises:
+        RpcFault: 400 TAKEOUT_INVALID if there is no such session, 403 TAKEOUT_REQUIRED for a range
+            outside of any.
+    """
+    if call.takeout is None:
+        if call.message_range is not None:
+            raise _REQUIRED
+    elif not call.shared(Takeouts).is_open(call.account, call.takeout):
+        raise RpcFault(400, "TAKEOUT_INVALID")
+
+
+def _init(call: Call) -> bytes:
+    """Answer account.initTakeoutSession.
+
+    Chosen: a new session takes the place of one that was not finished, whose id is invalid then.
+    """
+    return bytes(types.account.Takeout(call.shared(Takeouts).begin(call.account, call.request)))
+
+
+def _finish(call: Call) -> bytes:
+    """Answer account.finishTakeoutSession, which must come inside of `invokeWithTakeout`."""
+    if call.takeout is None:
+        raise _REQUIRED
+    takeouts = call.shared(Takeouts)
+    del takeouts.open[call.account.index]
+    takeouts.finished.append(bool(call.request.success))
+    return TRUE
+
+
+def _get_split_ranges(call: Call) -> bytes:
+    """Answer messages.getSplitRanges with `Account.split_ranges`."""
+    if call.takeout is None:
+        raise _REQUIRED
+    ranges = [types.MessageRange(low, high) for low, high in call.account.split_ranges]
+    return vector([bytes(each) for each in ranges])
+
+
+class TakeoutDelay(Rule):
+    """Refuse takeout sessions until the user had time to confirm: 420 TAKEOUT_INIT_DELAY_X.
+
+    X is the time that is left, in seconds of the server's clock.
+
+    Args:
+        seconds: How long after the first attempt a session may begin. Telegram Desktop's users
+            report 24 hours.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        self._until: dict[int, float] = {}
+
+    def before(self, call: Call) -> None:
+        """Refuse the request if it comes too early."""
+        if call.method != "account.initTakeoutSession":
+            return
+        until = self._until.setdefault(call.account.index, call.now + self.seconds)
+        if call.now < until:
+            self.fired += 1
+            raise RpcFault(420, f"TAKEOUT_INIT_DELAY_{max(1, round(until - call.now))}")
+
+
+class TakeoutRequired(Rule):
+    """Answer some methods only within a takeout session: 403 TAKEOUT_REQUIRED.
+
+    Args:
+        methods: Telegram's names of the methods.
+    """
+
+    def __init__(self, *methods: str) -> None:
+        self.methods = frozenset(methods)
+
+    def before(self, call: Call) -> None:
+        """Refuse the request if it comes outside of a session."""
+        if call.takeout is None and call.method in self.methods:
+            self.fired += 1
+            raise _REQUIRED
+
+
+TAKEOUT_HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
+    functions.account.FinishTakeoutSessionRequest: _finish,
+    functions.account.InitTakeoutSessionRequest: _init,
+    functions.messages.GetSplitRangesRequest: _get_split_ranges,
+}
+"""Request type -> handler; part of `methods.HANDLERS`."""
