@@ -13,7 +13,8 @@ import typer
 from benchmarks import codec, history
 from telefast.cli.race import RaceError, machine, run_program, write_json
 from telefast.cli.view import View
-from telefast.errors import TelefastError
+from telefast.errors import ArgumentError, TelefastError
+from telefast.testing import flood_profile
 
 if TYPE_CHECKING:
     from benchmarks.codec import CodecRecord
@@ -59,6 +60,14 @@ def main(
         Optional[int],  # noqa: UP045
         typer.Option(min=1, max=1000, help="Rounds. [default: 5; quick: 2]"),
     ] = None,
+    flood: Annotated[
+        str,
+        typer.Option(
+            help="Flood limits of the history benchmark, such as telegram-plain; "
+            "see docs/testing-floods.md.",
+            metavar="PROFILE",
+        ),
+    ] = "unlimited",
     versions: Annotated[
         bool, typer.Option("--versions", help="Show what would be measured, and end.")
     ] = False,
@@ -84,6 +93,10 @@ def main(
         plan = replace(plan, rtts=[time / 1000 for time in _numbers("--rtt", rtt, 0, 10_000)])
     if rounds is not None:
         plan = replace(plan, rounds=rounds)
+    try:
+        plan = replace(plan, flood=flood_profile(flood))
+    except ArgumentError as error:
+        raise typer.BadParameter(f"expected {error.expected}", param_hint="--flood") from None
     if json is not None:
         _check_writable(json)
     raise typer.Exit(_run(list(dict.fromkeys(names or BENCHES)), plan, json, view))
@@ -103,7 +116,7 @@ def _run(names: list[str], plan: history.Plan, path: Path | None, view: View) ->
         if status:
             view.error("stopped; nothing was written")
         elif path is not None:
-            write_json(path, _report(records))
+            write_json(path, _report(records, plan))
             view.say(f"Written: {path}")
     except (RaceError, TelefastError) as error:
         view.error(str(error))
@@ -114,10 +127,11 @@ def _run(names: list[str], plan: history.Plan, path: Path | None, view: View) ->
     return status
 
 
-def _report(records: list[Record | CodecRecord]) -> dict[str, Any]:
+def _report(records: list[Record | CodecRecord], plan: history.Plan) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
+        "flood": plan.flood.as_json(),
         "records": [record.as_json() for record in records],
     }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchmarks.records import HEADS, Record, make_record, table_of
 from telefast.cli import contenders
 from telefast.cli.race import Entry, Outcome, RaceError, run_entry
-from telefast.testing import Channel, LocalTelegram, World
+from telefast.testing import Channel, FloodProfile, LocalTelegram, World, flood_profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +32,14 @@ class Plan:
         rtts: Round trip times, in seconds.
         rounds: How often each contender runs.
         prefix: Messages after which a contender that mostly sleeps is stopped.
+        flood: The flood limits that all run under, each with a server of its own if there are any.
     """
 
     sizes: Sequence[int]
     rtts: Sequence[float]
     rounds: int
     prefix: int
+    flood: FloodProfile = field(default_factory=lambda: flood_profile("unlimited"))
 
 
 FULL = Plan((1_000, 10_000, 20_000, 50_000), (0.0, 0.03, 0.1), rounds=5, prefix=1_000)
@@ -68,12 +70,13 @@ async def run(plan: Plan, view: View) -> list[Record]:
         async with LocalTelegram(world, process=True) as telegram:
             await _verify(telegram, channel, paced(size, plan))
         view.say(f"answers are equal: {size:,} messages, every byte and what it is bound to")
+    view.say(f"limits: {plan.flood.describe()}")
     records = []
     for rtt in plan.rtts:
         found = []
         for size in plan.sizes:
             found += await _race(plan, rtt, size, view)
-        view.table(f"history, {_profile(rtt)}", HEADS, table_of(found), has_long_rows=True)
+        view.table(f"history, {_profile(plan, rtt)}", HEADS, table_of(found), has_long_rows=True)
         view.say(
             f"* stopped after {plan.prefix:,} messages, once: it sleeps 1 s between requests. "
             "To stock: rate over that of stock, wait_time=0, in the same round; median and spread."
@@ -88,8 +91,8 @@ def _make_world(size: int) -> tuple[World, Channel]:
     return world, world.add_channel("Benchmark", message_count=size, holes=HOLES)
 
 
-def _profile(rtt: float) -> str:
-    return f"unlimited, {rtt * 1000:g} ms"
+def _profile(plan: Plan, rtt: float) -> str:
+    return f"{plan.flood.name}, {rtt * 1000:g} ms"
 
 
 async def _verify(telegram: LocalTelegram, channel: Channel, prefixed: Entry) -> None:
@@ -116,6 +119,17 @@ def _check(entry: Entry, outcome: Outcome, messages: int, digest: str) -> None:
         raise RaceError(f"{who}: read other messages than {TELEFAST.name}, {TELEFAST.setting}")
 
 
+async def _run(
+    telegram: LocalTelegram, channel: Channel, entry: Entry, plan: Plan, rtt: float
+) -> Outcome:
+    """Run one contender; if there are flood limits, with a server that nobody has asked before."""
+    if not plan.flood.budgets:
+        return await run_entry(telegram, channel, entry, sink="tally")
+    async with LocalTelegram(telegram.world, rtt=rtt, process=True, flood=plan.flood) as fresh:
+        await fresh.warm()
+        return await run_entry(fresh, channel, entry, sink="tally")
+
+
 async def _race(plan: Plan, rtt: float, size: int, view: View) -> list[Record]:
     """Run all rounds of one situation."""
     world, channel = _make_world(size)
@@ -127,15 +141,15 @@ async def _race(plan: Plan, rtt: float, size: int, view: View) -> list[Record]:
         for number in range(plan.rounds):
             turn = number % len(ENTRIES)
             for entry in (*ENTRIES[turn:], *ENTRIES[:turn]):
-                outcome = await run_entry(telegram, channel, entry, sink="tally")
+                outcome = await _run(telegram, channel, entry, plan, rtt)
                 _check(entry, outcome, len(channel.ids), expected.digest)
                 runs[entry].append(outcome)
         # Once is enough: its time is sleep.
         prefix = await run_entry(telegram, channel, _cut(slow), sink="tally")
-        outcome = await run_entry(telegram, channel, slow, sink="tally")
+        outcome = await _run(telegram, channel, slow, plan, rtt)
         _check(slow, outcome, prefix.messages, prefix.digest)
         runs[slow].append(outcome)
-    profile = (_profile(rtt), rtt)
+    profile = (_profile(plan, rtt), rtt)
     records = [
         make_record("history", profile, size, entry, found, runs[STOCK])
         for entry, found in runs.items()

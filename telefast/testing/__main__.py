@@ -6,6 +6,7 @@ The order, one line of JSON on standard input:
 - `keys`: the authorization key of each account, which clients share with the server, 512
   hexadecimal digits
 - `gzip`: as in `LocalTelegram`
+- `budgets`: the flood limits, as `Budget.as_json` has them
 - `differing`: the data centres that differ from the others, as `datacentres.as_data` has them
 - `options`: its other options
 
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from telefast.testing.datacentres import DataCentres
 from telefast.testing.dispatcher import Dispatcher
+from telefast.testing.flood_model import Budget
 from telefast.testing.keys import ServerKey
 from telefast.testing.world import World
 
@@ -55,7 +57,11 @@ def main() -> int:
 
 async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
     """Run the server and take commands."""
-    dispatcher = Dispatcher(World.from_recipe(order["world"]), gzip=order["gzip"])
+    dispatcher = Dispatcher(
+        World.from_recipe(order["world"]),
+        gzip=order["gzip"],
+        budgets=[Budget.from_json(budget) for budget in order["budgets"]],
+    )
     keys = [
         ServerKey(bytes.fromhex(key), is_initialized=True, account=number)
         for number, key in enumerate(order["keys"])

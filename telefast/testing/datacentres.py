@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from telefast.errors import ArgumentError
 from telefast.testing.keys import ServerKey
+from telefast.testing.link import SharedLine
 from telefast.testing.server import Server
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class DataCentre:
         rtt: Round trip time in seconds.
         jitter: Most seconds that are added to it.
         bandwidth: Bytes per second of each connection towards its client.
+        dc_bandwidth: Bytes per second that all its connections share.
         media_only: Whether there is one more listener, of which clients are told that it is for
             files only. It shares the keys of the data centre.
         cdn: Whether it is a content delivery network: it knows `upload.getCdnFile` and no account.
@@ -46,6 +48,7 @@ class DataCentre:
     rtt: float | None = None
     jitter: float | None = None
     bandwidth: float | None = None
+    dc_bandwidth: float | None = None
     media_only: bool = False
     cdn: bool = False
 
@@ -55,20 +58,23 @@ class DataCentre:
             raise ArgumentError("dc_id", self.dc_id, "a number from 1 to 1000")
         if self.cdn and self.media_only:
             raise ArgumentError("media_only", True, "False for a CDN")
-        check_line(self.rtt or 0.0, self.jitter or 0.0, self.bandwidth)
+        check_line(self.rtt or 0.0, self.jitter or 0.0, self.bandwidth, self.dc_bandwidth)
 
 
-def check_line(rtt: float, jitter: float, bandwidth: float | None) -> None:
+def check_line(
+    rtt: float, jitter: float, bandwidth: float | None, dc_bandwidth: float | None
+) -> None:
     """Refuse what is no line.
 
     Raises:
-        ArgumentError: If *rtt* or *jitter* is no time, or *bandwidth* not above 0.
+        ArgumentError: If *rtt* or *jitter* is no time, or a bandwidth not above 0.
     """
     for name, value in (("rtt", rtt), ("jitter", jitter)):
         if not _is_time(value):
             raise ArgumentError(name, value, "seconds, 0 or more")
-    if bandwidth is not None and not (_is_time(bandwidth) and bandwidth):
-        raise ArgumentError("bandwidth", bandwidth, "bytes per second, above 0, or None")
+    for name, speed in (("bandwidth", bandwidth), ("dc_bandwidth", dc_bandwidth)):
+        if speed is not None and not (_is_time(speed) and speed):
+            raise ArgumentError(name, speed, "bytes per second, above 0, or None")
 
 
 class DataCentres:
@@ -78,9 +84,9 @@ class DataCentres:
         dispatcher: What answers API requests, of all of them.
         keys: The authorization key of each account, known at its home.
         differing: Data centres that differ from *options*, each as `as_data` gives it.
-        options: What all servers have in common: `rtt`, `jitter`, `bandwidth`, `strict_salts` and
-            `sign_in` (whether a key that a client exchanged at the home of the first account is
-            logged in only after a sign-in).
+        options: What all servers have in common: `rtt`, `jitter`, `bandwidth`, `dc_bandwidth`,
+            `strict_salts` and `sign_in` (whether a key that a client exchanged at the home of the
+            first account is logged in only after a sign-in).
 
     Attributes:
         servers: The servers in the order in which clients are told of them: the home of the first
@@ -99,15 +105,18 @@ class DataCentres:
         self._dispatcher = dispatcher
         common = dict(options)
         sign_in = common.pop("sign_in")
+        dc_bandwidth = common.pop("dc_bandwidth")
         others = {made["dc_id"]: DataCentre(**made) for made in differing}
         world = dispatcher.world
         for dc_id in dict.fromkeys((*world.dc_ids, *others)):
             own = others.get(dc_id, DataCentre(dc_id))
-            line = {
+            line: dict[str, Any] = {
                 name: value
                 for name in ("rtt", "jitter", "bandwidth")
                 if (value := getattr(own, name)) is not None
             }
+            shared = own.dc_bandwidth or dc_bandwidth
+            line["line"] = None if shared is None else SharedLine(shared)
             stored = dispatcher.keys[dc_id] = {}
             for media_only in (False, True)[: 1 + own.media_only]:
                 server = Server(

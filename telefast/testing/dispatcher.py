@@ -25,6 +25,7 @@ from telethon.tl.tlobject import TLObject, TLRequest
 
 from telefast.testing import methods
 from telefast.testing.faults import Rule
+from telefast.testing.flood_model import FloodModel, asked_by
 from telefast.testing.ledger import Ledger
 from telefast.testing.rpc import (
     Address,
@@ -40,6 +41,7 @@ from telefast.testing.session import GZIP_PACKED
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from telefast.testing.flood_model import Budget
     from telefast.testing.keys import ServerKey
     from telefast.testing.world import World
 
@@ -94,6 +96,7 @@ class Dispatcher:
         gzip: Whether to compress answers that get smaller by it: False, True or `gzip` for that
             framing, or `zlib` for that one.
         clock: Returns the time in seconds since the epoch that the world goes by.
+        budgets: The flood limits.
 
     Attributes:
         ledger: What was asked.
@@ -102,6 +105,7 @@ class Dispatcher:
         failures: Exceptions out of handlers and rules that are no `RpcFault`: bugs.
         addresses: Where the data centres listen, for `help.getConfig`.
         keys: The authorization keys that each data centre knows.
+        floods: What was asked for lately, and the limits on it.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Dispatcher:
         rules: Sequence[Rule] = (),
         gzip: bool | str = False,
         clock: Callable[[], float] = time.time,
+        budgets: Sequence[Budget] = (),
     ) -> None:
         self.world = world
         self.ledger = Ledger()
@@ -120,6 +125,7 @@ class Dispatcher:
         self.clock = clock
         self.rules: list[Rule] = []
         self.holding: list[Rule] = []
+        self.floods = FloodModel(budgets)
         self.kept: dict[type[Any], Any] = {}
         self.keys: dict[int, dict[bytes, ServerKey]] = {}
         self._wbits = {False: 0, True: 31, "gzip": 31, "zlib": 15}[gzip]
@@ -198,6 +204,10 @@ class Dispatcher:
         """Answer a call; never raises."""
         if not call.key.is_initialized:
             return self.refuse(RpcFault(400, "CONNECTION_NOT_INITED"))
+        if self.floods.budgets:
+            refusal = self.floods.judge(asked_by(call), call.now)
+            if refusal is not None:
+                return self.refuse(RpcFault(420, refusal.message))
         try:
             body = methods.answer(call)
         except UnknownMethodFault as fault:

@@ -111,7 +111,7 @@ class TokenBucket:
 
         Example:
             >>> TokenBucket(burst=30, rate=1, back=3).describe("requests")
-            '1 requests/s after a burst of 30, waits until 3 are back'
+            '1 request/s after a burst of 30, waits until 3 are back'
         """
         waits = f", waits until {_shown(self.back, unit)} are back" if self.back > 1 else ""
         return f"{_rate(self.rate, unit)} after a burst of {_shown(self.burst, unit)}{waits}"
@@ -246,7 +246,7 @@ class Lockout:
 
         Example:
             >>> Lockout(burst=30, rate=1, wait=25, penalty=5).describe("requests")
-            '1 requests/s after a burst of 30, then locked for 25 s, 5 s more for each request'
+            '1 request/s after a burst of 30, then locked for 25 s, 5 s more for each request'
         """
         more = f", {_shown(self.penalty)} s more for each request" if self.penalty else ""
         return (
@@ -305,4 +305,4 @@ def _rate(figure: float, unit: str) -> str:
     """Return a figure for each second as people write it."""
     if unit == "bytes" and figure >= 1e5:
         return f"{_shown(figure, unit)}/s"
-    return f"{_shown(figure)} {unit}/s"
+    return f"{_shown(figure)} {unit.removesuffix('s') if figure == 1 else unit}/s"

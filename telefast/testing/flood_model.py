@@ -22,7 +22,9 @@ from telefast.testing.flood_limits import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["FAMILIES", "Asked", "Budget", "FloodModel", "Refusal", "family_of"]
+    from telefast.testing.rpc import Call
+
+__all__ = ["FAMILIES", "Asked", "Budget", "FloodModel", "Refusal", "asked_by", "family_of"]
 
 FAMILIES: Final[Mapping[str, frozenset[str]]] = {
     "history": frozenset(
@@ -91,6 +93,21 @@ class Asked(NamedTuple):
     is_premium: bool = False
 
 
+def asked_by(call: Call) -> Asked:
+    """Return what limits have to know of a call."""
+    account = call.key.account
+    is_file = family_of(call.method) == "files"
+    return Asked(
+        method=call.method,
+        account=account,
+        dc_id=call.dc_id,
+        connection=call.connection,
+        size=max(0, call.request.limit) if is_file else 0,
+        is_takeout=call.takeout is not None,
+        is_premium=account is not None and bool(call.account.me.premium),
+    )
+
+
 class Refusal(NamedTuple):
     """What one is told who asks too much.
 
@@ -141,7 +158,7 @@ class Budget:
     Example:
         >>> from telefast.testing import TokenBucket
         >>> Budget(family="history", limit=TokenBucket(burst=30, rate=1)).describe()
-        'history: 1 requests/s after a burst of 30'
+        'history: 1 request/s after a burst of 30'
     """
 
     family: str

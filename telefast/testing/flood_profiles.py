@@ -166,9 +166,9 @@ FLOOD_PROFILES: Final[Mapping[str, FloodProfile]] = {
                 "account, and more connections bring nothing."
             ),
             assumed=(
-                "That this speed, the best that was shown, is the limit, for each data centre; "
-                "that a premium wait comes to those who have more than 32 MiB in flight; that it "
-                "is 7 seconds."
+                "That this speed, the best that was shown, is the limit, for each data centre and "
+                "of all who are connected to it; that what is asked for counts; that a premium "
+                "wait comes to those who have more than 32 MiB in flight; that it is 7 seconds."
             ),
         ),
         FloodProfile(

@@ -16,6 +16,7 @@ from telefast.errors import ArgumentError, ClosedError
 from telefast.testing.datacentres import DataCentre, DataCentres, as_data, check_line
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.faults import Rule
+from telefast.testing.flood_profiles import FloodProfile, flood_profile
 from telefast.testing.keys import ServerKey, trust_test_key
 from telefast.testing.ledger import Ledger
 from telefast.testing.process import EmbeddedTelegramError, ServerProcess
@@ -58,6 +59,11 @@ class LocalTelegram:
             seed of the world, so that answers may overtake one another. Default 0.
         bandwidth: Bytes per second that each connection carries towards its client; answers then
             leave one after the other. None means no limit.
+        dc_bandwidth: Bytes per second that all connections to one data centre share, in turns. None
+            means no limit.
+        flood: What an account may ask for before it is told to wait, and how fast bytes come: a
+            profile, or the name of one, or of several with `+` between them. Default: no limits.
+            A speed of the profile counts if it is lower than *bandwidth* or *dc_bandwidth*.
         process: Whether the server runs in a process of its own, so that it costs the client's
             process no time: for benchmarks. It gets a copy of *world*, made by `World.recipe`, as
             it is on entering; call `sync` before you read `requests` and `unknown`.
@@ -76,8 +82,9 @@ class LocalTelegram:
             always without a login at first, as at Telegram.
 
     Raises:
-        ArgumentError: If *rtt* or *jitter* is no time, *bandwidth* not above 0, *gzip* none of the
-            above, *rules* are given with *process*, or *data_centres* contradict the world.
+        ArgumentError: If *rtt* or *jitter* is no time, *bandwidth* or *dc_bandwidth* not above 0,
+            *flood* no profile, *gzip* none of the above, *rules* are given with *process*, or
+            *data_centres* contradict the world.
 
     Example:
         >>> import asyncio
@@ -99,6 +106,8 @@ class LocalTelegram:
         rtt: float = 0.0,
         jitter: float = 0.0,
         bandwidth: float | None = None,
+        dc_bandwidth: float | None = None,
+        flood: str | FloodProfile = "unlimited",
         process: bool = False,
         rules: Sequence[Rule] = (),
         gzip: bool | Literal["gzip", "zlib"] = False,
@@ -106,7 +115,10 @@ class LocalTelegram:
         data_centres: Sequence[DataCentre] = (),
         sign_in: bool = False,
     ) -> None:
-        check_line(rtt, jitter, bandwidth)
+        check_line(rtt, jitter, bandwidth, dc_bandwidth)
+        speeds = FloodProfile(name="own", bandwidth=bandwidth, dc_bandwidth=dc_bandwidth)
+        self._flood = flood_profile(flood)
+        speeds |= self._flood
         if gzip not in (False, True, "gzip", "zlib"):
             raise ArgumentError("gzip", gzip, "True, False, 'gzip' or 'zlib'")
         if process and rules:
@@ -116,14 +128,15 @@ class LocalTelegram:
         self._options: dict[str, Any] = {
             "rtt": rtt,
             "jitter": jitter,
-            "bandwidth": bandwidth,
+            "bandwidth": speeds.bandwidth,
+            "dc_bandwidth": speeds.dc_bandwidth,
             "strict_salts": strict_salts,
             "sign_in": sign_in,
         }
         self._differing = [as_data(each) for each in data_centres]
         self._gzip = gzip
         self._keys: list[ServerKey] = []
-        self._dispatcher = Dispatcher(world, rules=rules, gzip=gzip)
+        self._dispatcher = Dispatcher(world, rules=rules, gzip=gzip, budgets=self._flood.budgets)
         self._in_process = process
         self._server: DataCentres | ServerProcess | None = None
         self._addresses: Sequence[Address] = ()
@@ -133,6 +146,11 @@ class LocalTelegram:
         """Show where it listens; no key."""
         where = ", ".join(f"{each.host}:{each.port}" for each in self._addresses)
         return f"<LocalTelegram {where or 'not running'}>"
+
+    @property
+    def flood(self) -> FloodProfile:
+        """The flood limits in force; show `flood.describe()` wherever a result depends on them."""
+        return self._flood
 
     @property
     def requests(self) -> Ledger:
@@ -363,7 +381,14 @@ class LocalTelegram:
             )
         keys = [key.data.hex() for key in self._keys]
         own = {"world": self.world.recipe(), "keys": keys, "gzip": self._gzip}
-        return ServerProcess(own | {"options": self._options, "differing": self._differing})
+        return ServerProcess(
+            own
+            | {
+                "options": self._options,
+                "differing": self._differing,
+                "budgets": [budget.as_json() for budget in self._flood.budgets],
+            }
+        )
 
     async def _stop(self) -> EmbeddedTelegramError | None:
         """Stop the server; return what went wrong in it, if anything did."""

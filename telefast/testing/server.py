@@ -13,6 +13,7 @@ from telefast.testing.rpc import Address
 if TYPE_CHECKING:
     from telefast.testing.dispatcher import Dispatcher
     from telefast.testing.keys import ServerKey
+    from telefast.testing.link import SharedLine
 
 __all__ = ["Server"]
 
@@ -31,6 +32,8 @@ class Server:
         rtt: Seconds from the arrival of a request to the departure of its answer.
         jitter: Most seconds that are added to that.
         bandwidth: Bytes per second of each connection towards its client; None means no limit.
+        line: What all connections share, with other listeners of the data centre; None means
+            nothing.
         strict_salts: Refuse messages with another salt than ours (`bad_server_salt`). By default
             any salt is taken, and the right one is told with `new_session_created`.
 
@@ -55,6 +58,7 @@ class Server:
         rtt: float = 0.0,
         jitter: float = 0.0,
         bandwidth: float | None = None,
+        line: SharedLine | None = None,
         strict_salts: bool = False,
     ) -> None:
         self.dispatcher = dispatcher
@@ -69,6 +73,7 @@ class Server:
         self._rtt = rtt
         self._jitter = jitter
         self._bandwidth = bandwidth
+        self._line = line
         self.strict_salts = strict_salts
         self._server: asyncio.Server | None = None
 
@@ -93,6 +98,7 @@ class Server:
             rtt=self._rtt,
             jitter=self._jitter,
             bandwidth=self._bandwidth,
+            line=self._line,
             seed=f"{self.dispatcher.world.seed}/link/{number}",
         )
 

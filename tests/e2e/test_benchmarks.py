@@ -38,11 +38,13 @@ def test_history(tmp_path: Path) -> None:
     )
     assert (0, "") == (done.returncode, done.stderr)
     assert "answers are equal: 150 messages" in done.stdout
+    assert "limits: unlimited: no flood limits" in done.stdout
     assert "\x1b" not in done.stdout
     assert [path] == list(path.parent.iterdir())
 
     report = json.loads(path.read_text("utf-8"))
     assert {"telefast", "telethon", "cryptg"} == set(report["machine"]["packages"])
+    assert "unlimited" == report["flood"]["name"]
     records = report["records"]
     found = [(each["profile"], each["contender"], each["concurrency"]) for each in records]
     contenders = [("telefast", 16), ("telefast", 4), ("stock", 1), ("stock", 1)]
@@ -113,6 +115,7 @@ def test_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         (["histories"], "did you mean history?"),
         (["--sizes", "0"], "expected numbers from 1"),
         (["--rtt", "soon"], "expected numbers from 0"),
+        (["--flood", "telegram-plane"], "expected some of unlimited, telegram-plain"),
         (["--json", str(ROOT)], "is a folder"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -298,3 +299,28 @@ def test_values_that_make_no_budget_are_refused() -> None:
             FloodProfile(name="none", **{culprit: 0})  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"^flood='telegram-plane': expected some of unlimited"):
         flood_profile("telegram-plane")
+
+
+def rows(*cells: tuple[str, ...]) -> str:
+    """Return rows of a table of the guide."""
+    return "".join(f"| {' | '.join(each)} |\n" for each in cells)
+
+
+def test_the_guide_has_all_profiles_and_families() -> None:
+    """The tables of the guide hold what the code holds, and nothing else."""
+    page = (Path(__file__).parents[2] / "docs" / "testing-floods.md").read_text("utf-8")
+    profiles = rows(
+        *(
+            (f"`{each.name}`", "<br>".join(each.figures()), each.source, each.assumed)
+            for each in FLOOD_PROFILES.values()
+        )
+    )
+    assert f"| --- | --- | --- | --- |\n{profiles}\n" in page
+    families = rows(
+        *(
+            (f"`{name}`", ", ".join(f"`{method}`" for method in sorted(methods)))
+            for name, methods in FAMILIES.items()
+        ),
+        ("`other`", "all others"),
+    )
+    assert f"| --- | --- |\n{families}\n" in page
