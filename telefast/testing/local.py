@@ -13,6 +13,7 @@ from telethon.sessions.sqlite import SQLiteSession
 from telethon.sessions.string import StringSession
 
 from telefast.errors import ArgumentError, ClosedError
+from telefast.testing.clock import running_clock
 from telefast.testing.datacentres import DataCentre, DataCentres, as_data, check_line
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.faults import Rule
@@ -46,6 +47,8 @@ class LocalTelegram:
     uses one that the server already knows, encrypts, and gets what Telegram would answer: the
     same pages for the same offsets, the same refusals. A request that is not embedded is refused
     loudly (`METHOD_NOT_EMBEDDED`) and named in `unknown`.
+
+    In virtual time (`run_virtual`) its world goes by the clock of the loop, else by the machine's.
 
     Use it with `async with`. On leaving, clients made by `client` are disconnected, the server is
     gone, and no task, socket or process is left. If the server itself failed, leaving raises
@@ -194,6 +197,7 @@ class LocalTelegram:
             raise ClosedError("a LocalTelegram starts once; make a new one")
         if self._in_process and isinstance(asyncio.get_running_loop(), VirtualLoop):
             raise ArgumentError("process", True, "False in virtual time, which ends at a process")
+        self._dispatcher.clock = running_clock().time
         self._server = self._new_server()
         self._addresses = await self._server.start()
         _forget_config()

@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 from telefast import BatchedHistory
 from telefast.errors import ArgumentError, UsageError
 from telefast.testing import (
+    Call,
     ErrorOn,
     LocalTelegram,
+    Rule,
     VirtualClock,
     VirtualDeadlockError,
     VirtualLoop,
@@ -489,6 +491,32 @@ def test_the_same_seed_gives_the_same_order_and_times() -> None:
     assert len(first) == 2 + 8 * 4 * 3
     assert first == scenario(3)
     assert first != scenario(4)
+
+
+class Watch(Rule):
+    """Note when calls came, by the server's clock."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def before(self, call: Call) -> None:
+        """Note it."""
+        self.fired += 1
+        self.times.append(call.now)
+
+
+@virtual_time(epoch=1000.0)
+async def test_the_server_goes_by_the_virtual_clock() -> None:
+    """Its time jumps with the loop, and with a wall clock that is moved."""
+    clock = virtual_loop().clock
+    async with LocalTelegram(ships()) as telegram, telegram.client() as client:
+        watch = telegram.add(Watch())
+        await client.get_messages("ships", 1)
+        assert {1000.0} == set(watch.times)
+        await asyncio.sleep(HOUR / 60)
+        clock.move(-500)
+        await client.get_messages("ships", 1)
+        assert watch.times[-1] == 560.0
 
 
 @virtual_time
