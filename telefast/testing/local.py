@@ -167,12 +167,12 @@ class LocalTelegram:
 
     @property
     def host(self) -> str:
-        """IP address to connect to: that of the home of the first account."""
+        """IP address to connect to, that of the home of the first account."""
         return self._where().host
 
     @property
     def port(self) -> int:
-        """TCP port to connect to: that of the home of the first account."""
+        """TCP port to connect to, that of the home of the first account."""
         return self._where().port
 
     @property
