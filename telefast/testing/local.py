@@ -70,6 +70,7 @@ class LocalTelegram:
             new connection a round trip.
 
     Raises:
+        WorldError: If *world* contradicts itself; see `World.check`.
         ArgumentError: If *rtt* or *jitter* is no time, *bandwidth* not above 0, *gzip* none of the
             above, or *rules* are given with *process*.
 
@@ -107,6 +108,7 @@ class LocalTelegram:
             raise ArgumentError("gzip", gzip, "True, False, 'gzip' or 'zlib'")
         if process and rules:
             raise ArgumentError("rules", rules, "none with process=True; leave it out to use rules")
+        world.check()
         self.world = world
         self._options: dict[str, Any] = {
             "rtt": rtt,
