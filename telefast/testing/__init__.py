@@ -25,6 +25,8 @@ from telefast.testing.account import Account
 from telefast.testing.assumptions import Assumptions
 from telefast.testing.channel import Channel
 from telefast.testing.chat import Chat
+from telefast.testing.dialog_faults import OverlapDialogs, RepeatDialogs
+from telefast.testing.dialogs import DialogBook
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
 from telefast.testing.faults import (
     ChangeWorld,
@@ -46,6 +48,7 @@ from telefast.testing.page_faults import (
     ShortPage,
     SwapNeighbours,
 )
+from telefast.testing.people_faults import MinUsers, MissingUsers
 from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.rpc import Call, Empty, RpcFault
@@ -60,6 +63,7 @@ __all__ = [
     "Channel",
     "Chat",
     "ClampAddOffset",
+    "DialogBook",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
@@ -72,9 +76,13 @@ __all__ = [
     "Ledger",
     "LocalTelegram",
     "Lockout",
+    "MinUsers",
+    "MissingUsers",
     "NeverAnswer",
     "OnlyEmpty",
+    "OverlapDialogs",
     "PrivateChat",
+    "RepeatDialogs",
     "RepeatLastId",
     "Restricted",
     "RpcFault",
