@@ -27,6 +27,8 @@ from telefast.testing.channel import Channel
 from telefast.testing.chat import Chat
 from telefast.testing.clock import Clock, VirtualClock
 from telefast.testing.datacentres import DataCentre
+from telefast.testing.dialog_faults import OverlapDialogs, RepeatDialogs
+from telefast.testing.dialogs import DialogBook
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
 from telefast.testing.faults import (
     ChangeWorld,
@@ -48,6 +50,7 @@ from telefast.testing.page_faults import (
     ShortPage,
     SwapNeighbours,
 )
+from telefast.testing.people_faults import MinUsers, MissingUsers
 from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.rpc import Call, Empty, RpcFault
@@ -71,6 +74,7 @@ __all__ = [
     "ClampAddOffset",
     "Clock",
     "DataCentre",
+    "DialogBook",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
@@ -83,9 +87,13 @@ __all__ = [
     "Ledger",
     "LocalTelegram",
     "Lockout",
+    "MinUsers",
+    "MissingUsers",
     "NeverAnswer",
     "OnlyEmpty",
+    "OverlapDialogs",
     "PrivateChat",
+    "RepeatDialogs",
     "RepeatLastId",
     "Restricted",
     "RpcFault",

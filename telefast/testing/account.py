@@ -6,14 +6,16 @@ Access hashes belong to an account, and so do message ids outside channels.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telethon.tl import types
 
 from telefast.errors import WorldError
+from telefast.testing.account_view import AccountView
 from telefast.testing.box import Box
-from telefast.testing.channel import Channel
+from telefast.testing.channel import CHANNEL_DATE, Channel
 from telefast.testing.chat import MAX_MESSAGE_ID, Chat
+from telefast.testing.dialogs import DialogBook, Place
 from telefast.testing.dice import Dice
 from telefast.testing.making import check_count, full_name, person_of
 from telefast.testing.private import BoxedChat, Group, PrivateChat
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
     from telefast.testing.world import World
 
-__all__ = ["Account"]
+__all__ = ["Account", "Unread"]
+
+_MADE = int(CHANNEL_DATE.timestamp())
+"""Date of a dialog without a message."""
 
 _SHARE = 4
 """A chat takes one in so many of the ids that an account has left."""
@@ -37,7 +42,23 @@ _MEMBERS = 200
 """Most members of a basic group (`Config.chat_size_max`)."""
 
 
-class Account:
+class Unread(NamedTuple):
+    """How far a chat is read.
+
+    Attributes:
+        inbox: Highest id that the account has read.
+        outbox: Highest id that others have read.
+        messages: Messages of others above *inbox*.
+        mentions: Those among them that mention the account.
+    """
+
+    inbox: int
+    outbox: int
+    messages: int = 0
+    mentions: int = 0
+
+
+class Account(AccountView):
     """Who is logged in; `World.add_account` makes more than the first.
 
     Args:
@@ -58,20 +79,23 @@ class Account:
         private_chats: Its private chats by bare id of the other user. Taking one out makes it
             vanish.
         groups: Its basic groups by bare id. Taking one out makes it vanish.
+        dialogs: What it notes about its dialogs: pinned, archived, read up to where.
+        shown_min: Who is shown as `min` on this account's pages, beside `World.min_users`: a set
+            for each rule that wants some.
+        left_out: Who is left out of this account's pages, beside `World.absent_users`: as
+            *shown_min*.
     """
 
     def __init__(
         self, world: World, index: int, me: types.User, *, dc_id: int | None = None
     ) -> None:
-        self.world = world
+        super().__init__(world, index, me)
         self.dc_id = world.dc_ids[0] if dc_id is None else dc_id
-        self.index = index
-        self.me = me
         self.split_ranges = [(1, MAX_MESSAGE_ID)]
         self.box = Box()
-        self.private_chats: dict[int, PrivateChat] = {}
-        self.groups: dict[int, Group] = {}
-        self._bytes: dict[int, tuple[Any, bytes]] = {}
+        self.dialogs = DialogBook()
+        self._places: tuple[list[tuple[int, int, int]], list[Place]] = ([], [])
+        self._unread: dict[int, tuple[tuple[int, int, int], tuple[int, int]]] = {}
 
     def __repr__(self) -> str:
         """Count what is there, without a secret or a name."""
@@ -79,11 +103,6 @@ class Account:
             f"<Account {self.index}: {len(self.private_chats)} private chats, "
             f"{len(self.groups)} groups>"
         )
-
-    @property
-    def is_first(self) -> bool:
-        """Whether it knows everybody by the access hashes of the world."""
-        return self.index == 0
 
     def log_in(self) -> None:
         """Let an account after the first see itself with `is_self`, under its own access hash."""
@@ -171,97 +190,44 @@ class Account:
                 return chat
         return None
 
-    # What it calls others.
+    # Dialogs.
 
-    def user_hash(self, user_id: int) -> int:
-        """Return the access hash by which this account knows a user, 0 if there is none."""
-        user = self.world.users.get(user_id)
-        return 0 if user is None else self.access_hash(user_id, user.access_hash or 0)
+    def dialog_places(self) -> list[Place]:
+        """Return where all dialogs stand, of all folders, pinned or not; the highest first.
 
-    def access_hash(self, marked_id: int, first: int) -> int:
-        """Return the access hash by which this account knows a peer.
-
-        Args:
-            marked_id: Marked id of the peer.
-            first: The one by which the first account knows it.
+        Sorted anew only after a change. Not to be changed.
         """
-        if self.is_first:
-            return first
-        return Dice.of(self.world.seed, "hash", self.index, marked_id).signed64()
+        shown = [chat for chat in self.chats() if chat.is_dialog]
+        key = [(chat.marked_id, chat.pts, chat.top) for chat in shown]
+        if self._places[0] != key:
+            places = [
+                Place(chat.timestamp(top) if top else _MADE, top, mark)
+                for chat, (mark, _, top) in zip(shown, key, strict=True)
+            ]
+            self._places = (key, sorted(places, reverse=True))
+        return self._places[1]
 
-    def input_peer(self, chat: Chat) -> types.TypeInputPeer:
-        """Return a chat as a request of this account names it."""
-        if isinstance(chat, Channel):
-            known = self.access_hash(chat.marked_id, chat.access_hash)
-            return types.InputPeerChannel(chat.id, known)
-        return chat.input_peer()
+    def unread(self, chat: Chat) -> Unread:
+        """Return how far a chat is read, and how many messages of others are above that."""
+        mark, top = chat.marked_id, chat.top
+        inbox = min(self.dialogs.read_inbox.get(mark, top), top)
+        outbox = min(self.dialogs.read_outbox.get(mark, top), top)
+        if inbox >= top:
+            return Unread(inbox, outbox)
+        key = (inbox, chat.pts, top)
+        held = self._unread.get(mark)
+        if held is None or held[0] != key:
+            shown = chat.shown
+            above = [chat.peek(id_) for id_ in shown[shown.rank(inbox) :]]
+            others = [message for message in above if not self._is_own(chat, message)]
+            mentions = sum(bool(message.mentioned) for message in others)
+            held = self._unread[mark] = (key, (len(others), mentions))
+        return Unread(inbox, outbox, *held[1])
 
-    def show_user(self, user: types.User) -> types.User:
-        """Return a user as this account sees it."""
-        if user.id == self.me.id:
-            return self.me
-        if self.is_first:
-            return user
-        shown = copy.copy(user)
-        shown.access_hash = self.access_hash(user.id, user.access_hash or 0)
-        if user.is_self:
-            shown.is_self = shown.contact = shown.mutual_contact = shown.phone = None
-        return shown
-
-    def show_channel(self, channel: Channel) -> types.Channel:
-        """Return a channel as this account sees it."""
-        return channel.to_tl(self.access_hash(channel.marked_id, channel.access_hash))
-
-    def show_foreign(self, chat: types.Channel | types.Chat) -> types.Channel | types.Chat:
-        """Return a chat whose history is not open to us as this account sees it."""
-        if self.is_first or isinstance(chat, types.Chat):
-            return chat
-        shown = copy.copy(chat)
-        mark = -(CHANNEL_MARK + chat.id)
-        shown.access_hash = self.access_hash(mark, chat.access_hash or 0)
-        return shown
-
-    def peers_bytes(self, refs: Iterable[int]) -> tuple[list[bytes], list[bytes]]:
-        """Return the TL bytes of the chats and of the users with the given marked ids.
-
-        Ids that the world does not know are left out, as Telegram may do; order is by id.
-        """
-        world = self.world
-        chats: list[bytes] = []
-        users: list[bytes] = []
-        for mark in sorted(refs):
-            if mark > 0:
-                user = world.users.get(mark)
-                if user is not None:
-                    users.append(self._held(mark, user, self.show_user))
-                continue
-            if mark > -CHANNEL_MARK:
-                group = self.groups.get(-mark)
-                if group is not None:
-                    chats.append(group.to_bytes())
-                    continue
-            else:
-                channel = world.channels.get(-mark - CHANNEL_MARK)
-                if channel is not None:
-                    chats.append(self._channel_bytes(channel))
-                    continue
-            foreign = world.foreign.get(mark)
-            if foreign is not None:
-                chats.append(self._held(mark, foreign, self.show_foreign))
-        return chats, users
-
-    def _channel_bytes(self, channel: Channel) -> bytes:
-        first = channel.to_bytes()
-        if self.is_first:
-            return first
-        return self._held(channel.marked_id, first, lambda _: self.show_channel(channel))
-
-    def _held(self, mark: int, entity: Any, show: Any) -> bytes:
-        """Return the TL bytes of *entity* as shown, made anew only when another object has come."""
-        found = self._bytes.get(mark)
-        if found is None or found[0] is not entity:
-            found = self._bytes[mark] = (entity, bytes(show(entity)))
-        return found[1]
+    def _is_own(self, chat: Chat, message: types.Message | types.MessageService) -> bool:
+        if isinstance(message.from_id, types.PeerUser):
+            return bool(message.from_id.user_id == self.me.id)
+        return bool(message.out) and not isinstance(chat, Channel)
 
     # How chats are made.
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
 from telethon.tl import types
 
-from telefast.testing.chat import Chat
+from telefast.testing.chat import MAX_MESSAGE_ID, Chat
+from telefast.testing.refs import mark_of, refs_of
+from telefast.testing.tl import read_object
 
 if TYPE_CHECKING:
-    from telefast.testing.cache import MessageCache
+    from telefast.testing.cache import Entry, MessageCache
     from telefast.testing.seeded import SeededChat
 
-__all__ = ["Channel", "ids_with_holes"]
+__all__ = ["CHANNEL_DATE", "Channel", "admin_rights", "ids_with_holes"]
+
+CHANNEL_DATE: Final = datetime(2017, 3, 1, tzinfo=UTC)
+"""When every channel was made and every member joined."""
 
 _RUN = 8192
+_REPLIERS = 3
+"""Most senders that a post shows of its comments (https://core.telegram.org/api/threads)."""
 
 
 def ids_with_holes(seed: str, count: int, holes: float) -> BitMap:
@@ -55,6 +62,13 @@ def ids_with_holes(seed: str, count: int, holes: float) -> BitMap:
     return ids
 
 
+def admin_rights() -> types.ChatAdminRights:
+    """Return the rights of every administrator here."""
+    return types.ChatAdminRights(
+        change_info=True, delete_messages=True, ban_users=True, invite_users=True, pin_messages=True
+    )
+
+
 class Channel(Chat):
     """One channel or supergroup; made by `World.add_channel`.
 
@@ -73,6 +87,8 @@ class Channel(Chat):
         username: Public name, or None.
         about: Description.
         participants_count: Members.
+        members: Bare ids of the members who can be listed.
+        admins: Bare ids of the administrators, the creator first.
 
     Attributes:
         id: Bare id.
@@ -89,6 +105,24 @@ class Channel(Chat):
         participants_count: Members.
         changed: Whether `ids` is no longer what the seed gave.
         made_as: Title that the chat was made with; seeded messages name it for ever.
+        left: Whether we are no member: no dialog, and without a username 406 CHANNEL_PRIVATE.
+        kicked: Whether we were banned: 406 CHANNEL_PRIVATE, `channelForbidden` wherever it is
+            named, and still a dialog.
+        available_min_id: Messages up to this id, itself included, are hidden from every request
+            (https://core.telegram.org/constructor/updateChannelAvailableMessages); 0 for none.
+        hidden_prehistory: Whether new members do not see what was before them; only a flag.
+        pinned_msg_id: The message that is pinned last, or None.
+        migrated_from: Bare id of the basic group that this was, and the highest id of its history;
+            None for a channel that was none. Set by `World.migrate`.
+        linked: The discussion group of a broadcast channel, and the channel of such a group; or
+            None. Set by `World.link`.
+        threads: Id of a post -> id of its copy in the discussion group, on which its comments
+            hang; in the group itself, id of that copy -> id of the post.
+        members: Bare ids of the members who can be listed.
+        admins: Bare ids of the administrators, the creator first.
+        restricted: Bare ids of members with restrictions.
+        banned: Bare ids of those who may not come back.
+        participants_hidden: Whether only administrators see who is a member.
     """
 
     def __init__(
@@ -104,6 +138,8 @@ class Channel(Chat):
         username: str | None,
         about: str,
         participants_count: int,
+        members: tuple[int, ...] = (),
+        admins: tuple[int, ...] = (),
     ) -> None:
         super().__init__(channel_id, title, ids, seeded, cache, channel_id)
         self.access_hash = access_hash
@@ -112,7 +148,22 @@ class Channel(Chat):
         self.megagroup = megagroup
         self.private = False
         self.participants_count = participants_count
-        self._page_entry: tuple[tuple[object, ...], bytes] = ((), b"")
+        self.left = False
+        self.kicked = False
+        self.available_min_id = 0
+        self.hidden_prehistory = False
+        self.pinned_msg_id: int | None = None
+        self.migrated_from: tuple[int, int] | None = None
+        self.linked: Channel | None = None
+        self.threads: dict[int, int] = {}
+        self.members = members
+        self.admins = admins
+        self.restricted: tuple[int, ...] = ()
+        self.banned: tuple[int, ...] = ()
+        self.participants_hidden = False
+        self._page_entries: dict[int | None, tuple[tuple[object, ...], bytes]] = {}
+        self._shown: tuple[tuple[int, int, int], BitMap] = ((0, 0, 0), ids)
+        self._threads_shown: dict[int, tuple[int, Entry]] = {}
 
     @property
     def kind(self) -> str:
@@ -127,30 +178,140 @@ class Channel(Chat):
         """Return the channel as a request of the first account names it."""
         return types.InputPeerChannel(self.id, self.access_hash)
 
-    def to_tl(self, access_hash: int | None = None) -> types.Channel:
+    @property
+    def shown(self) -> BitMap:
+        """The ids above `available_min_id`; none if we were banned."""
+        floor = MAX_MESSAGE_ID if self.kicked else self.available_min_id
+        if floor <= 0:
+            return self.ids
+        # Every change of the ids moves one of these numbers.
+        key = (floor, self.pts, len(self.ids))
+        if self._shown[0] != key:
+            self._shown = (key, self.ids[self.ids.rank(min(floor, MAX_MESSAGE_ID)) :])
+        return self._shown[1]
+
+    def shows(self, message_id: int) -> bool:
+        """Return whether requests may see a message; any number may be asked for."""
+        return message_id > self.available_min_id and not self.kicked and self.has(message_id)
+
+    @property
+    def is_dialog(self) -> bool:
+        """Whether it is among the dialogs of an account."""
+        return not (self.private or self.left)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether requests for its content are answered with 406 CHANNEL_PRIVATE."""
+        return self.private or self.kicked or (self.left and self.username is None)
+
+    def entry(self, message_id: int) -> Entry:
+        """Return the TL bytes of a message and whom it refers to; raises `KeyError` if none."""
+        found = super().entry(message_id)
+        if message_id in self.threads:
+            return self._with_replies(message_id, found)
+        return found
+
+    def thread_ids(self, message_id: int) -> BitMap:
+        """Return the ids of the visible messages in the thread of a message, that one left out."""
+        return self.shown & self.index.in_thread(message_id)
+
+    def replies(self, message_id: int) -> types.MessageReplies | None:
+        """Return what a post, or its copy in the discussion group, tells about its comments.
+
+        Reading it looks at the whole discussion group once.
+
+        Args:
+            message_id: A post of this channel, or the copy of one.
+        """
+        home, root = self._thread_home(message_id)
+        if home is None:
+            return None
+        ids = home.thread_ids(root)
+        latest: dict[int, types.TypePeer] = {}
+        for id_ in reversed([*ids[max(0, len(ids) - 10 * _REPLIERS) :]]):
+            sender = home.peek(id_).from_id
+            if sender is not None and len(latest) < _REPLIERS:
+                latest.setdefault(mark_of(sender), sender)
+        is_post = home is not self
+        return types.MessageReplies(
+            replies=len(ids),
+            replies_pts=home.pts,
+            comments=is_post or None,
+            recent_repliers=list(latest.values()) if is_post and latest else None,
+            channel_id=home.id if is_post else None,
+            max_id=ids.max() if ids else None,
+        )
+
+    def _thread_home(self, message_id: int) -> tuple[Channel | None, int]:
+        """Return the group that has the comments on a message, and the id that they hang on."""
+        if self.linked is None or message_id not in self.threads:
+            return None, 0
+        if self.megagroup:
+            return self, message_id
+        return self.linked, self.threads[message_id]
+
+    def _with_replies(self, message_id: int, found: Entry) -> Entry:
+        home, root = self._thread_home(message_id)
+        if home is None or not home.has(root):
+            return found
+        held = self._threads_shown.get(message_id)
+        stamp = home.pts + self.pts
+        if held is None or held[0] != stamp:
+            message = read_object(found[0])
+            message.replies = self.replies(message_id)
+            held = (stamp, (bytes(message), refs_of(message)))
+            self._threads_shown[message_id] = held
+        return held[1]
+
+    def is_admin(self, user_id: int) -> bool:
+        """Return whether a user is an administrator or the creator."""
+        return user_id in self.admins
+
+    def to_tl(
+        self, access_hash: int | None = None, viewer: int | None = None
+    ) -> types.Channel | types.ChannelForbidden:
         """Return the channel as answers carry it.
 
         Args:
             access_hash: The hash that an account knows it by; None for that of the first account.
+            viewer: Bare id of who looks at it; None for somebody who is no administrator.
         """
+        known = self.access_hash if access_hash is None else access_hash
+        if self.kicked:
+            return types.ChannelForbidden(
+                id=self.id,
+                access_hash=known,
+                title=self.title,
+                broadcast=not self.megagroup or None,
+                megagroup=self.megagroup or None,
+            )
+        is_admin = viewer is not None and self.is_admin(viewer)
         return types.Channel(
             id=self.id,
             title=self.title,
             photo=types.ChatPhotoEmpty(),
-            date=datetime(2017, 3, 1, tzinfo=UTC),
+            date=CHANNEL_DATE,
             broadcast=not self.megagroup or None,
             megagroup=self.megagroup or None,
-            access_hash=self.access_hash if access_hash is None else access_hash,
+            access_hash=known,
             username=self.username,
             participants_count=self.participants_count,
+            left=self.left or None,
+            has_link=self.linked is not None or None,
+            creator=(is_admin and viewer == self.admins[0]) or None,
+            admin_rights=admin_rights() if is_admin else None,
         )
 
-    def to_bytes(self) -> bytes:
-        """Return the TL bytes of `to_tl()`, made anew only after a change."""
-        key = (self.title, self.username, self.megagroup, self.access_hash, self.participants_count)
-        if self._page_entry[0] != key:
-            self._page_entry = (key, bytes(self.to_tl()))
-        return self._page_entry[1]
+    def to_bytes(self, viewer: int | None = None) -> bytes:
+        """Return the TL bytes of `to_tl(viewer=viewer)`, made anew only after a change."""
+        key = (
+            *(self.title, self.username, self.megagroup, self.access_hash),
+            *(self.participants_count, self.left, self.kicked, self.linked is None, self.admins),
+        )
+        held = self._page_entries.get(viewer)
+        if held is None or held[0] != key:
+            held = self._page_entries[viewer] = (key, bytes(self.to_tl(viewer=viewer)))
+        return held[1]
 
     def _new_ids(self, count: int) -> list[int]:
         return list(range(self.last_id + 1, self.last_id + count + 1))

@@ -102,6 +102,26 @@ class Chat(ABC):
         """Return whether a message exists now; any number may be asked for."""
         return 0 < message_id <= MAX_MESSAGE_ID and message_id in self.ids
 
+    @property
+    def shown(self) -> BitMap:
+        """The ids that requests may see: all that exist, unless a part is hidden. Not to change."""
+        return self.ids
+
+    def shows(self, message_id: int) -> bool:
+        """Return whether requests may see a message; any number may be asked for."""
+        return self.has(message_id)
+
+    @property
+    def is_dialog(self) -> bool:
+        """Whether it is among the dialogs of an account."""
+        return True
+
+    @property
+    def top(self) -> int:
+        """The highest id that requests may see, 0 if there is none."""
+        shown = self.shown
+        return shown.max() if shown else 0
+
     def entry(self, message_id: int) -> Entry:
         """Return the TL bytes of a message and whom it refers to.
 
@@ -129,9 +149,15 @@ class Chat(ABC):
         return found
 
     def peek(self, message_id: int) -> types.Message | types.MessageService:
-        """Return a message to look at; cheaper than `message` for one that is not in the cache."""
-        if message_id in self._put:
-            return self.message(message_id)
+        """Return a message to look at, as it was made or put.
+
+        Cheaper than `message` for one that is not in the cache, and without the counter of its
+        comments.
+        """
+        held = self._put.get(message_id)
+        if held is not None:
+            found: types.Message | types.MessageService = read_object(held[0][0])
+            return found
         return self._seeded.build(message_id).message
 
     @property

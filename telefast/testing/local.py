@@ -85,6 +85,7 @@ class LocalTelegram:
             always without a login at first, as at Telegram.
 
     Raises:
+        WorldError: If *world* contradicts itself; see `World.check`.
         ArgumentError: If *rtt* or *jitter* is no time, *bandwidth* or *dc_bandwidth* not above 0,
             *flood* no profile, *gzip* none of the above, *rules* are given with *process*, or
             *data_centres* contradict the world.
@@ -126,6 +127,7 @@ class LocalTelegram:
             raise ArgumentError("gzip", gzip, "True, False, 'gzip' or 'zlib'")
         if process and rules:
             raise ArgumentError("rules", rules, "none with process=True; leave it out to use rules")
+        world.check()
         _check_data_centres(world, data_centres)
         self.world = world
         self._options: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from telethon.tl import types
 
@@ -13,12 +13,23 @@ from telefast.testing.dice import Dice
 from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.seeded import Kind, Person, Script, SeededChat
 from telefast.testing.text import LANGUAGES, Language, Mention
-from telefast.testing.timeline import OwnLine
+from telefast.testing.timeline import FIRST_DATE, SPAN, OwnLine
 
 if TYPE_CHECKING:
     from telefast.testing.world import World
 
-__all__ = ["check_count", "free_channel_id", "full_name", "make_channel", "person_of"]
+__all__ = [
+    "Made",
+    "check_count",
+    "check_made",
+    "free_channel_id",
+    "full_name",
+    "make_channel",
+    "person_of",
+]
+
+_LAST_BEGIN: Final = 2**31 - 1 - SPAN
+"""Dates on the wire are signed 32-bit numbers."""
 
 
 def check_count(message_count: int, holes: float, *, per_slot: int = 2) -> None:
@@ -40,26 +51,60 @@ def check_count(message_count: int, holes: float, *, per_slot: int = 2) -> None:
         raise WorldError(f"message_count={message_count}, holes={holes}: ids would pass 2**31")
 
 
+class Made(NamedTuple):
+    """What a seeded channel is made from, beside the seed of its world.
+
+    Attributes:
+        message_count: How many seeded messages exist.
+        holes: Share of ids that do not.
+        senders: How many people write, each in turn; 0 means all, a few of them most.
+        begin: Date from which messages are dated, in seconds since the epoch.
+    """
+
+    message_count: int = 0
+    holes: float = 0.0
+    senders: int = 0
+    begin: int = FIRST_DATE
+
+
+def check_made(world: World, made: Made) -> None:
+    """Refuse what no channel can be made from.
+
+    Raises:
+        WorldError: If a number is out of range.
+    """
+    check_count(made.message_count, made.holes)
+    most = len(world.cast.people)
+    if not 0 <= made.senders <= most:
+        raise WorldError(f"senders={made.senders}: expected 1 to {most}, the people of the world")
+    if not 0 <= made.begin <= _LAST_BEGIN:
+        raise WorldError(f"begin={made.begin}: dates would lie outside 1970 to 2038")
+
+
 def make_channel(
     world: World,
     channel_id: int,
     title: str,
+    made: Made,
     *,
     megagroup: bool,
     username: str | None,
     about: str,
-    message_count: int,
-    holes: float,
 ) -> Channel:
     """Make a channel or supergroup of a world, not yet one of its channels."""
-    ids = ids_with_holes(f"{world.seed}/{channel_id}/holes", message_count, holes)
+    ids = ids_with_holes(f"{world.seed}/{channel_id}/holes", made.message_count, made.holes)
     kind: Kind = "supergroup" if megagroup else "channel"
     key = f"{world.seed}/{channel_id}/"
+    cast = world.cast
+    if made.senders:
+        cast = cast._replace(people=cast.people[: made.senders], in_turn=True)
     seeded = SeededChat(
         Script(key, kind, types.PeerChannel(channel_id), title),
-        world.cast,
-        OwnLine(key, ids.max() if ids else 0),
+        cast,
+        OwnLine(key, ids.max() if ids else 0, made.begin),
     )
+    members = tuple(person.mention.user_id for person in world.cast.people)
+    admins = [id_ for id_ in members[1:] if not (world.users[id_].bot or world.users[id_].deleted)]
     return Channel(
         channel_id,
         title,
@@ -70,7 +115,9 @@ def make_channel(
         megagroup=megagroup,
         username=username,
         about=about,
-        participants_count=len(world.cast.people),
+        participants_count=len(members),
+        members=members,
+        admins=tuple(admins[:1]),
     )
 
 

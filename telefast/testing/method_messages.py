@@ -33,7 +33,7 @@ def _get_history(call: Call) -> bytes:
     chat = open_chat(call.account, call.request.peer)
     if chat is None:
         return whole(call.account, [], ())
-    return answer_page(call, chat, chat.ids, offset_id_of(call, chat, chat.ids))
+    return answer_page(call, chat, chat.shown, offset_id_of(call, chat, chat.shown))
 
 
 def offset_id_of(call: Call, chat: Chat | None = None, ids: BitMap | None = None) -> int:
@@ -149,11 +149,12 @@ def _get_channel_messages(call: Call) -> bytes:
     ids beyond 200 are left out.
     """
     channel = open_channel(call.account, call.request.channel)
-    wanted = _wanted(call, lambda message_id: channel if channel.has(message_id) else None)
-    is_valid = channel.has if call.world.assume.invalid_ids == "missing" else _is_positive
+    wanted = _wanted(call, lambda message_id: channel if channel.shows(message_id) else None)
+    is_valid = channel.shows if call.world.assume.invalid_ids == "missing" else _is_positive
     if not any(map(is_valid, wanted)):
         raise RpcFault(400, "MESSAGE_IDS_EMPTY")
-    page: list[int | Empty] = [*wanted]
+    hidden = channel.available_min_id
+    page: list[int | Empty] = [Empty(id_) if id_ <= hidden else id_ for id_ in wanted]
     if call.rules:
         call.chat = channel
         page = apply_by_ids(call.rules, call, page)
@@ -181,7 +182,7 @@ def _get_messages(call: Call) -> bytes:
         message_id = entry.id if isinstance(entry, Empty) else entry
         if chat is None or not chat.has(message_id):
             chat = account.owner(message_id)
-        if chat is None or isinstance(entry, Empty):
+        if chat is None or isinstance(entry, Empty) or not chat.shows(message_id):
             entries.append(empty_bytes(message_id))
         else:
             refs.add(chat.marked_id)
@@ -214,7 +215,7 @@ def _reply_target(chat: Chat, message_id: int) -> int | None:
     if not isinstance(header, types.MessageReplyHeader) or header.reply_to_peer_id is not None:
         return None
     target = header.reply_to_msg_id
-    return target if target is not None and chat.has(target) else None
+    return target if target is not None and chat.shows(target) else None
 
 
 MESSAGE_HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {

@@ -1,22 +1,21 @@
-"""Methods that tell of users, chats and dialogs; see `methods`."""
+"""Methods that tell of users and chats; see `methods`."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
-from telefast.testing.access import find_user, open_channel, open_group
+from telefast.testing.access import find_channel, find_user, open_channel, open_group
 from telefast.testing.channel import Channel
-from telefast.testing.pages import entries_bytes, vector
-from telefast.testing.private import PrivateChat
+from telefast.testing.pages import vector
+from telefast.testing.private import Group
 from telefast.testing.rpc import Call, RpcFault
 
 if TYPE_CHECKING:
-    from telefast.testing.chat import Chat
+    from telefast.testing.account import Account
 
 __all__ = ["PEER_HANDLERS"]
 
@@ -25,7 +24,10 @@ _USERS_CAP = 200
 
 
 def _get_users(call: Call) -> bytes:
-    """Answer users.getUsers; who is unknown, or named with a wrong hash, is `UserEmpty`."""
+    """Answer users.getUsers; who is unknown, or named with a wrong hash, is `UserEmpty`.
+
+    So is who is named with the hash of a `min` constructor (https://core.telegram.org/api/min).
+    """
     found: list[bytes] = []
     for peer in call.request.id[:_USERS_CAP]:
         user = find_user(call.account, peer)
@@ -34,54 +36,109 @@ def _get_users(call: Call) -> bytes:
 
 
 def _get_full_user(call: Call) -> bytes:
-    user = find_user(call.account, call.request.id)
+    """Answer users.getFullUser."""
+    account, world = call.account, call.world
+    user = find_user(account, call.request.id)
     if user is None:
         raise RpcFault(400, "USER_ID_INVALID")
+    chat = account.private_chats.get(user.id)
+    common = sum(user.id in group.members for group in account.groups.values())
+    common += sum(
+        user.id in channel.members and account.me.id in channel.members
+        for channel in world.channels.values()
+        if channel.megagroup and channel.is_dialog
+    )
     full = types.UserFull(
         id=user.id,
         settings=types.PeerSettings(),
         notify_settings=types.PeerNotifySettings(),
-        common_chats_count=0,
+        common_chats_count=0 if user.id == account.me.id else common,
+        about=world.abouts.get(user.id),
+        pinned_msg_id=None if chat is None else chat.pinned_msg_id,
+        can_pin_message=chat is not None or None,
+        bot_info=types.BotInfo(user_id=user.id) if user.bot else None,
+        folder_id=_folder(account, user.id),
     )
     return bytes(types.users.UserFull(full_user=full, chats=[], users=[user]))
 
 
 def _get_channels(call: Call) -> bytes:
+    """Answer channels.getChannels. Chosen: one that we were banned from is `channelForbidden`."""
     chats: list[types.TypeChat] = [
-        call.account.show_channel(open_channel(call.account, peer)) for peer in call.request.id
+        call.account.show_channel(find_channel(call.account, peer, closed=False))
+        for peer in call.request.id
     ]
     return bytes(types.messages.Chats(chats=chats))
 
 
 def _get_full_channel(call: Call) -> bytes:
-    channel = open_channel(call.account, call.request.channel)
+    """Answer channels.getFullChannel; there is no total of messages in it.
+
+    The chats are the channel, the one that it is linked with and the group that it was.
+    """
+    account = call.account
+    channel = open_channel(account, call.request.channel)
+    is_admin = channel.is_admin(account.me.id)
+    unread = account.unread(channel)
+    old_id, old_top = channel.migrated_from or (None, None)
+    linked = channel.linked
+    users = call.world.users
+    bots = [
+        users[id_]
+        for id_ in (channel.members if channel.megagroup else ())
+        if id_ in users and users[id_].bot
+    ]
     full = types.ChannelFull(
         id=channel.id,
         about=channel.about,
-        read_inbox_max_id=channel.last_id,
-        read_outbox_max_id=channel.last_id,
-        unread_count=0,
+        read_inbox_max_id=unread.inbox,
+        read_outbox_max_id=unread.outbox,
+        unread_count=unread.messages,
         chat_photo=types.PhotoEmpty(0),
         notify_settings=types.PeerNotifySettings(),
-        bot_info=[],
+        bot_info=[types.BotInfo(user_id=bot.id) for bot in bots],
         pts=channel.pts,
         participants_count=channel.participants_count,
+        admins_count=len(channel.admins) if is_admin else None,
+        kicked_count=len(channel.banned) if is_admin else None,
+        banned_count=len(channel.restricted) if is_admin else None,
+        can_view_participants=(
+            is_admin or (channel.megagroup and not channel.participants_hidden) or None
+        ),
+        hidden_prehistory=channel.hidden_prehistory or None,
+        participants_hidden=channel.participants_hidden or None,
+        available_min_id=channel.available_min_id or None,
+        pinned_msg_id=channel.pinned_msg_id,
+        migrated_from_chat_id=old_id,
+        migrated_from_max_id=old_top,
+        linked_chat_id=None if linked is None else linked.id,
+        folder_id=_folder(account, channel.marked_id),
     )
-    chats: list[types.TypeChat] = [call.account.show_channel(channel)]
-    return bytes(types.messages.ChatFull(full_chat=full, chats=chats, users=[]))
+    chats: list[types.TypeChat] = [account.show_channel(channel)]
+    if linked is not None:
+        chats.append(account.show_channel(linked))
+    if old_id is not None and old_id in account.groups:
+        chats.append(account.groups[old_id].to_tl())
+    people: list[types.TypeUser] = [account.show_user(bot) for bot in bots]
+    return bytes(types.messages.ChatFull(full_chat=full, chats=chats, users=people))
 
 
 def _get_chats(call: Call) -> bytes:
     """Answer messages.getChats: basic groups, also those whose history is not open to us."""
     chats: list[types.TypeChat] = []
     for chat_id in call.request.id:
-        foreign = call.world.foreign.get(-chat_id)
-        chats.append(foreign or open_group(call.account, chat_id).to_tl())
+        known = call.world.foreign.get(-chat_id) or call.account.groups.get(chat_id)
+        if known is None:
+            raise RpcFault(400, "CHAT_ID_INVALID")
+        chats.append(known.to_tl() if isinstance(known, Group) else known)
     return bytes(types.messages.Chats(chats=chats))
 
 
 def _get_full_chat(call: Call) -> bytes:
-    """Answer messages.getFullChat; there is no total of messages in it."""
+    """Answer messages.getFullChat; there is no total of messages in it.
+
+    A group that became a supergroup comes with that one, and without its members.
+    """
     account = call.account
     group = open_group(account, call.request.chat_id)
     full = types.ChatFull(
@@ -89,11 +146,20 @@ def _get_full_chat(call: Call) -> bytes:
         about=group.about,
         participants=group.participants(),
         notify_settings=types.PeerNotifySettings(),
+        pinned_msg_id=group.pinned_msg_id,
+        folder_id=_folder(account, group.marked_id),
     )
+    chats: list[types.TypeChat] = [group.to_tl()]
+    if group.migrated_to is not None:
+        chats.append(account.show_channel(group.migrated_to))
     users: list[types.TypeUser] = [
         account.show_user(call.world.users[member]) for member in sorted(group.members)
     ]
-    return bytes(types.messages.ChatFull(full_chat=full, chats=[group.to_tl()], users=users))
+    return bytes(types.messages.ChatFull(full_chat=full, chats=chats, users=users))
+
+
+def _folder(account: Account, mark: int) -> int | None:
+    return account.dialogs.folder_of(mark) or None
 
 
 def _resolve_username(call: Call) -> bytes:
@@ -111,56 +177,11 @@ def _resolve_username(call: Call) -> bytes:
     return bytes(types.contacts.ResolvedPeer(types.PeerChannel(chat.id), chats=[chat], users=[]))
 
 
-def _get_dialogs(call: Call) -> bytes:
-    """Answer messages.getDialogs with all chats at once, the latest message first.
-
-    Private chats without messages are no dialogs.
-    """
-    account = call.account
-    shown = [] if call.request.folder_id else [*filter(_is_dialog, account.chats())]
-    shown.sort(key=lambda chat: chat.timestamp(chat.last_id), reverse=True)
-    refs: set[int] = {chat.marked_id for chat in shown}
-    dialogs: list[bytes] = []
-    messages: list[bytes] = []
-    for chat in shown:
-        top = chat.ids.max() if chat.ids else 0
-        if top:
-            messages += entries_bytes(account, chat, [top], refs)
-        dialogs.append(bytes(types.Dialog(**_dialog(chat, top))))
-    chats, users = account.peers_bytes(refs)
-    head = types.messages.Dialogs.CONSTRUCTOR_ID.to_bytes(4, "little")
-    return b"".join((head, vector(dialogs), vector(messages), vector(chats), vector(users)))
-
-
-def _is_dialog(chat: Chat) -> bool:
-    if isinstance(chat, PrivateChat):
-        return bool(chat.ids)
-    return not (isinstance(chat, Channel) and chat.private)
-
-
-def _dialog(chat: Chat, top: int) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "peer": chat.peer(),
-        "top_message": top,
-        "read_inbox_max_id": top,
-        "read_outbox_max_id": top,
-        "notify_settings": types.PeerNotifySettings(),
-        "pts": chat.pts if isinstance(chat, Channel) else None,
-    }
-    # Layers add counters; each starts at 0.
-    counters = (name for name in _DIALOG_FIELDS if name.endswith("_count"))
-    return fields | dict.fromkeys(counters, 0)
-
-
-_DIALOG_FIELDS = tuple(inspect.signature(types.Dialog).parameters)
-
-
 PEER_HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     functions.channels.GetChannelsRequest: _get_channels,
     functions.channels.GetFullChannelRequest: _get_full_channel,
     functions.contacts.ResolveUsernameRequest: _resolve_username,
     functions.messages.GetChatsRequest: _get_chats,
-    functions.messages.GetDialogsRequest: _get_dialogs,
     functions.messages.GetFullChatRequest: _get_full_chat,
     functions.users.GetFullUserRequest: _get_full_user,
     functions.users.GetUsersRequest: _get_users,

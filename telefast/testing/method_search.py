@@ -57,19 +57,6 @@ def _search(call: Call) -> bytes:
     )
 
 
-def _get_replies(call: Call) -> bytes:
-    """Answer messages.getReplies: the thread of a message of a supergroup, paged as a history is.
-
-    A message is in the thread of the top message that its reply header names, or else of the
-    message that it replies to. Chosen: posts of a broadcast channel have no threads, since there
-    are no discussion groups yet: MSG_ID_INVALID.
-    """
-    request = call.request
-    channel = open_channel(call.account, request.peer)
-    ids = channel.ids & _thread(channel, request.msg_id)
-    return answer_page(call, channel, ids, offset_id_of(call, channel, ids))
-
-
 def _get_scheduled_history(call: Call) -> bytes:
     """Answer messages.getScheduledHistory: nothing is scheduled."""
     open_chat(call.account, call.request.peer)
@@ -143,7 +130,7 @@ def fitting(chat: Chat, words: str, wanted: Any) -> BitMap:
         RpcFault: 400 INPUT_FILTER_INVALID for a filter that nobody knows.
     """
     name = type(wanted).__name__.removeprefix(_FILTER)
-    ids = chat.ids
+    ids = chat.shown
     if name != "Empty":
         kinds = FILTERS.get(name)
         if kinds is None:
@@ -160,7 +147,7 @@ def _thread(chat: Chat, message_id: int) -> BitMap:
     Raises:
         RpcFault: 400 MSG_ID_INVALID if there is no such message, or no threads.
     """
-    if not (isinstance(chat, Channel) and chat.megagroup and chat.has(message_id)):
+    if not (isinstance(chat, Channel) and chat.megagroup and chat.shows(message_id)):
         raise RpcFault(400, "MSG_ID_INVALID")
     return chat.index.in_thread(message_id)
 
@@ -192,7 +179,7 @@ def _is_wanted(request: Any, chat: Chat) -> bool:
     """Return whether a global search looks into a chat."""
     if isinstance(chat, PrivateChat):
         return not (request.groups_only or request.broadcasts_only)
-    if isinstance(chat, Channel) and chat.private:
+    if isinstance(chat, Channel) and chat.is_closed:
         return False
     if isinstance(chat, Group) or (isinstance(chat, Channel) and chat.megagroup):
         return not (request.users_only or request.broadcasts_only)
@@ -226,7 +213,6 @@ def _stamp(date: datetime | None) -> int:
 
 
 SEARCH_HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
-    functions.messages.GetRepliesRequest: _get_replies,
     functions.messages.GetScheduledHistoryRequest: _get_scheduled_history,
     functions.messages.GetSearchCountersRequest: _get_search_counters,
     functions.messages.SearchGlobalRequest: _search_global,

@@ -13,8 +13,11 @@ from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.access import NOT_FOR_BOTS, open_channel
+from telefast.testing.method_dialogs import DIALOG_HANDLERS
+from telefast.testing.method_discussion import DISCUSSION_HANDLERS
 from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
+from telefast.testing.method_people import PEOPLE_HANDLERS
 from telefast.testing.method_positions import POSITION_HANDLERS
 from telefast.testing.method_search import SEARCH_HANDLERS
 from telefast.testing.method_stickers import STICKER_HANDLERS
@@ -123,6 +126,9 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     functions.updates.GetStateRequest: _get_state,
     **PEER_HANDLERS,
     **POSITION_HANDLERS,
+    **PEOPLE_HANDLERS,
+    **DIALOG_HANDLERS,
+    **DISCUSSION_HANDLERS,
     **MESSAGE_HANDLERS,
     **SEARCH_HANDLERS,
     **STICKER_HANDLERS,

@@ -5,22 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pyroaring import BitMap
 from telethon.tl import types
 
 from telefast.errors import WorldError
 from telefast.testing.chat import Chat
 
 if TYPE_CHECKING:
-    from pyroaring import BitMap
-
     from telefast.testing.account import Account
+    from telefast.testing.channel import Channel
     from telefast.testing.seeded import SeededChat
 
 __all__ = ["BoxedChat", "Group", "PrivateChat"]
 
+_NONE = BitMap()
+
 
 class BoxedChat(Chat):
     """What private chats and basic groups have in common.
+
+    Attributes:
+        pinned_msg_id: The message that is pinned, or None.
 
     Args:
         account: Whose chat it is.
@@ -31,6 +36,8 @@ class BoxedChat(Chat):
         seeded: Writes the seeded messages.
         cache_key: A number that no other chat has in the cache.
     """
+
+    pinned_msg_id: int | None = None
 
     def __init__(
         self,
@@ -80,6 +87,11 @@ class PrivateChat(BoxedChat):
         """`private chat`."""
         return "private chat"
 
+    @property
+    def is_dialog(self) -> bool:
+        """Whether it holds a message."""
+        return bool(self.ids)
+
     def peer(self) -> types.PeerUser:
         """Return the other user as a peer."""
         return types.PeerUser(self.id)
@@ -102,16 +114,31 @@ class Group(BoxedChat):
         title: Title.
         about: Description.
         members: Bare ids of the members, the account among them; the first is the creator.
+        kicked: Whether we were removed: 403 CHAT_FORBIDDEN, `chatForbidden` wherever it is named,
+            and still a dialog.
+        migrated_to: The supergroup that it became, or None. Its history stays; set by
+            `World.migrate`.
     """
 
     about: str = ""
     members: tuple[int, ...] = ()
-    _shown: tuple[tuple[object, ...], bytes] = ((), b"")
+    kicked: bool = False
+    migrated_to: Channel | None = None
+    _bytes_shown: tuple[tuple[object, ...], bytes] = ((), b"")
 
     @property
     def kind(self) -> str:
         """`basic group`."""
         return "basic group"
+
+    @property
+    def shown(self) -> BitMap:
+        """The ids that requests may see: none once we were removed."""
+        return _NONE if self.kicked else self.ids
+
+    def shows(self, message_id: int) -> bool:
+        """Return whether requests may see a message; any number may be asked for."""
+        return not self.kicked and self.has(message_id)
 
     def peer(self) -> types.PeerChat:
         """Return the group as a peer."""
@@ -121,8 +148,16 @@ class Group(BoxedChat):
         """Return the group as a request names it."""
         return types.InputPeerChat(self.id)
 
-    def to_tl(self) -> types.Chat:
+    def _new_ids(self, count: int) -> list[int]:
+        if self.migrated_to is not None:
+            raise WorldError(f"basic group {self.id}: became a supergroup; nobody writes in it")
+        return super()._new_ids(count)
+
+    def to_tl(self) -> types.Chat | types.ChatForbidden:
         """Return the group as answers carry it."""
+        if self.kicked:
+            return types.ChatForbidden(self.id, self.title)
+        new = self.migrated_to
         return types.Chat(
             id=self.id,
             title=self.title,
@@ -131,17 +166,30 @@ class Group(BoxedChat):
             date=datetime(2017, 3, 1, tzinfo=UTC),
             version=1,
             creator=self.members[:1] == (self._account.me.id,) or None,
+            deactivated=new is not None or None,
+            migrated_to=None
+            if new is None
+            else types.InputChannel(
+                new.id, self._account.access_hash(new.marked_id, new.access_hash)
+            ),
         )
 
     def to_bytes(self) -> bytes:
         """Return the TL bytes of `to_tl()`, made anew only after a change."""
-        key = (self.title, self.members)
-        if self._shown[0] != key:
-            self._shown = (key, bytes(self.to_tl()))
-        return self._shown[1]
+        new = self.migrated_to
+        known = None if new is None else (new.id, new.access_hash)
+        key = (self.title, self.members, self.kicked, known)
+        if self._bytes_shown[0] != key:
+            self._bytes_shown = (key, bytes(self.to_tl()))
+        return self._bytes_shown[1]
 
-    def participants(self) -> types.ChatParticipants:
-        """Return who is in the group, as `messages.getFullChat` tells."""
+    def participants(self) -> types.ChatParticipants | types.ChatParticipantsForbidden:
+        """Return who is in the group, as `messages.getFullChat` tells.
+
+        Chosen: a group that became a supergroup no longer tells.
+        """
+        if self.migrated_to is not None:
+            return types.ChatParticipantsForbidden(self.id)
         date = datetime(2017, 3, 1, tzinfo=UTC)
         creator = self.members[0] if self.members else 0
         return types.ChatParticipants(

@@ -12,6 +12,7 @@ import zlib
 from array import array
 from base64 import b64decode, b64encode
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
@@ -29,11 +30,23 @@ if TYPE_CHECKING:
 
     from telefast.testing.account import Account
     from telefast.testing.channel import Channel
+    from telefast.testing.dialogs import DialogBook
     from telefast.testing.private import BoxedChat
 
 __all__ = ["read_recipe", "write_recipe"]
 
 _VERSION = 3
+
+_STATE = (
+    "left",
+    "kicked",
+    "available_min_id",
+    "hidden_prehistory",
+    "pinned_msg_id",
+    "participants_hidden",
+)
+_PEOPLE = ("members", "admins", "restricted", "banned")
+"""Attributes of a `Channel`: plain values, and bare ids of people."""
 
 
 def write_recipe(world: World) -> dict[str, Any]:
@@ -48,6 +61,14 @@ def write_recipe(world: World) -> dict[str, Any]:
         "peers": _join(bytes(peer) for peer in world.added),
         "channels": [_channel(world, channel) for channel in world.channels.values()],
         "accounts": [_account(account) for account in world.accounts],
+        "links": [
+            {"id": each.id, "linked": each.linked.id, "threads": [*each.threads.items()]}
+            for each in world.channels.values()
+            if each.linked is not None and not each.megagroup
+        ],
+        "min_users": sorted(world.min_users),
+        "absent_users": sorted(world.absent_users),
+        "abouts": sorted(world.abouts.items()),
     }
 
 
@@ -75,6 +96,11 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
             _remake(world, made)
         for made in recipe["accounts"]:
             _remake_account(world, made)
+        for made in recipe["links"]:
+            _relink(world, made)
+        world.min_users.update(recipe["min_users"])
+        world.absent_users.update(recipe["absent_users"])
+        world.abouts.update(recipe["abouts"])
     except (KeyError, TypeError, ValueError, struct.error, zlib.error) as error:
         if isinstance(error, WorldError):
             raise
@@ -83,7 +109,6 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
 
 
 def _channel(world: World, channel: Channel) -> dict[str, Any]:
-    message_count, holes = world.made_from(channel.id)
     return {
         "id": channel.id,
         "title": channel.title,
@@ -94,8 +119,10 @@ def _channel(world: World, channel: Channel) -> dict[str, Any]:
         "private": channel.private,
         "access_hash": channel.access_hash,
         "participants_count": channel.participants_count,
-        "message_count": message_count,
-        "holes": holes,
+        "made": world.made_from(channel.id),
+        "state": {name: getattr(channel, name) for name in _STATE},
+        "people": {name: getattr(channel, name) for name in _PEOPLE},
+        "migrated_from": channel.migrated_from,
         "ids": _ranges(channel.ids) if channel.changed else None,
         "last_id": channel.last_id,
         "pts": channel.pts,
@@ -104,10 +131,13 @@ def _channel(world: World, channel: Channel) -> dict[str, Any]:
 
 
 def _remake(world: World, made: Mapping[str, Any]) -> None:
+    message_count, holes, senders, begin = made["made"]
     channel = world.add_channel(
         made["made_as"],
-        message_count=made["message_count"],
-        holes=made["holes"],
+        message_count=message_count,
+        holes=holes,
+        senders=senders or None,
+        begin=datetime.fromtimestamp(begin, UTC),
         megagroup=made["megagroup"],
         username=made["username"],
         channel_id=made["id"],
@@ -117,6 +147,13 @@ def _remake(world: World, made: Mapping[str, Any]) -> None:
     channel.private = made["private"]
     channel.access_hash = made["access_hash"]
     channel.participants_count = made["participants_count"]
+    for name in _STATE:
+        setattr(channel, name, made["state"][name])
+    for name in _PEOPLE:
+        setattr(channel, name, tuple(made["people"][name]))
+    if made["migrated_from"] is not None:
+        old_id, top = made["migrated_from"]
+        channel.migrated_from = (old_id, top)
     for data in _split(made["messages"]):
         channel.put(read_object(data))
     if made["ids"] is not None:
@@ -126,6 +163,14 @@ def _remake(world: World, made: Mapping[str, Any]) -> None:
     channel.last_id = made["last_id"]
     channel.pts = made["pts"]
     channel.changed = made["ids"] is not None
+
+
+def _relink(world: World, made: Mapping[str, Any]) -> None:
+    channel, group = world.channels[made["id"]], world.channels[made["linked"]]
+    world.link(channel, group)
+    for post, copy in made["threads"]:
+        channel.threads[post] = copy
+        group.threads[copy] = post
 
 
 def _account(account: Account) -> dict[str, Any]:
@@ -138,7 +183,26 @@ def _account(account: Account) -> dict[str, Any]:
         "placed": _pack(account.box.placed),
         "noted": _pack(account.box.noted),
         "chats": [_boxed(chat) for chat in chats],
+        "dialogs": _dialogs(account.dialogs),
     }
+
+
+def _dialogs(book: DialogBook) -> dict[str, Any]:
+    return {
+        "pinned": [*book.pinned.items()],
+        "archived": sorted(book.archived),
+        "read_inbox": [*book.read_inbox.items()],
+        "read_outbox": [*book.read_outbox.items()],
+        "marked_unread": sorted(book.marked_unread),
+    }
+
+
+def _remake_dialogs(book: DialogBook, made: Mapping[str, Any]) -> None:
+    book.pinned.update((folder, list(pinned)) for folder, pinned in made["pinned"])
+    book.archived.update(made["archived"])
+    book.read_inbox.update(made["read_inbox"])
+    book.read_outbox.update(made["read_outbox"])
+    book.marked_unread.update(made["marked_unread"])
 
 
 def _boxed(chat: BoxedChat) -> dict[str, Any]:
@@ -148,6 +212,9 @@ def _boxed(chat: BoxedChat) -> dict[str, Any]:
         "made_as": chat.made_as,
         "members": chat.members if isinstance(chat, Group) else None,
         "about": chat.about if isinstance(chat, Group) else None,
+        "kicked": chat.kicked if isinstance(chat, Group) else False,
+        "migrated_to": _id_of(chat.migrated_to) if isinstance(chat, Group) else None,
+        "pinned_msg_id": chat.pinned_msg_id,
         "runs": _pack(chat.runs),
         "ids": _pack(chat.ids),
         "changed": chat.changed,
@@ -165,6 +232,7 @@ def _remake_account(world: World, made: Mapping[str, Any]) -> None:
     account.split_ranges = [(low, high) for low, high in made["split_ranges"]]
     for each in made["chats"]:
         _remake_boxed(account, each)
+    _remake_dialogs(account.dialogs, made["dialogs"])
     account.box.restore(_unpack(made["placed"]), _unpack(made["noted"]), made["last_id"])
 
 
@@ -176,12 +244,20 @@ def _remake_boxed(account: Account, made: Mapping[str, Any]) -> None:
     else:
         chat = account.make_group(made["made_as"], made["id"], made["members"], runs, ids)
         chat.about = made["about"]
+        chat.kicked = made["kicked"]
+        if made["migrated_to"] is not None:
+            chat.migrated_to = account.world.channels[made["migrated_to"]]
+    chat.pinned_msg_id = made["pinned_msg_id"]
     chat.title = made["title"]
     for data in _split(made["messages"]):
         chat.put(read_object(data))
     chat.last_id = made["last_id"]
     chat.pts = made["pts"]
     chat.changed = made["changed"]
+
+
+def _id_of(channel: Channel | None) -> int | None:
+    return None if channel is None else channel.id
 
 
 def _pack(ids: BitMap) -> str:

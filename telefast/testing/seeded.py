@@ -51,12 +51,14 @@ class Cast(NamedTuple):
         known: Whom messages may mention, forward from and show.
         bots: Bare ids of the bots.
         sources: Bare ids of foreign channels that messages are forwarded from.
+        in_turn: Whether people write one after the other, by id, instead of a few of them most.
     """
 
     people: Sequence[Person]
     known: Sequence[Person]
     bots: Sequence[int]
     sources: Sequence[int]
+    in_turn: bool = False
 
 
 class Built(NamedTuple):
@@ -119,13 +121,16 @@ class SeededChat:
             return self._service(dice, message_id, date)
         return self._ordinary(dice, message_id, date)
 
-    def _author(self, dice: Dice) -> tuple[Person, types.TypePeer | None]:
+    def _author(self, dice: Dice, message_id: int) -> tuple[Person, types.TypePeer | None]:
         """Return who writes, and the sender as the message shows it."""
         people = self._cast.people
         if self._is_private:
             # Nobody is named where only one can have sent it (layer 119 and later).
             person = people[dice.below(len(people))]
             return person, types.PeerUser(person.mention.user_id) if person.is_self else None
+        if self._cast.in_turn and self._has_senders:
+            person = people[message_id % len(people)]
+            return person, types.PeerUser(person.mention.user_id)
         # The lower of two draws: a few people write most of a chat.
         person = people[min(dice.below(len(people)), dice.below(len(people)))]
         if not self._has_senders:
@@ -136,7 +141,7 @@ class SeededChat:
 
     def _album_item(self, dice: Dice, message_id: int, date: datetime, album: range) -> Built:
         shared = Dice(f"{self._key}album/sender/{album.start}".encode())
-        person, sender = self._author(shared)
+        person, sender = self._author(shared, album.start)
         text = Text("", None)
         if message_id == album.start:
             text = write(dice, person.language, self._mentions, caption=True)
@@ -152,7 +157,7 @@ class SeededChat:
         )
 
     def _ordinary(self, dice: Dice, message_id: int, date: datetime) -> Built:
-        person, sender = self._author(dice)
+        person, sender = self._author(dice, message_id)
         roll = dice.below(100)
         media: types.TypeMessageMedia | None = None
         if roll < 20:
@@ -323,7 +328,7 @@ class SeededChat:
     def _service(self, dice: Dice, message_id: int, date: datetime) -> Built:
         """Write a service message; the first of a chat tells how it began."""
         script = self._script
-        person, sender = self._author(dice)
+        person, sender = self._author(dice, message_id)
         if message_id == self._line.first:
             members = [each.mention.user_id for each in self._cast.people]
             deed = first_deed(script.kind, script.title, members)

@@ -14,14 +14,14 @@ from telefast.testing.dice import Dice
 if TYPE_CHECKING:
     from pyroaring import BitMap
 
-__all__ = ["RUN", "Line", "OwnLine", "SharedLine"]
+__all__ = ["FIRST_DATE", "RUN", "SPAN", "Line", "OwnLine", "SharedLine"]
 
 RUN = 8
 """Ids in one run of the shared sequence: each belongs to at most one seeded chat."""
 
-_FIRST_DATE = 1_488_326_400
+FIRST_DATE = 1_488_326_400
 """Date of the first message: 2017-03-01, so that a million of them ends before today."""
-_SPAN = 300_000_000
+SPAN = 300_000_000
 """All messages lie within this many seconds, about 9.5 years, before the 2038 border."""
 _LONGEST_SPACING = 211
 _ALBUM_BLOCK = 16
@@ -56,13 +56,15 @@ class OwnLine:
     Args:
         key: What albums depend on.
         top: The highest id when the chat was made; sets the spacing of dates.
+        begin: Date from which messages are dated, in seconds since the epoch.
     """
 
     first = 1
 
-    def __init__(self, key: str, top: int) -> None:
+    def __init__(self, key: str, top: int, begin: int = FIRST_DATE) -> None:
         self._key = key
-        self._spacing = max(1, min(_LONGEST_SPACING, _SPAN // max(1, top)))
+        self._begin = begin
+        self._spacing = max(1, min(_LONGEST_SPACING, SPAN // max(1, top)))
         self._latest: tuple[int, range] = (-1, range(0))
 
     def timestamp(self, message_id: int) -> int:
@@ -71,7 +73,7 @@ class OwnLine:
         if album is not None:
             message_id = album.start
         jitter = (message_id * 2_654_435_761 >> 7) % self._spacing
-        return _FIRST_DATE + message_id * self._spacing + jitter
+        return self._begin + message_id * self._spacing + jitter
 
     def album(self, message_id: int) -> range | None:
         """Return the ids of the album that a message belongs to, if any."""
@@ -144,7 +146,7 @@ class SharedLine:
 
 def shared_date(message_id: int) -> int:
     """Return the date of an id in an account's sequence: in all its chats time runs alike."""
-    date = _FIRST_DATE
+    date = FIRST_DATE
     begin = 0
     for end, spacing in _STAGES:
         if message_id <= end:

@@ -12,13 +12,23 @@ from telefast.testing.account import Account
 from telefast.testing.assumptions import Assumptions
 from telefast.testing.cache import MessageCache
 from telefast.testing.dice import Dice
-from telefast.testing.making import check_count, free_channel_id, make_channel, person_of
+from telefast.testing.making import (
+    Made,
+    check_made,
+    free_channel_id,
+    make_channel,
+    person_of,
+)
 from telefast.testing.people import make_me, make_source, make_user, user_language
 from telefast.testing.refs import CHANNEL_MARK
+from telefast.testing.relations import discuss, link, migrate
 from telefast.testing.seeded import Cast
+from telefast.testing.timeline import FIRST_DATE
+from telefast.testing.world_check import check_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from telefast.testing.channel import Channel
     from telefast.testing.chat import Chat
@@ -50,6 +60,10 @@ class World:
             requests for it are then answered with CHANNEL_INVALID.
         foreign: Chats by marked id that messages refer to and whose history is not open to us.
         cast: Who appears in seeded messages; made from the seed.
+        min_users: Bare ids of people whom pages show as `min`: their access hash opens nothing,
+            and requests must name them through a message (https://core.telegram.org/api/min).
+        absent_users: Bare ids of people whom pages leave out although they refer to them.
+        abouts: What people tell about themselves, by bare id.
         cache: Serialised messages of all chats.
         assume: What is believed of Telegram; may be replaced at any time.
 
@@ -81,7 +95,10 @@ class World:
         self.foreign: dict[int, types.Channel | types.Chat] = {}
         self.cache = MessageCache()
         self._added: dict[int, types.User | types.Channel | types.Chat] = {}
-        self._made_from: dict[int, tuple[int, float]] = {}
+        self._made_from: dict[int, Made] = {}
+        self.min_users: set[int] = set()
+        self.absent_users: set[int] = set()
+        self.abouts: dict[int, str] = {}
         self.accounts = [Account(self, 0, make_me(seed))]
         self.users[self.me.id] = self.me
         self._people = [person_of(self.me, is_self=True)]
@@ -196,6 +213,8 @@ class World:
         channel_id: int | None = None,
         messages: Iterable[types.Message | types.MessageService] | None = None,
         about: str = "",
+        senders: int | None = None,
+        begin: datetime | None = None,
     ) -> Channel:
         """Add a channel or supergroup, with seeded messages or with given ones.
 
@@ -210,13 +229,25 @@ class World:
             messages: Messages to put instead of seeded ones; each must have the channel as
                 `peer_id`, so *channel_id* must be given with them.
             about: Description.
+            senders: How many people write the seeded messages of a supergroup, each in turn, so
+                that a page of 100 without holes shows min(100, *senders*) of them. None lets all
+                people of the world write, a few of them most.
+            begin: Date from which its messages are dated; None is the first of March 2017.
 
         Raises:
             WorldError: If the arguments contradict each other or the world.
         """
         if not title:
             raise WorldError("title='': expected a text")
-        check_count(message_count, holes)
+        if senders is not None and (senders < 1 or not megagroup):
+            raise WorldError(f"senders={senders}: expected 1 or more, and a supergroup")
+        made = Made(
+            message_count,
+            holes,
+            senders or 0,
+            FIRST_DATE if begin is None else int(begin.timestamp()),
+        )
+        check_made(self, made)
         if messages is not None and (message_count or channel_id is None):
             raise WorldError("messages=...: expected with channel_id and without message_count")
         if username is not None:
@@ -231,14 +262,12 @@ class World:
             self,
             channel_id,
             title,
+            made,
             megagroup=megagroup,
             username=username,
             about=about,
-            message_count=message_count,
-            holes=holes,
         )
-        if message_count:
-            self._made_from[channel_id] = (message_count, holes)
+        self._made_from[channel_id] = made
         if messages is not None:
             try:
                 channel.put_new(messages)
@@ -331,6 +360,79 @@ class World:
             about=about,
         )
 
+    def migrate(self, group: Group, *, message_count: int = 0, holes: float = 0.0) -> Channel:
+        """Make a supergroup of a basic group, before or during a run.
+
+        The group stays, with its history, and ends with `messageActionChatMigrateTo`; nobody can
+        write in it any more. The new history begins with `messageActionChannelMigrateFrom`, id 1
+        (https://core.telegram.org/api/channel#migration). Take the group out of `groups`, or set
+        its `kicked`, to close the old history.
+
+        Args:
+            group: A basic group of any account.
+            message_count: Seeded messages of the supergroup, the first of them included.
+            holes: Share of its ids that were deleted.
+
+        Raises:
+            WorldError: If the group is not of this world or became a supergroup before.
+
+        Example:
+            >>> world = World(seed=1)
+            >>> crew = world.add_group("Crew", message_count=20)
+            >>> new = world.migrate(crew)
+            >>> len(crew.ids), len(new.ids), new.migrated_from == (crew.id, crew.ids.max())
+            (21, 1, True)
+        """
+        return migrate(self, group, message_count, holes)
+
+    def link(self, channel: Channel, group: Channel) -> None:
+        """Make a supergroup the discussion group of a broadcast channel.
+
+        Posts get comments by `discuss`; others have none, as those from before at Telegram.
+
+        Raises:
+            WorldError: If one is not of this world, of the wrong kind, or linked already.
+        """
+        link(self, channel, group)
+
+    def discuss(self, channel: Channel, *post_ids: int, comments: int = 0) -> list[int]:
+        """Copy posts into the discussion group, as Telegram does by itself, and write comments.
+
+        All posts of an album are copied; its thread hangs on the first of them. Chosen: copies and
+        comments are dated as other messages of the group are.
+
+        Args:
+            channel: A broadcast channel with a discussion group.
+            post_ids: The posts.
+            comments: Seeded comments on each.
+
+        Returns:
+            The ids of the copies in the group.
+
+        Raises:
+            WorldError: If there is no discussion group or post, or it has a thread.
+        """
+        return [copy for post in post_ids for copy in discuss(channel, post, comments)]
+
+    def delete_account(self, user_id: int) -> None:
+        """Let a user delete the account: the name is gone, messages stay.
+
+        Raises:
+            WorldError: If there is no such user, or it is logged in.
+        """
+        user = self.users.get(user_id)
+        if user is None or any(account.me.id == user_id for account in self.accounts):
+            raise WorldError(f"user {user_id}: is nobody, or logged in")
+        self.add_user(types.User(id=user_id, deleted=True, access_hash=user.access_hash))
+
+    def check(self) -> None:
+        """Look for contradictions; `LocalTelegram` does so before it shows a world.
+
+        Raises:
+            WorldError: Names the chat or account, the attribute, and what is wrong with it.
+        """
+        check_world(self)
+
     def warm(self) -> None:
         """Write all messages of all chats now; see `Channel.warm`."""
         for account in self.accounts:
@@ -404,9 +506,9 @@ class World:
         """The users and foreign chats that did not come from the seed."""
         return list(self._added.values())
 
-    def made_from(self, channel_id: int) -> tuple[int, float]:
-        """Return the message count and the share of holes that a channel was made with."""
-        return self._made_from.get(channel_id, (0, 0.0))
+    def made_from(self, channel_id: int) -> Made:
+        """Return what a channel was made from."""
+        return self._made_from[channel_id]
 
     def _check_username(self, username: str) -> None:
         if _USERNAME.fullmatch(username) is None:

@@ -1,0 +1,175 @@
+"""Refuse a world that contradicts itself, with the path to what does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from telefast.errors import WorldError
+from telefast.testing.dialogs import ARCHIVE, MAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from telefast.testing.account import Account
+    from telefast.testing.channel import Channel
+    from telefast.testing.private import Group
+    from telefast.testing.world import World
+
+__all__ = ["check_world"]
+
+
+def check_world(world: World) -> None:
+    """Look for contradictions; see `World.check`.
+
+    Raises:
+        WorldError: Names the first that is found.
+    """
+    for name, ids in (
+        ("min_users", world.min_users),
+        ("absent_users", world.absent_users),
+        ("abouts", world.abouts),
+    ):
+        _known(world, f"world: {name}", ids)
+    names: dict[str, str] = {}
+    for key, channel in world.channels.items():
+        path = _path(channel)
+        if key != channel.id:
+            raise WorldError(f"{path}: channels[{key}]: is stored under another id")
+        if channel.username is not None:
+            holder = names.setdefault(channel.username.lower(), path)
+            if holder != path:
+                raise WorldError(f"{path}: username={channel.username!r}: is that of {holder}")
+        _check_channel(world, channel)
+        _check_people(world, channel)
+    for account in world.accounts:
+        for group in account.groups.values():
+            _check_group(account, group)
+        for chat in account.private_chats.values():
+            pinned = chat.pinned_msg_id
+            if pinned is not None and not chat.has(pinned):
+                path = f"private chat {chat.title!r} (id {chat.id})"
+                raise WorldError(f"{path}: pinned_msg_id={pinned}: there is no such message")
+        _check_dialogs(account)
+
+
+def _check_channel(world: World, channel: Channel) -> None:
+    path = _path(channel)
+    floor = channel.available_min_id
+    if not 0 <= floor <= channel.last_id:
+        raise WorldError(
+            f"{path}: available_min_id={floor}: expected 0 to {channel.last_id}, its last id"
+        )
+    if channel.hidden_prehistory and not channel.megagroup:
+        raise WorldError(f"{path}: hidden_prehistory=True: only a supergroup has that")
+    pinned = channel.pinned_msg_id
+    if pinned is not None and not channel.has(pinned):
+        raise WorldError(f"{path}: pinned_msg_id={pinned}: there is no such message")
+    _check_link(world, channel)
+    if channel.migrated_from is None:
+        return
+    old_id, top = channel.migrated_from
+    where = f"{path}: migrated_from=({old_id}, {top})"
+    if not channel.megagroup:
+        raise WorldError(f"{where}: a broadcast channel was never a basic group")
+    if top < 0:
+        raise WorldError(f"{where}: the highest id of its history is below 0")
+    for account in world.accounts:
+        group = account.groups.get(old_id)
+        if group is not None and group.migrated_to is not channel:
+            raise WorldError(f"{where}: that group does not say that it became this supergroup")
+
+
+def _check_link(world: World, channel: Channel) -> None:
+    path, other = _path(channel), channel.linked
+    if other is None:
+        if channel.threads:
+            raise WorldError(f"{path}: threads: there are some, but no discussion group")
+        return
+    where = f"{path}: linked_chat={other.id}"
+    if world.channels.get(other.id) is not other:
+        raise WorldError(f"{where}: is no channel of this world")
+    if other.linked is not channel:
+        raise WorldError(f"{where}: that one is not linked with this one")
+    if other.megagroup == channel.megagroup:
+        raise WorldError(f"{where}: expected a broadcast channel and a supergroup")
+    for own, theirs in channel.threads.items():
+        if other.threads.get(theirs) != own:
+            raise WorldError(f"{path}: threads[{own}]={theirs}: {other.kind} {other.id} disagrees")
+
+
+def _check_people(world: World, channel: Channel) -> None:
+    path = _path(channel)
+    for name in ("members", "admins", "restricted", "banned"):
+        ids: tuple[int, ...] = getattr(channel, name)
+        _known(world, f"{path}: {name}", ids)
+        if len(set(ids)) != len(ids):
+            raise WorldError(f"{path}: {name}: somebody is in it twice")
+    members = set(channel.members)
+    for name, ids in (("admins", channel.admins), ("restricted", channel.restricted)):
+        outside = next((id_ for id_ in ids if id_ not in members), None)
+        if outside is not None:
+            raise WorldError(f"{path}: {name}: {outside} is none of the members")
+    inside = next((id_ for id_ in channel.banned if id_ in members), None)
+    if inside is not None:
+        raise WorldError(f"{path}: banned: {inside} is a member")
+    if channel.participants_count < len(members):
+        raise WorldError(
+            f"{path}: participants_count={channel.participants_count}: "
+            f"{len(members)} members are listed"
+        )
+
+
+def _check_group(account: Account, group: Group) -> None:
+    path = f"basic group {group.title!r} (id {group.id})"
+    _known(account.world, f"{path}: members", group.members)
+    pinned = group.pinned_msg_id
+    if pinned is not None and not group.has(pinned):
+        raise WorldError(f"{path}: pinned_msg_id={pinned}: there is no such message")
+    new = group.migrated_to
+    if new is None:
+        return
+    where = f"{path}: migrated_to={new.id}"
+    if account.world.channels.get(new.id) is not new:
+        raise WorldError(f"{where}: is no channel of this world")
+    if new.migrated_from is None or new.migrated_from[0] != group.id:
+        raise WorldError(f"{where}: that one does not say that it was this group")
+
+
+def _check_dialogs(account: Account) -> None:
+    book, path = account.dialogs, f"account {account.index}: dialogs"
+    for folder, pinned in book.pinned.items():
+        if folder not in {MAIN, ARCHIVE}:
+            raise WorldError(f"{path}.pinned[{folder}]: there is no such folder")
+        if len(set(pinned)) != len(pinned):
+            raise WorldError(f"{path}.pinned[{folder}]: a chat is in it twice")
+        for mark in pinned:
+            if book.folder_of(mark) != folder:
+                raise WorldError(f"{path}.pinned[{folder}]: chat {mark} is in another folder")
+    named = {
+        "pinned": [mark for pinned in book.pinned.values() for mark in pinned],
+        "archived": book.archived,
+        "read_inbox": book.read_inbox,
+        "read_outbox": book.read_outbox,
+        "marked_unread": book.marked_unread,
+    }
+    for name, marks in named.items():
+        for mark in marks:
+            if account.chat(mark) is None:
+                raise WorldError(f"{path}.{name}: {mark} is no chat of this account")
+    for name, read in (("read_inbox", book.read_inbox), ("read_outbox", book.read_outbox)):
+        for mark, top in read.items():
+            chat = account.chat(mark)
+            if chat is not None and not 0 <= top <= chat.last_id:
+                raise WorldError(
+                    f"{path}.{name}[{mark}]={top}: expected 0 to {chat.last_id}, its last id"
+                )
+
+
+def _known(world: World, path: str, ids: Iterable[int]) -> None:
+    unknown = next((id_ for id_ in ids if id_ not in world.users), None)
+    if unknown is not None:
+        raise WorldError(f"{path}: no such user {unknown}; add it with World.add_user")
+
+
+def _path(channel: Channel) -> str:
+    return f"channel {channel.title!r} (id {channel.id})"
