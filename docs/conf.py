@@ -70,12 +70,15 @@ intersphinx_mapping = {
 nitpick_ignore_regex = [
     # Telegram's own types: https://tl.telethon.dev has them, and no inventory.
     ("py:class", r"(telethon\.tl\.|types\.)(patched\.|types\.)?[A-Z]\w+|TLRequest"),
-    ("py:class", r"BitMap"),  # pyroaring has no online documentation
+    ("py:class", r"(pyroaring\.)?BitMap"),  # pyroaring has no online documentation
     ("py:class", r"telefast\.testing\.(local\.AnyRule|rpc\.Shared)|P|T"),  # type variables
     # What a chunk is made of inside.
     ("py:class", r"telefast\.chunks\.schema\.Body"),
     # Parts of the embedded server that only its own handlers meet.
-    ("py:class", r"(telefast\.testing\.keys\.)?(Address|ChatReport|Entry|Origin|ServerKey)"),
+    (
+        "py:class",
+        r"(telefast\.testing\.\w+\.)?(Address|ChatReport|Entry|Made|Origin|Place|ServerKey|Unread)",
+    ),
 ]
 
 PUBLIC = {

@@ -104,7 +104,7 @@ class Chat(ABC):
 
     @property
     def shown(self) -> BitMap:
-        """The ids that requests may see: all that exist, unless a part is hidden. Not to change."""
+        """The ids that requests may see, all that exist, unless a part is hidden. Not to change."""
         return self.ids
 
     def shows(self, message_id: int) -> bool:

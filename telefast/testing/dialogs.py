@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from telefast.errors import WorldError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["ARCHIVE", "MAIN", "DialogBook", "Place", "below", "cut_page", "list_hash"]
+__all__ = ["ARCHIVE", "MAIN", "DialogBook", "Place", "below", "cut_page"]
 
 MAIN: Final = 0
 """The folder of all dialogs that are not archived (https://core.telegram.org/api/folders)."""
 ARCHIVE: Final = 1
 """The archive; there are no other peer folders."""
-
-_MASK: Final = 2**64 - 1
 
 
 class Place(NamedTuple):
@@ -72,24 +70,6 @@ def cut_page(
         start = below(others, before)
         return list(others[start : start + limit])
     return [*pinned, *others[: max(0, limit - len(pinned))]][:limit]
-
-
-def list_hash(ids: Iterable[int]) -> int:
-    """Return Telegram's hash of a list of ids.
-
-    Source: https://core.telegram.org/api/offsets#hash-generation
-
-    Example:
-        >>> list_hash([]), list_hash([7])
-        (0, 7)
-    """
-    value = 0
-    for id_ in ids:
-        value ^= value >> 21
-        value = (value ^ value << 35) & _MASK
-        value ^= value >> 4
-        value = (value + id_) & _MASK
-    return value
 
 
 class DialogBook:

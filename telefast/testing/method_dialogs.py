@@ -13,9 +13,9 @@ from telethon.tl.tlobject import TLRequest
 from telefast.testing.access import find_user, open_chat
 from telefast.testing.channel import Channel
 from telefast.testing.dialog_faults import DialogRule
-from telefast.testing.dialogs import ARCHIVE, MAIN, Place, cut_page, list_hash
+from telefast.testing.dialogs import ARCHIVE, MAIN, Place, cut_page
 from telefast.testing.pages import entries_bytes, vector
-from telefast.testing.paging import DEFAULT_LIMIT
+from telefast.testing.paging import DEFAULT_LIMIT, hash_of
 from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.rpc import Call, RpcFault
 
@@ -68,7 +68,7 @@ def _get_dialogs(call: Call) -> bytes:
         if isinstance(rule, DialogRule):
             page = rule.dialogs(call, others, page)
     count = len(places)
-    if request.hash and request.hash & (2**64 - 1) == list_hash(place.top for place in page):
+    if request.hash and request.hash == hash_of(place.top for place in page):
         return bytes(types.messages.DialogsNotModified(count))
     body = _listed(account, page)
     if len(page) == count == len(set(page)):

@@ -10,9 +10,9 @@ from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.access import find_user, open_channel
 from telefast.testing.channel import CHANNEL_DATE, admin_rights
-from telefast.testing.dialogs import list_hash
 from telefast.testing.making import full_name
 from telefast.testing.pages import vector
+from telefast.testing.paging import hash_of
 from telefast.testing.rpc import Call, RpcFault
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _get_participants(call: Call) -> bytes:
         is_whole = not getattr(wanted, "q", "")
         count = max(count, channel.participants_count) if is_whole else count
     page = found[:_LISTED][request.offset : request.offset + min(request.limit, _CAP)]
-    if request.hash and request.hash & (2**64 - 1) == list_hash(page):
+    if request.hash and request.hash == hash_of(page):
         return bytes(types.channels.ChannelParticipantsNotModified())
     chats, users = account.peers_bytes({channel.marked_id, *page})
     head = types.channels.ChannelParticipants.CONSTRUCTOR_ID.to_bytes(4, "little")

@@ -133,7 +133,7 @@ class Group(BoxedChat):
 
     @property
     def shown(self) -> BitMap:
-        """The ids that requests may see: none once we were removed."""
+        """The ids that requests may see, none once we were removed."""
         return _NONE if self.kicked else self.ids
 
     def shows(self, message_id: int) -> bool:

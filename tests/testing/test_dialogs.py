@@ -12,7 +12,8 @@ from telethon.tl import functions, types
 
 from telefast.errors import WorldError
 from telefast.testing import LocalTelegram, OverlapDialogs, RepeatDialogs, World
-from telefast.testing.dialogs import DialogBook, Place, below, cut_page, list_hash
+from telefast.testing.dialogs import DialogBook, Place, below, cut_page
+from telefast.testing.paging import hash_of
 from tests.conformance.asking import ask, refusal
 
 places = st.lists(
@@ -65,12 +66,7 @@ def test_pages_give_each_place_once_in_order(found: list[Place], limit: int, pin
         assert below(ordered, place) == ordered.index(place) + 1
 
 
-def test_a_hash_is_telegrams() -> None:
-    """The hash of ids is that of Telegram's documentation: 64 bits, dependent on the order."""
-    assert list_hash([1, 2]) != list_hash([2, 1])
-    assert 0 <= list_hash(range(2**31 - 50, 2**31)) < 2**64
-
-
+@pytest.mark.rule("dialogs.each-once")
 async def test_telethon_reads_1500_dialogs_each_once() -> None:
     """`iter_dialogs` gives each of 1,500 dialogs once, pinned first, then by date; 15 requests."""
     world = crowd(1500)
@@ -94,6 +90,7 @@ async def test_telethon_reads_1500_dialogs_each_once() -> None:
         assert older == [d.id for d in found[2:] if d.date < middle]
 
 
+@pytest.mark.rule("dialogs.folders")
 async def test_telethon_tells_the_archive_from_the_rest() -> None:
     """`archived=True`, `False` and None list the archive, the rest, and both."""
     world = crowd(250)
@@ -115,6 +112,7 @@ async def test_telethon_tells_the_archive_from_the_rest() -> None:
     assert sum(d.archived for d in everything) == 120
 
 
+@pytest.mark.rule("dialogs.slice")
 def test_pages_are_slices_until_they_hold_all() -> None:
     """A list that fits is `dialogs`; a longer one, and any page but the first, a slice."""
     world = crowd(30)
@@ -149,6 +147,7 @@ def test_a_dialog_that_moves_up_is_missed_not_repeated() -> None:
     assert listed(world).dialogs[0].peer.channel_id == late.id
 
 
+@pytest.mark.rule("dialogs.not-modified")
 def test_dialogs_are_refused_and_not_modified_as_telegram_does() -> None:
     """Unknown folders, offset peers and ids are refused; an equal hash spares the page."""
     world = crowd(5)
@@ -161,13 +160,12 @@ def test_dialogs_are_refused_and_not_modified_as_telegram_does() -> None:
     assert refusal(world, asking(offset_id=-1)) == (400, "MSG_ID_INVALID")
     assert refusal(world, asking(limit=-1)) == (400, "LIMIT_INVALID")
     page = listed(world)
-    digest = list_hash(d.top_message for d in page.dialogs)
-    signed = digest - 2**64 if digest >= 2**63 else digest
-    same = listed(world, hash=signed)
+    same = listed(world, hash=hash_of(d.top_message for d in page.dialogs))
     assert (type(same), same.count) == (types.messages.DialogsNotModified, 5)
-    assert listed(world, hash=signed ^ 1).dialogs
+    assert listed(world, hash=1).dialogs
 
 
+@pytest.mark.rule("dialogs.pinned")
 def test_pinned_dialogs_have_their_own_list() -> None:
     """messages.getPinnedDialogs keeps their order, and begins with the archive if there is one."""
     world = crowd(6)
@@ -215,6 +213,7 @@ def test_dialogs_can_be_asked_for_by_peer() -> None:
     assert refusal(world, request) == (400, "FOLDER_ID_INVALID")
 
 
+@pytest.mark.rule("dialogs.unread")
 def test_unread_messages_are_those_of_others_above_the_mark() -> None:
     """Dialog and full channel tell the same marks; own messages never count as unread."""
     world = World(seed=3)
