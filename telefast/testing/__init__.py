@@ -34,11 +34,25 @@ from telefast.testing.faults import (
     NeverAnswer,
     Rule,
 )
+from telefast.testing.file_faults import (
+    CorruptPart,
+    ExpireReferences,
+    ReplaceMedia,
+    ShortPart,
+    WrongSize,
+)
+from telefast.testing.file_store import Files
 from telefast.testing.flood_limits import FixedWindow, Lockout, TokenBucket
 from telefast.testing.flood_model import Budget
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
 from telefast.testing.ledger import Ledger
 from telefast.testing.local import LocalTelegram
+from telefast.testing.media_samples import (
+    HOSTILE_NAMES,
+    SAMPLE_KINDS,
+    put_media,
+    sample_media,
+)
 from telefast.testing.page_faults import (
     OnlyEmpty,
     RepeatLastId,
@@ -52,6 +66,8 @@ from telefast.testing.rpc import Call, Empty, RpcFault
 from telefast.testing.world import World
 
 __all__ = [
+    "HOSTILE_NAMES",
+    "SAMPLE_KINDS",
     "Account",
     "Assumptions",
     "Budget",
@@ -60,11 +76,14 @@ __all__ = [
     "Channel",
     "Chat",
     "ClampAddOffset",
+    "CorruptPart",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
+    "ExpireReferences",
     "ExportReport",
     "ExportedWorld",
+    "Files",
     "FixedWindow",
     "FloodProfile",
     "Group",
@@ -76,13 +95,18 @@ __all__ = [
     "OnlyEmpty",
     "PrivateChat",
     "RepeatLastId",
+    "ReplaceMedia",
     "Restricted",
     "RpcFault",
     "Rule",
     "ShortPage",
+    "ShortPart",
     "SwapNeighbours",
     "TokenBucket",
     "World",
+    "WrongSize",
     "flood_profile",
+    "put_media",
+    "sample_media",
     "world_from_export",
 ]

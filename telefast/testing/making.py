@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from telethon.tl import types
@@ -55,8 +56,9 @@ def make_channel(
     ids = ids_with_holes(f"{world.seed}/{channel_id}/holes", message_count, holes)
     kind: Kind = "supergroup" if megagroup else "channel"
     key = f"{world.seed}/{channel_id}/"
+    stamp = partial(world.file_store.stamp, 0, -(CHANNEL_MARK + channel_id))
     seeded = SeededChat(
-        Script(key, kind, types.PeerChannel(channel_id), title),
+        Script(key, kind, types.PeerChannel(channel_id), title, stamp),
         world.cast,
         OwnLine(key, ids.max() if ids else 0),
     )

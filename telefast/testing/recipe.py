@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_recipe", "write_recipe"]
 
-_VERSION = 2
+_VERSION = 3
 
 
 def write_recipe(world: World) -> dict[str, Any]:
@@ -44,6 +44,7 @@ def write_recipe(world: World) -> dict[str, Any]:
         "seed": world.seed,
         "user_count": world.user_count,
         "assume": asdict(world.assume),
+        "files": world.file_store.recipe(),
         "peers": _join(bytes(peer) for peer in world.added),
         "channels": [_channel(world, channel) for channel in world.channels.values()],
         "accounts": [_account(account) for account in world.accounts],
@@ -64,6 +65,7 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
             )
         world = World(seed=recipe["seed"], user_count=recipe["user_count"])
         world.assume = Assumptions(**recipe["assume"])
+        world.file_store.restore(recipe["files"])
         for data in _split(recipe["peers"]):
             peer = read_object(data)
             if isinstance(peer, types.User):

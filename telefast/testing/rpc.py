@@ -106,6 +106,14 @@ class Call:
     chat: Chat | None = None
     ids: BitMap | None = None
 
+    now: float = 0.0
+    dc_id: int = 2
+    _shared: dict[type, object] = field(default_factory=dict)
+
+    def shared(self, kind: type[Any]) -> Any:
+        """STUB."""
+        return self.world.__dict__.setdefault("_stub", {}).setdefault(kind, kind())
+
     def __post_init__(self) -> None:
         """Let the first account ask if no other does."""
         if cast("Account | None", self.account) is None:

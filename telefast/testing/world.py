@@ -12,6 +12,7 @@ from telefast.testing.account import Account
 from telefast.testing.assumptions import Assumptions
 from telefast.testing.cache import MessageCache
 from telefast.testing.dice import Dice
+from telefast.testing.file_store import Files
 from telefast.testing.making import check_count, free_channel_id, make_channel, person_of
 from telefast.testing.people import make_me, make_source, make_user, user_language
 from telefast.testing.refs import CHANNEL_MARK
@@ -50,6 +51,7 @@ class World:
         cast: Who appears in seeded messages; made from the seed.
         cache: Serialised messages of all chats.
         assume: What is believed of Telegram; may be replaced at any time.
+        file_store: What files hold, and how long references to them last.
 
     Example:
         >>> world = World(seed=1)
@@ -70,6 +72,7 @@ class World:
         self.channels: dict[int, Channel] = {}
         self.foreign: dict[int, types.Channel | types.Chat] = {}
         self.cache = MessageCache()
+        self.file_store = Files(self)
         self._added: dict[int, types.User | types.Channel | types.Chat] = {}
         self._made_from: dict[int, tuple[int, float]] = {}
         self.accounts = [Account(self, 0, make_me(seed))]
