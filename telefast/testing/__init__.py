@@ -48,9 +48,9 @@ from telefast.testing.flood_profiles import FloodProfile, flood_profile
 from telefast.testing.ledger import Ledger
 from telefast.testing.local import LocalTelegram
 from telefast.testing.media_samples import (
-    HOSTILE_NAMES,
-    SAMPLE_KINDS,
+    hostile_names,
     put_media,
+    sample_kinds,
     sample_media,
 )
 from telefast.testing.page_faults import (
@@ -66,8 +66,6 @@ from telefast.testing.rpc import Call, Empty, RpcFault
 from telefast.testing.world import World
 
 __all__ = [
-    "HOSTILE_NAMES",
-    "SAMPLE_KINDS",
     "Account",
     "Assumptions",
     "Budget",
@@ -106,7 +104,9 @@ __all__ = [
     "World",
     "WrongSize",
     "flood_profile",
+    "hostile_names",
     "put_media",
+    "sample_kinds",
     "sample_media",
     "world_from_export",
 ]

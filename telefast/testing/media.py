@@ -42,9 +42,9 @@ _FILES = (
 )
 _STICKER_DATE = datetime(2019, 6, 1, tzinfo=UTC)
 _DC = 2  # Until the message is stamped, which draws one of the world's.
-_REPOSTED = 60
+_REPOSTED = 100
 """Of 1,000 photos and of 1,000 files, so many are one of `_REPOSTS` that are sent everywhere."""
-_REPOSTS = 40
+_REPOSTS = 12
 _REPOST_DATE = datetime(2020, 2, 3, tzinfo=UTC)
 
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     _Maker = Callable[[Files, Dice], types.TypeMessageMedia]
 
-__all__ = ["HOSTILE_NAMES", "SAMPLE_KINDS", "put_media", "sample_media"]
+__all__ = ["hostile_names", "put_media", "sample_kinds", "sample_media"]
 
 _DATE: Final = datetime(2022, 3, 4, tzinfo=UTC)
 _ONCE: Final = 2**31 - 1
 """`ttl_seconds` of media that may be looked at once (https://core.telegram.org/api/files)."""
 
-HOSTILE_NAMES: Final[tuple[str, ...]] = (
+_HOSTILE_NAMES: Final[tuple[str, ...]] = (
     "../x",
     "..\\x",
     "/etc/x",
@@ -55,11 +55,34 @@ HOSTILE_NAMES: Final[tuple[str, ...]] = (
     "video.mp4",
     "VIDEO.MP4",
 )
-"""File names that a sender may choose: out of the folder, forbidden, too long, equal."""
+
+
+def hostile_names() -> tuple[str, ...]:
+    """Return file names that a sender may choose: out of the folder, forbidden, too long, equal.
+
+    Example:
+        >>> "../x" in hostile_names()
+        True
+    """
+    return _HOSTILE_NAMES
+
+
+def sample_kinds() -> tuple[str, ...]:
+    """Return the kinds that `sample_media` makes.
+
+    Photos with every kind of size in any order, animated, live, to be looked at once, expired and
+    empty; documents with thumbs and in several qualities; paid media, locked and unlocked; stories
+    with and without the story; web pages with and without files; game, poll, invoice, unsupported.
+
+    Example:
+        >>> "photo:animated" in sample_kinds()
+        True
+    """
+    return tuple(_SAMPLES)
 
 
 def sample_media(world: World, kind: str, number: int = 0) -> types.TypeMessageMedia:
-    """Return media of one of `SAMPLE_KINDS`, with files that the server serves once it is put.
+    """Return media of one of `sample_kinds`, with files that the server serves once it is put.
 
     Args:
         world: The world whose file store makes the files.
@@ -67,7 +90,7 @@ def sample_media(world: World, kind: str, number: int = 0) -> types.TypeMessageM
         number: Which one: another number gives other sizes and texts. Each call gives new files.
 
     Raises:
-        WorldError: If *kind* is none of `SAMPLE_KINDS`.
+        WorldError: If *kind* is none of `sample_kinds`.
 
     Example:
         >>> from telefast.testing import World
@@ -76,7 +99,7 @@ def sample_media(world: World, kind: str, number: int = 0) -> types.TypeMessageM
     """
     make = _SAMPLES.get(kind)
     if make is None:
-        raise WorldError(f"kind={kind!r}: expected one of {', '.join(SAMPLE_KINDS)}")
+        raise WorldError(f"kind={kind!r}: expected one of {', '.join(_SAMPLES)}")
     return make(world.file_store, Dice.of(world.seed, "sample", kind, number))
 
 
@@ -306,6 +329,3 @@ _SAMPLES: Final[dict[str, _Maker]] = {
     "geo": lambda *_: types.MessageMediaGeo(types.GeoPoint(13.4, 52.5, 1)),
     "unsupported": lambda *_: types.MessageMediaUnsupported(),
 }
-
-SAMPLE_KINDS: Final[tuple[str, ...]] = tuple(_SAMPLES)
-"""What `sample_media` makes."""

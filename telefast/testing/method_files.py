@@ -100,10 +100,7 @@ def _get_file(call: Call) -> bytes:
 def _string(data: bytes) -> tuple[bytes, bytes, bytes]:
     """Return what joins to the TL bytes of a byte string."""
     size = len(data)
-    if size < 254:
-        head = bytes((size,))
-    else:
-        head = b"\xfe" + size.to_bytes(3, "little")
+    head = bytes((size,)) if size < 254 else b"\xfe" + size.to_bytes(3, "little")
     return head, data, bytes(-(len(head) + size) % 4)
 
 
@@ -120,9 +117,10 @@ def _get_file_hashes(call: Call) -> bytes:
     if request.offset < 0:
         raise RpcFault(400, "OFFSET_INVALID")
     blob = locate(call, request.location)
-    first = request.offset // HASHED * HASHED
     found: list[bytes] = []
-    for offset in range(first, min(blob.size, first + HASHES * HASHED), HASHED):
+    first = request.offset // HASHED * HASHED
+    end = min(blob.size, first + HASHES * HASHED) if request.offset < blob.size else 0
+    for offset in range(first, end, HASHED):
         data = blob.read(offset, HASHED)
         found.append(bytes(types.FileHash(offset, len(data), sha256(data).digest())))
     return vector(found)
@@ -135,7 +133,7 @@ def _get_web_file(call: Call) -> bytes:
     Chosen: any access hash opens them; their sizes are drawn from the seed.
 
     Raises:
-        RpcFault: 400 LOCATION_INVALID for a map that there cannot be; OFFSET_INVALID, LIMIT_INVALID.
+        RpcFault: 400 LOCATION_INVALID for a map that cannot be; OFFSET_INVALID, LIMIT_INVALID.
         UnknownMethodFault: For album covers.
     """
     request = call.request
