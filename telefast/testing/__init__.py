@@ -38,11 +38,25 @@ from telefast.testing.faults import (
     NeverAnswer,
     Rule,
 )
+from telefast.testing.file_faults import (
+    CorruptPart,
+    ExpireReferences,
+    ReplaceMedia,
+    ShortPart,
+    WrongSize,
+)
+from telefast.testing.file_store import Files
 from telefast.testing.flood_limits import FixedWindow, Lockout, TokenBucket
 from telefast.testing.flood_model import Budget
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
 from telefast.testing.ledger import Ledger
 from telefast.testing.local import LocalTelegram
+from telefast.testing.media_samples import (
+    hostile_names,
+    put_media,
+    sample_kinds,
+    sample_media,
+)
 from telefast.testing.page_faults import (
     OnlyEmpty,
     RepeatLastId,
@@ -73,13 +87,16 @@ __all__ = [
     "Chat",
     "ClampAddOffset",
     "Clock",
+    "CorruptPart",
     "DataCentre",
     "DialogBook",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
+    "ExpireReferences",
     "ExportReport",
     "ExportedWorld",
+    "Files",
     "FixedWindow",
     "FloodProfile",
     "Group",
@@ -95,18 +112,25 @@ __all__ = [
     "PrivateChat",
     "RepeatDialogs",
     "RepeatLastId",
+    "ReplaceMedia",
     "Restricted",
     "RpcFault",
     "Rule",
     "ShortPage",
+    "ShortPart",
     "SwapNeighbours",
     "TokenBucket",
     "VirtualClock",
     "VirtualDeadlockError",
     "VirtualLoop",
     "World",
+    "WrongSize",
     "flood_profile",
+    "hostile_names",
+    "put_media",
     "run_virtual",
+    "sample_kinds",
+    "sample_media",
     "virtual_loop",
     "virtual_time",
     "world_from_export",

@@ -6,6 +6,7 @@ Access hashes belong to an account, and so do message ids outside channels.
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telethon.tl import types
@@ -19,7 +20,7 @@ from telefast.testing.dialogs import DialogBook, Place
 from telefast.testing.dice import Dice
 from telefast.testing.making import check_count, full_name, person_of
 from telefast.testing.private import BoxedChat, Group, PrivateChat
-from telefast.testing.refs import CHANNEL_MARK
+from telefast.testing.refs import CHANNEL_MARK, mark_of
 from telefast.testing.seeded import Cast, Kind, Person, Script, SeededChat
 from telefast.testing.timeline import SharedLine
 
@@ -265,8 +266,9 @@ class Account(AccountView):
     ) -> SeededChat:
         key = self._key(kind, peer.user_id if isinstance(peer, types.PeerUser) else peer.chat_id)
         cast = self.world.cast
+        stamp = partial(self.world.file_store.stamp, self.index, mark_of(peer))
         return SeededChat(
-            Script(key, kind, peer, title),
+            Script(key, kind, peer, title, stamp),
             Cast(people, cast.known, cast.bots, cast.sources),
             SharedLine(key, runs),
         )

@@ -32,6 +32,8 @@ class Assumptions:
             and marked `inexact`. False: it is exact.
         container_messages: Most messages in one container, as often told; a container with more is
             refused with error 64. None: any number.
+        past_end: What upload.getFile answers at or after the end of a file. `empty`: a part
+            without bytes. `error`: 400 OFFSET_INVALID.
 
     Raises:
         ArgumentError: If a value is none of these.
@@ -44,6 +46,7 @@ class Assumptions:
     empty_filter_count: Literal["all", "none"] = "all"
     inexact_counts: bool = False
     container_messages: int | None = 1020
+    past_end: Literal["empty", "error"] = "empty"
 
     def __post_init__(self) -> None:
         """Refuse what is no side of a switch."""

@@ -9,6 +9,7 @@ from pyroaring import BitMap
 from telethon.tl import types
 
 from telefast.errors import WorldError
+from telefast.testing.file_refs import FileKey, files_of, has_file, key_of
 from telefast.testing.index import ChatIndex
 from telefast.testing.refs import mark_of, refs_of
 from telefast.testing.tl import read_object
@@ -71,6 +72,7 @@ class Chat(ABC):
         self._cache = cache
         self._cache_key = cache_key
         self._put: dict[int, tuple[Entry, int]] = {}
+        self._put_files: dict[FileKey, set[int]] = {}
         self._index: ChatIndex | None = None
 
     def __repr__(self) -> str:
@@ -195,7 +197,11 @@ class Chat(ABC):
             if self._index is not None:
                 self._index.forget(message.id)
             date = 0 if message.date is None else int(message.date.timestamp())
-            self._put[message.id] = ((bytes(message), refs_of(message)), date)
+            data = bytes(message)
+            self._put[message.id] = ((data, refs_of(message)), date)
+            if has_file(data):
+                for file in files_of(message):
+                    self._put_files.setdefault(key_of(file), set()).add(message.id)
             self._cache.drop(self._cache_key, message.id)
             self.ids.add(message.id)
             self.changed = True
@@ -212,6 +218,13 @@ class Chat(ABC):
     def put_messages(self) -> list[bytes]:
         """Return the TL bytes of all messages that were put and still exist, by id."""
         return [self._put[id_][0][0] for id_ in sorted(self._put) if id_ in self.ids]
+
+    def messages_with(self, file: FileKey) -> list[int]:
+        """Return the ids of messages that were put with a file and still exist.
+
+        A message that was put again without the file may be among them.
+        """
+        return sorted(filter(self.has, self._put_files.get(file, ())))
 
     def delete(self, *message_ids: int) -> None:
         """Delete messages; ids that do not exist are passed over, as Telegram does."""

@@ -214,6 +214,7 @@ def _make_world(
     reports.sort(key=lambda report: -report.messages)
     world.main = max(shown, key=lambda each: len(each.ids))
     world.files, world.thumbs = table.files, table.thumbs
+    world.file_store.give_paths(table.files, table.thumbs)
     world.report = ExportReport(
         source,
         tuple(reports),

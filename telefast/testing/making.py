@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from telethon.tl import types
@@ -98,8 +99,9 @@ def make_channel(
     cast = world.cast
     if made.senders:
         cast = cast._replace(people=cast.people[: made.senders], in_turn=True)
+    stamp = partial(world.file_store.stamp, 0, -(CHANNEL_MARK + channel_id))
     seeded = SeededChat(
-        Script(key, kind, types.PeerChannel(channel_id), title),
+        Script(key, kind, types.PeerChannel(channel_id), title, stamp),
         cast,
         OwnLine(key, ids.max() if ids else 0, made.begin),
     )

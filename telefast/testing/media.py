@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["MEDIA_KINDS", "make_album_item", "make_media", "make_photo", "make_web_page"]
 
 MEDIA_KINDS: tuple[str, ...] = (
-    ("photo",) * 9
-    + ("sticker",) * 5
-    + ("video",) * 3
-    + ("voice",) * 3
-    + ("file",) * 2
-    + ("animation", "round", "audio", "geo", "contact", "dice")
+    ("photo",) * 27
+    + ("sticker",) * 15
+    + ("video",) * 9
+    + ("voice",) * 9
+    + ("file",) * 6
+    + ("animation", "round", "audio", "geo", "contact", "dice") * 3
+    + ("animated photo", "expired", "paid", "poll", "unsupported")
 )
 """Kinds of media, each as often as its weight says."""
 
@@ -39,7 +41,11 @@ _FILES = (
     ("a" * 60 + ".apk", "application/vnd.android.package-archive"),
 )
 _STICKER_DATE = datetime(2019, 6, 1, tzinfo=UTC)
-_DC = 2
+_DC = 2  # Until the message is stamped, which draws one of the world's.
+_REPOSTED = 100
+"""Of 1,000 photos and of 1,000 files, so many are one of `_REPOSTS` that are sent everywhere."""
+_REPOSTS = 12
+_REPOST_DATE = datetime(2020, 2, 3, tzinfo=UTC)
 
 
 def make_photo(dice: Dice, date: datetime) -> types.Photo:
@@ -51,7 +57,7 @@ def make_photo(dice: Dice, date: datetime) -> types.Photo:
     return types.Photo(
         id=dice.signed64(),
         access_hash=dice.signed64(),
-        file_reference=dice.bytes(25),
+        file_reference=b"",
         date=date,
         sizes=[
             types.PhotoStrippedSize("i", b"\x01" + dice.bytes(60)),
@@ -96,9 +102,8 @@ def make_web_page(
 def make_media(dice: Dice, kind: str, date: datetime, person: Mention) -> types.TypeMessageMedia:
     """Make media of one of `MEDIA_KINDS`; *person* is whom a shared contact shows."""
     if kind == "photo":
-        return types.MessageMediaPhoto(
-            photo=make_photo(dice, date), spoiler=dice.chance(30) or None
-        )
+        photo = _reposted_photo(dice) if dice.chance(_REPOSTED) else make_photo(dice, date)
+        return types.MessageMediaPhoto(photo=photo, spoiler=dice.chance(30) or None)
     if kind == "sticker":
         return types.MessageMediaDocument(document=_sticker(dice.below(60)))
     if kind == "video":
@@ -110,6 +115,8 @@ def make_media(dice: Dice, kind: str, date: datetime, person: Mention) -> types.
         document = _document(dice, date, "audio/ogg", 3_000 + dice.below(400_000), [audio])
         return types.MessageMediaDocument(document=document, voice=True)
     if kind == "file":
+        if dice.chance(_REPOSTED):
+            dice, date = Dice.of("reposted file", dice.below(_REPOSTS)), _REPOST_DATE
         name, mime_type = dice.pick(_FILES)
         attributes: list[types.TypeDocumentAttribute] = [types.DocumentAttributeFilename(name)]
         size = dice.below(1 << 20) if dice.chance(800) else dice.below(3 << 30)
@@ -148,7 +155,44 @@ def make_media(dice: Dice, kind: str, date: datetime, person: Mention) -> types.
         return types.MessageMediaGeo(point)
     if kind == "contact":
         return types.MessageMediaContact("15550142", person.name, "", "", person.user_id)
+    rare = _rare_media(dice, kind, date)
+    if rare is not None:
+        return rare
     return types.MessageMediaDice(1 + dice.below(6), dice.pick(("🎲", "🎯", "🏀")))
+
+
+def _rare_media(dice: Dice, kind: str, date: datetime) -> types.TypeMessageMedia | None:
+    """Make media of the rare kinds; None for one that is not rare."""
+    if kind == "animated photo":
+        photo = make_photo(dice, date)
+        photo.video_sizes = [types.VideoSize("u", 640, 640, 90_000 + dice.below(90_000))]
+        return types.MessageMediaPhoto(photo=photo)
+    if kind == "expired":
+        return types.MessageMediaPhoto(ttl_seconds=10)
+    if kind == "paid":
+        items: list[types.TypeMessageExtendedMedia] = [
+            types.MessageExtendedMediaPreview(
+                640, 480, types.PhotoStrippedSize("i", b"\x01" + dice.bytes(40))
+            )
+            if dice.chance(500)
+            else types.MessageExtendedMedia(types.MessageMediaPhoto(photo=make_photo(dice, date)))
+            for _ in range(1 + dice.below(3))
+        ]
+        return types.MessageMediaPaidMedia(10, items)
+    if kind == "poll":
+        answers: list[types.TypePollAnswer] = [
+            types.PollAnswer(types.TextWithEntities(text, []), text.encode())
+            for text in ("Yes", "No", "Ja и нет")
+        ]
+        question = types.TextWithEntities("Well?", [])
+        poll = types.Poll(id=dice.signed64(), question=question, answers=answers, hash=0)
+        return types.MessageMediaPoll(poll, types.PollResults(total_voters=dice.below(99)))
+    return types.MessageMediaUnsupported() if kind == "unsupported" else None
+
+
+def _reposted_photo(dice: Dice) -> types.Photo:
+    """Make a photo that is sent again and again: one of a few, the same wherever it is sent."""
+    return make_photo(Dice.of("reposted photo", dice.below(_REPOSTS)), _REPOST_DATE)
 
 
 def _video(dice: Dice, date: datetime) -> types.MessageMediaDocument:
@@ -178,7 +222,7 @@ def _sticker(number: int) -> types.Document:
         ]
         found = _document(dice, _STICKER_DATE, "image/webp", 9_000 + dice.below(40_000), attributes)
         _stickers[number] = found
-    return found
+    return copy.copy(found)
 
 
 _stickers: dict[int, types.Document] = {}
@@ -194,7 +238,7 @@ def _document(
     return types.Document(
         id=dice.signed64(),
         access_hash=dice.signed64(),
-        file_reference=dice.bytes(25),
+        file_reference=b"",
         date=date,
         mime_type=mime_type,
         size=size,

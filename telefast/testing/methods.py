@@ -15,6 +15,7 @@ from telethon.tl.tlobject import TLRequest
 from telefast.testing.access import NOT_FOR_BOTS, open_channel
 from telefast.testing.method_dialogs import DIALOG_HANDLERS
 from telefast.testing.method_discussion import DISCUSSION_HANDLERS
+from telefast.testing.method_files import FILE_HANDLERS
 from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
 from telefast.testing.method_people import PEOPLE_HANDLERS
@@ -39,6 +40,7 @@ def answer(call: Call) -> bytes:
     Raises:
         RpcFault: If the method or a rule refuses; `UnknownMethodFault` if there is no handler.
     """
+    call.world.file_store.now = call.now
     for rule in call.rules:
         rule.before(call)
     if call.key.account is None and type(call.request) not in BEFORE_LOGIN:
@@ -124,6 +126,7 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     functions.updates.GetChannelDifferenceRequest: _get_channel_difference,
     functions.updates.GetDifferenceRequest: _get_difference,
     functions.updates.GetStateRequest: _get_state,
+    **FILE_HANDLERS,
     **PEER_HANDLERS,
     **POSITION_HANDLERS,
     **PEOPLE_HANDLERS,

@@ -61,6 +61,9 @@ def entries_bytes(
     An id without a message is shown as `MessageEmpty`.
     """
     entry_of = chat.entry
+    is_shared = isinstance(chat, Channel) and not account.is_first
+    files = account.world.file_store
+    is_stamped = is_shared or files.are_renewed
     found: list[bytes] = []
     for entry in page:
         if isinstance(entry, int):
@@ -69,11 +72,11 @@ def entries_bytes(
             except KeyError:
                 found.append(empty_bytes(entry, chat))
             else:
-                found.append(data)
+                found.append(files.shown(account, chat, entry, data) if is_stamped else data)
                 refs.update(named)
         else:
             found.append(empty_bytes(entry.id, chat))
-    if not account.is_first and isinstance(chat, Channel):
+    if is_shared:
         sender = bytes(types.PeerUser(account.me.id))
         found = [_as_seen(data, sender) for data in found]
     return found

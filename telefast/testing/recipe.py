@@ -58,6 +58,7 @@ def write_recipe(world: World) -> dict[str, Any]:
         "user_count": world.user_count,
         "assume": asdict(world.assume),
         "dc_ids": world.dc_ids,
+        "files": world.file_store.recipe(),
         "peers": _join(bytes(peer) for peer in world.added),
         "channels": [_channel(world, channel) for channel in world.channels.values()],
         "accounts": [_account(account) for account in world.accounts],
@@ -86,6 +87,7 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
             )
         world = World(seed=recipe["seed"], user_count=recipe["user_count"], dc_ids=recipe["dc_ids"])
         world.assume = Assumptions(**recipe["assume"])
+        world.file_store.restore(recipe["files"])
         for data in _split(recipe["peers"]):
             peer = read_object(data)
             if isinstance(peer, types.User):

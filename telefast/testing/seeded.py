@@ -13,13 +13,15 @@ from telethon.tl import types
 
 from telefast.testing.actions import first_deed, group_deed, private_deed
 from telefast.testing.dice import Dice
+from telefast.testing.file_refs import files_of
 from telefast.testing.media import MEDIA_KINDS, make_album_item, make_media, make_web_page
 from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.text import EMOJI, LANGUAGES, Language, Mention, Text, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from telefast.testing.file_refs import File
     from telefast.testing.timeline import Line
 
 __all__ = ["Built", "Cast", "Kind", "Person", "Script", "SeededChat"]
@@ -81,12 +83,14 @@ class Script(NamedTuple):
         kind: Kind of chat.
         peer: The chat as a peer.
         title: Its title.
+        stamp: Lets a file be fetched by the message with an id; changes the file.
     """
 
     key: str
     kind: Kind
     peer: types.TypePeer
     title: str
+    stamp: Callable[[int, File], None]
 
 
 class SeededChat:
@@ -355,6 +359,10 @@ class SeededChat:
 
     def _built(self, message: types.Message | types.MessageService, refs: Sequence[int]) -> Built:
         """Return the message with each ref once; the chat itself is always on its pages."""
+        carrier = message.action if isinstance(message, types.MessageService) else message.media
+        if carrier is not None:
+            for file in files_of(carrier):
+                self._script.stamp(message.id, file)
         found = dict.fromkeys(refs)
         if isinstance(self._peer, types.PeerUser):
             found.pop(self._peer.user_id, None)

@@ -12,6 +12,7 @@ from telefast.testing.account import Account
 from telefast.testing.assumptions import Assumptions
 from telefast.testing.cache import MessageCache
 from telefast.testing.dice import Dice
+from telefast.testing.file_store import Files
 from telefast.testing.making import (
     Made,
     check_made,
@@ -66,6 +67,7 @@ class World:
         abouts: What people tell about themselves, by bare id.
         cache: Serialised messages of all chats.
         assume: What is believed of Telegram; may be replaced at any time.
+        file_store: What files hold, and how long references to them last.
 
     Example:
         >>> world = World(seed=1)
@@ -94,6 +96,7 @@ class World:
         self.channels: dict[int, Channel] = {}
         self.foreign: dict[int, types.Channel | types.Chat] = {}
         self.cache = MessageCache()
+        self.file_store = Files(self)
         self._added: dict[int, types.User | types.Channel | types.Chat] = {}
         self._made_from: dict[int, Made] = {}
         self.min_users: set[int] = set()
