@@ -28,18 +28,48 @@ from telefast.testing.chat import Chat
 from telefast.testing.clock import Clock, VirtualClock
 from telefast.testing.datacentres import DataCentre
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
+from telefast.testing.fault_answers import (
+    GzipErrors,
+    ScrambleIds,
+    UnknownConstructor,
+    UpdateStorm,
+)
+from telefast.testing.fault_lines import (
+    CutAfter,
+    LoseReply,
+    MaxConnections,
+    RefuseConnection,
+    RefuseKeyExchange,
+    RevokeAccount,
+    TransportError,
+)
+from telefast.testing.fault_protocol import (
+    AskClient,
+    BadMessage,
+    ClockSkew,
+    DropSilent,
+    LatePongs,
+    Packing,
+    StrayPackets,
+)
+from telefast.testing.fault_proxy import ProxyTarget, SocksProxy
+from telefast.testing.fault_select import Where
 from telefast.testing.faults import (
     ChangeWorld,
     ClampAddOffset,
     ErrorOn,
     HoldBack,
+    Line,
+    LineRule,
     NeverAnswer,
     Rule,
+    Timed,
+    UnusedRuleError,
 )
 from telefast.testing.flood_limits import FixedWindow, Lockout, TokenBucket
 from telefast.testing.flood_model import Budget
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
-from telefast.testing.ledger import Ledger
+from telefast.testing.ledger import Attempt, Ledger
 from telefast.testing.local import LocalTelegram
 from telefast.testing.page_faults import (
     OnlyEmpty,
@@ -62,7 +92,10 @@ from telefast.testing.world import World
 
 __all__ = [
     "Account",
+    "AskClient",
     "Assumptions",
+    "Attempt",
+    "BadMessage",
     "Budget",
     "Call",
     "ChangeWorld",
@@ -70,7 +103,10 @@ __all__ = [
     "Chat",
     "ClampAddOffset",
     "Clock",
+    "ClockSkew",
+    "CutAfter",
     "DataCentre",
+    "DropSilent",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
@@ -79,23 +115,43 @@ __all__ = [
     "FixedWindow",
     "FloodProfile",
     "Group",
+    "GzipErrors",
     "HoldBack",
+    "LatePongs",
     "Ledger",
+    "Line",
+    "LineRule",
     "LocalTelegram",
     "Lockout",
+    "LoseReply",
+    "MaxConnections",
     "NeverAnswer",
     "OnlyEmpty",
+    "Packing",
     "PrivateChat",
+    "ProxyTarget",
+    "RefuseConnection",
+    "RefuseKeyExchange",
     "RepeatLastId",
     "Restricted",
+    "RevokeAccount",
     "RpcFault",
     "Rule",
+    "ScrambleIds",
     "ShortPage",
+    "SocksProxy",
+    "StrayPackets",
     "SwapNeighbours",
+    "Timed",
     "TokenBucket",
+    "TransportError",
+    "UnknownConstructor",
+    "UnusedRuleError",
+    "UpdateStorm",
     "VirtualClock",
     "VirtualDeadlockError",
     "VirtualLoop",
+    "Where",
     "World",
     "flood_profile",
     "run_virtual",
