@@ -30,13 +30,43 @@ from telefast.testing.datacentres import DataCentre
 from telefast.testing.dialog_faults import OverlapDialogs, RepeatDialogs
 from telefast.testing.dialogs import DialogBook
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
+from telefast.testing.fault_answers import (
+    GzipErrors,
+    ScrambleIds,
+    UnknownConstructor,
+    UpdateStorm,
+)
+from telefast.testing.fault_lines import (
+    CutAfter,
+    LoseReply,
+    MaxConnections,
+    RefuseConnection,
+    RefuseKeyExchange,
+    RevokeAccount,
+    TransportError,
+)
+from telefast.testing.fault_protocol import (
+    AskClient,
+    BadMessage,
+    ClockSkew,
+    DropSilent,
+    LatePongs,
+    Packing,
+    StrayPackets,
+)
+from telefast.testing.fault_proxy import ProxyTarget, SocksProxy
+from telefast.testing.fault_select import Where
 from telefast.testing.faults import (
     ChangeWorld,
     ClampAddOffset,
     ErrorOn,
     HoldBack,
+    Line,
+    LineRule,
     NeverAnswer,
     Rule,
+    Timed,
+    UnusedRuleError,
 )
 from telefast.testing.file_faults import (
     CorruptPart,
@@ -49,7 +79,7 @@ from telefast.testing.file_store import Files
 from telefast.testing.flood_limits import FixedWindow, Lockout, TokenBucket
 from telefast.testing.flood_model import Budget
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
-from telefast.testing.ledger import Ledger
+from telefast.testing.ledger import Attempt, Ledger
 from telefast.testing.local import LocalTelegram
 from telefast.testing.media_samples import (
     hostile_names,
@@ -79,7 +109,10 @@ from telefast.testing.world import World
 
 __all__ = [
     "Account",
+    "AskClient",
     "Assumptions",
+    "Attempt",
+    "BadMessage",
     "Budget",
     "Call",
     "ChangeWorld",
@@ -87,9 +120,12 @@ __all__ = [
     "Chat",
     "ClampAddOffset",
     "Clock",
+    "ClockSkew",
     "CorruptPart",
+    "CutAfter",
     "DataCentre",
     "DialogBook",
+    "DropSilent",
     "EmbeddedTelegramError",
     "Empty",
     "ErrorOn",
@@ -100,29 +136,49 @@ __all__ = [
     "FixedWindow",
     "FloodProfile",
     "Group",
+    "GzipErrors",
     "HoldBack",
+    "LatePongs",
     "Ledger",
+    "Line",
+    "LineRule",
     "LocalTelegram",
     "Lockout",
+    "LoseReply",
+    "MaxConnections",
     "MinUsers",
     "MissingUsers",
     "NeverAnswer",
     "OnlyEmpty",
     "OverlapDialogs",
+    "Packing",
     "PrivateChat",
+    "ProxyTarget",
+    "RefuseConnection",
+    "RefuseKeyExchange",
     "RepeatDialogs",
     "RepeatLastId",
     "ReplaceMedia",
     "Restricted",
+    "RevokeAccount",
     "RpcFault",
     "Rule",
+    "ScrambleIds",
     "ShortPage",
     "ShortPart",
+    "SocksProxy",
+    "StrayPackets",
     "SwapNeighbours",
+    "Timed",
     "TokenBucket",
+    "TransportError",
+    "UnknownConstructor",
+    "UnusedRuleError",
+    "UpdateStorm",
     "VirtualClock",
     "VirtualDeadlockError",
     "VirtualLoop",
+    "Where",
     "World",
     "WrongSize",
     "flood_profile",

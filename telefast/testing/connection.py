@@ -15,6 +15,8 @@ import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from telethon.tl.types import ResPQ, ServerDHParamsOk
+
 from telefast.testing import service
 from telefast.testing.dispatcher import Answer, rpc_result
 from telefast.testing.handshake import Handshake, HandshakeError
@@ -34,7 +36,10 @@ from telefast.testing.tasks import Tasks
 from telefast.testing.transport import FramingError, Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from telefast.testing.dispatcher import Dispatcher
+    from telefast.testing.faults import Rule
     from telefast.testing.keys import ServerKey
     from telefast.testing.link import Link
     from telefast.testing.outbox import Due
@@ -51,6 +56,12 @@ WRITE_AT_ONCE: Final = 512 * 1024
 """Bytes of answers encrypted between two looks at whether the client still reads."""
 
 _CODE: Final = struct.Struct("<i")
+
+_STEPS: Final = {
+    struct.pack("<I", ResPQ.CONSTRUCTOR_ID): 1,
+    struct.pack("<I", ServerDHParamsOk.CONSTRUCTOR_ID): 2,
+}
+"""First bytes of an answer in a key exchange -> step; the last one may have three forms."""
 
 
 class Owner(Protocol):
@@ -90,7 +101,8 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._wire = Wire()
-        self._handshake = Handshake(owner.dc_id)
+        self._handshake = Handshake(owner.dc_id, self._time)
+        self.answering: Call | None = None
         self._sessions: dict[int, Session] = {}
         self._outbox = Outbox(owner.new_link())
         self._flush_handle: tuple[float, asyncio.Handle] | None = None
@@ -100,34 +112,48 @@ class Connection(asyncio.Protocol):
         self._tasks = Tasks()
         self._held: dict[int, asyncio.Task[None]] = {}
         self._held_bytes = 0
-        self._unanswered: dict[int, str] = {}
+        self._unanswered: dict[int, Call] = {}
+        self._rules = owner.dispatcher.rules
+        self._speaker: Session | None = None
+        self._together: list[Due] = []
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._is_ending = False
+        self._is_writing = False
 
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
-        if not self._owner.is_open:
-            self._transport.abort()
         self._transport.set_write_buffer_limits(high=WRITE_AT_ONCE)
         self._owner.connections.add(self)
+        self._owner.dispatcher.lines.add(self)
         self._ledger.connections += 1
         self.number = self._ledger.connections
         self._ledger.open_connections += 1
+        accepted = self._owner.is_open
+        for rule in self._rules.accept:
+            accepted = rule.accept(self) and accepted
+        self._ledger.on_connection(self.now, self.dc_id, accepted=accepted)
+        if not accepted:
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give up what is still owed."""
         self._transport = None
         self._owner.connections.discard(self)
-        self._ledger.open_connections -= 1
+        self._owner.dispatcher.lines.discard(self)
         if self._flush_handle is not None:
             self._flush_handle[1].cancel()
         if self._close_handle is not None:
             self._close_handle.cancel()
+        for timer in self._timers:
+            timer.cancel()
         self._tasks.cancel()
-        for method in self._unanswered.values():
-            self._ledger.on_lost(method)
+        for call in self._unanswered.values():
+            self._ledger.on_lost(call.method)
         self._unanswered.clear()
+        self._ledger.on_disconnection()
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -151,14 +177,103 @@ class Connection(asyncio.Protocol):
     # What the server calls.
 
     def abort(self) -> None:
-        """Cut the connection without a word."""
+        """Cut the connection without a word; what waits to be sent is lost."""
+        self._is_ending = True
         if self._transport is not None:
             self._transport.abort()
+
+    def push(self, updates: bytes, account: int | None = None) -> int:
+        """Push updates to the sessions that want them; return to how many.
+
+        They come from the home of an account only. A client that does not read gets none, so that
+        what is held for it stays bounded.
+        """
+        if self._is_ending or self._outbox.size > MAX_HELD:
+            return 0
+        count = 0
+        for session in self._sessions.values():
+            number = session.key.account
+            if not session.wants_updates or number is None or account not in (None, number):
+                continue
+            if self._owner.dispatcher.world.accounts[number].dc_id == self.dc_id:
+                self._outbox.push(self._loop.time(), session, Outgoing(updates, is_push=True))
+                count += 1
+        self._schedule_flush()
+        return count
 
     async def wait_closed(self) -> None:
         """Wait until the connection is gone, and all its tasks with it."""
         await self.closed
         await self._tasks.wait()
+
+    # What rules ask for (`faults.Line`).
+
+    @property
+    def dc_id(self) -> int:
+        """The data centre that it came to."""
+        return self._owner.dc_id
+
+    @property
+    def now(self) -> float:
+        """The server's time in seconds since the epoch, skewed by no rule."""
+        return self._owner.dispatcher.clock()
+
+    @property
+    def open_here(self) -> int:
+        """How many connections of this data centre are open, this one included."""
+        return len(self._owner.connections)
+
+    def close(self) -> None:
+        """Send what was written, then cut the connection; nothing more is written."""
+        self._is_ending = True
+        if self._transport is not None and not self._is_writing:
+            self._transport.close()
+
+    def refuse(self, code: int) -> None:
+        """Send an error of the transport, such as -404, then cut the connection."""
+        self._write(_CODE.pack(code))
+        self.close()
+
+    def later(self, delay: float, action: Callable[[], None]) -> None:
+        """Do something after *delay* seconds, if the connection is still open then."""
+
+        def act() -> None:
+            self._timers.discard(timer)
+            action()
+
+        timer = self._loop.call_later(delay, act)
+        self._timers.add(timer)
+
+    def send(
+        self, body: bytes, *, age: float = 0.0, repeat: bool = False, wrong_session: bool = False
+    ) -> None:
+        """Send a message of the server's own at once, to the session that spoke last."""
+        if self._speaker is not None:
+            self._write(
+                *self._speaker.stray(
+                    body,
+                    salt=self.salt,
+                    now=self._time(),
+                    age=age,
+                    repeat=repeat,
+                    wrong_session=wrong_session,
+                )
+            )
+
+    def new_salt(self) -> None:
+        """Change the server salt of this connection."""
+        self.salt = self.salt % (2**62) + 1
+
+    def forget_keys(self, account: int | None) -> None:
+        """Forget all authorization keys of an account: what comes under them is -404."""
+        for keys in self._owner.dispatcher.keys.values():
+            for key in [key for key in keys.values() if key.account == account]:
+                del keys[key.key_id]
+
+    def broadcast(self, updates: bytes, account: int | None = None) -> int:
+        """Push updates to all connected sessions that want them; return to how many."""
+        lines = tuple(self._owner.dispatcher.lines)
+        return sum(line.push(updates, account) for line in lines)
 
     # What service messages ask for (`service.Desk`).
 
@@ -168,10 +283,10 @@ class Connection(asyncio.Protocol):
 
     def drop_answer(self, msg_id: int) -> str:
         """Drop the answer to a request; return `unknown`, `running` or `dropped`."""
-        method = self._unanswered.pop(msg_id, None)
-        if method is None:
+        call = self._unanswered.pop(msg_id, None)
+        if call is None:
             return "unknown"
-        self._ledger.on_lost(method)
+        self._ledger.on_lost(call.method)
         task = self._held.pop(msg_id, None)
         if task is not None:
             task.cancel()
@@ -205,13 +320,19 @@ class Connection(asyncio.Protocol):
                         self._transport.resume_reading()
                     return
                 self._ledger.packets_received += 1
-                self._on_packet(packet)
+                for rule in self._rules.packet:
+                    rule.packet(self)
+                if not self._is_ending:
+                    self._on_packet(packet)
         except FramingError as error:
             logger.warning("connection closed: %s", error)
             self.abort()
         except (EnvelopeError, HandshakeError) as error:
             logger.info("connection refused: %s", error)
-            self._refuse(getattr(error, "code", -404))
+            self.refuse(getattr(error, "code", -404))
+        except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
+            self._owner.dispatcher.fail("a connection", error)
+            self.abort()
 
     def _on_packet(self, packet: bytes) -> None:
         """Tell plain from encrypted."""
@@ -241,7 +362,10 @@ class Connection(asyncio.Protocol):
         if key is not None and key.key_id not in self._owner.keys:
             self._owner.admit(key)
             self._ledger.handshakes += 1
-        msg_id = (int(time.time() * 2**32) & ~3) | 1
+        step = _STEPS.get(answer[:4], 3)
+        for rule in self._rules.key_exchange:
+            answer = rule.key_exchange(self, step, answer)
+        msg_id = (int(self._time() * 2**32) & ~3) | 1
         head = struct.pack("<qqi", 0, msg_id, len(answer))
         self._loop.call_at(self._ready_at(), self._write, head, answer)
 
@@ -254,7 +378,7 @@ class Connection(asyncio.Protocol):
             self._send(session, service.bad_salt(outer, self.salt), is_content=False)
             return
         try:
-            check_time(outer.msg_id, time.time())
+            check_time(outer.msg_id, self._time())
             most = self._owner.dispatcher.world.assume.container_messages
             messages = list(split(outer, most))
             if outer.session_id not in self._sessions:
@@ -264,7 +388,10 @@ class Connection(asyncio.Protocol):
         except BadMessageError as error:
             self._send(session, service.bad_message(outer, error.code), is_content=False)
             return
+        self._speaker = session
         for message in messages:
+            if self._is_ending:
+                break
             self._on_message(session, message)
 
     def _on_message(self, session: Session, message: Message) -> None:
@@ -283,8 +410,15 @@ class Connection(asyncio.Protocol):
         except ValueError:
             logger.warning("malformed service message name=%s", name)
             return
+        delay = 0.0
+        for rule in self._rules.service:
+            late = rule.service(self, name)
+            if late is None:
+                answer = None
+            else:
+                delay += late
         if answer is not None:
-            self._send(session, answer, is_content=False)
+            self._send(session, answer, is_content=False, delay=delay)
 
     def _on_request(self, session: Session, message: Message) -> None:
         """Answer an API request, now or when its rules let go of it."""
@@ -297,14 +431,51 @@ class Connection(asyncio.Protocol):
             return
         due = self._ready_at()
         call = dispatcher.call(unwrapped, Origin(self._owner.dc_id, self.number, session.key))
-        self._unanswered[message.msg_id] = call.method
-        answer = dispatcher.answer(call)
-        if dispatcher.holding:
-            self._hold(session, message.msg_id, call, answer, due)
+        session.wants_updates = unwrapped.wants_updates
+        self._unanswered[message.msg_id] = call
+        if not self._rules:
+            self._reply(session, message.msg_id, dispatcher.answer(call), due)
+            return
+        try:
+            for rule in self._rules.arrived:
+                rule.arrived(self, call)
+            if self._is_ending:
+                return
+            answer = dispatcher.answer(call)
+            for rule in self._rules.answered:
+                body = rule.answered(self, call, answer.body)
+                answer = Answer(body, answer.error)
+            holding = [rule for rule in self._rules.reply if rule.holds(call)]
+        except BadMessageError as error:
+            self._unanswered.pop(message.msg_id)
+            self._ledger.on_lost(call.method)
+            self._send_refusal(session, message, error.code)
+            return
+        except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
+            answer, holding = dispatcher.fail(call.method, error), []
+        if holding:
+            self._hold(session, message.msg_id, call, answer, due, holding)
         else:
             self._reply(session, message.msg_id, answer, due)
 
-    def _hold(self, session: Session, msg_id: int, call: Call, answer: Answer, due: float) -> None:
+    def _send_refusal(self, session: Session, message: Message, code: int) -> None:
+        """Say what is wrong with a message that was not carried out."""
+        body = (
+            service.bad_salt(message, self.salt)
+            if code == 48
+            else service.bad_message(message, code)
+        )
+        self._send(session, body, is_content=False)
+
+    def _hold(
+        self,
+        session: Session,
+        msg_id: int,
+        call: Call,
+        answer: Answer,
+        due: float,
+        rules: Sequence[Rule],
+    ) -> None:
         """Let the rules hold an answer back; the connection goes on meanwhile."""
         size = len(answer.body)
 
@@ -315,16 +486,22 @@ class Connection(asyncio.Protocol):
                 self._read_packets()
 
         self._held_bytes += size
-        task = self._tasks.start(self._ask_rules(session, msg_id, call, answer, due))
+        task = self._tasks.start(self._ask_rules(session, msg_id, call, answer, due, rules))
         self._held[msg_id] = task
         task.add_done_callback(let_go)
 
     async def _ask_rules(
-        self, session: Session, msg_id: int, call: Call, answer: Answer, due: float
+        self,
+        session: Session,
+        msg_id: int,
+        call: Call,
+        answer: Answer,
+        due: float,
+        rules: Sequence[Rule],
     ) -> None:
         """Reply when all rules agree, or never."""
         try:
-            for rule in tuple(self._owner.dispatcher.holding):
+            for rule in rules:
                 if not await rule.reply(call):
                     return
         except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
@@ -339,9 +516,11 @@ class Connection(asyncio.Protocol):
         self._outbox.push(due, session, outgoing, request_id=msg_id, error=answer.error)
         self._schedule_flush()
 
-    def _send(self, session: Session, body: bytes, *, is_content: bool = True) -> None:
+    def _send(
+        self, session: Session, body: bytes, *, is_content: bool = True, delay: float = 0.0
+    ) -> None:
         """Queue anything else."""
-        self._outbox.push(self._ready_at(), session, Outgoing(body, is_content))
+        self._outbox.push(self._ready_at() + delay, session, Outgoing(body, is_content))
         self._schedule_flush()
 
     def _ready_at(self) -> float:
@@ -368,28 +547,76 @@ class Connection(asyncio.Protocol):
         """Send what is due, as long as the client reads."""
         self._flush_handle = None
         now = self._loop.time()
-        while self._may_write and self._transport is not None:
+        rules = self._rules
+        while self._may_write and self._transport is not None and not self._is_ending:
             batch = self._outbox.pop(now, max_bytes=WRITE_AT_ONCE)
             if not batch:
                 break
-            for session, group in groupby(batch, key=_session_of):
-                outgoing = [due.message for due in group]
-                for packet in session.packets(outgoing, salt=self.salt, now=time.time()):
-                    self._write(*packet)
-            for due in batch:
-                method = self._unanswered.pop(due.request_id or 0, None)
-                if method is not None:
-                    self._ledger.on_answer(method, due.error)
+            if rules and (rules.packing or rules.sent or rules.outgoing):
+                self._send_one_by_one(batch)
+            else:
+                self._send_batch(batch)
         self._schedule_flush()
         if not self._may_read:
             self._read_packets()
 
+    def _send_batch(self, batch: Sequence[Due], *, together: bool = False) -> None:
+        """Write messages, the small ones of a session together, and note what is answered."""
+        for session, group in groupby(batch, key=_session_of):
+            outgoing = [due.message for due in group]
+            for packet in session.packets(
+                outgoing, salt=self.salt, now=self._time(), together=together
+            ):
+                self._write(*packet)
+        if self._is_ending:
+            return  # A rule cut it off while this was written.
+        for due in batch:
+            call = self._unanswered.pop(due.request_id or 0, None)
+            if call is not None:
+                self._ledger.on_answer(call.method, due.error)
+                for rule in self._rules.sent:
+                    rule.sent(self, call)
+
+    def _send_one_by_one(self, batch: Sequence[Due]) -> None:
+        """Write answers one packet each, or as many together as a rule says."""
+        for due in batch:
+            if self._is_ending:
+                return
+            count = None
+            if due.request_id is not None:
+                for rule in self._rules.packing:
+                    count = rule.packing(self) or count
+            if count is not None:
+                self._together.append(due)
+                if len(self._together) < count:
+                    continue
+                together, self._together = self._together, []
+                self._send_batch(together, together=True)
+                continue
+            self.answering = self._unanswered.get(due.request_id or 0)
+            self._send_batch([due])
+            self.answering = None
+
     def _write(self, *payload: bytes) -> None:
         """Put one payload on the wire."""
-        if self._transport is None or self._transport.is_closing():
+        if not self._may_send():
             return
+        data = self._wire.encode(*payload)
+        if self._rules.outgoing:
+            self._is_writing = True
+            for rule in self._rules.outgoing:
+                data = rule.outgoing(self, data)
+            self._is_writing = False
         self._ledger.packets_sent += 1
-        self._put(self._wire.encode(*payload))
+        self._put(data)
+        if self._is_ending:
+            self.close()
+
+    def _may_send(self) -> bool:
+        """Return whether anything more may go on the wire."""
+        if self._transport is None or self._is_ending:
+            return False
+        return not self._transport.is_closing()
 
     def _acknowledge(self, token: bytes) -> None:
         """Send a quick acknowledgement, before any answer to what is in the packet."""
@@ -405,11 +632,15 @@ class Connection(asyncio.Protocol):
             self._ledger.bytes_sent += len(data)
             self._transport.write(data)
 
-    def _refuse(self, code: int) -> None:
-        """Say the transport error *code*, then close."""
-        self._write(_CODE.pack(code))
-        if self._transport is not None:
-            self._transport.close()
+    def _time(self) -> float:
+        """Return what time it is for the protocol, unless a rule says otherwise.
+
+        That is the machine's, also where the world has a clock of its own: Telethon reads it.
+        """
+        now = time.time()
+        for rule in self._rules.clock:
+            now = rule.clock(self, now)
+        return now
 
 
 def _session_of(due: Due) -> Session:

@@ -24,7 +24,7 @@ from telethon.tl.functions import (
 from telethon.tl.tlobject import TLObject, TLRequest
 
 from telefast.testing import methods
-from telefast.testing.faults import Rule
+from telefast.testing.faults import Line, Rule, RuleBook
 from telefast.testing.flood_model import FloodModel, asked_by
 from telefast.testing.ledger import Ledger
 from telefast.testing.rpc import (
@@ -105,6 +105,8 @@ class Dispatcher:
         failures: Exceptions out of handlers and rules that are no `RpcFault`: bugs.
         addresses: Where the data centres listen, for `help.getConfig`.
         keys: The authorization keys that each data centre knows.
+        rules: The faults in force.
+        lines: The connections that are open, of all data centres.
         floods: What was asked for lately, and the limits on it.
     """
 
@@ -123,8 +125,8 @@ class Dispatcher:
         self.failures: list[Exception] = []
         self.addresses: list[Address] = []
         self.clock = clock
-        self.rules: list[Rule] = []
-        self.holding: list[Rule] = []
+        self.rules = RuleBook()
+        self.lines: set[Line] = set()
         self.floods = FloodModel(budgets)
         self.kept: dict[type[Any], Any] = {}
         self.keys: dict[int, dict[bytes, ServerKey]] = {}
@@ -134,9 +136,7 @@ class Dispatcher:
 
     def add(self, rule: Rule) -> None:
         """Put one more fault in force, after those there are."""
-        self.rules.append(rule)
-        if type(rule).reply is not Rule.reply:
-            self.holding.append(rule)
+        self.rules.add(rule)
 
     def read(self, body: bytes, key: ServerKey) -> Unwrapped:
         """Read a request and take off its wrappers.
@@ -210,6 +210,8 @@ class Dispatcher:
                 return self.refuse(RpcFault(420, refusal.message))
         try:
             body = methods.answer(call)
+            for rule in self.rules.result:
+                body = rule.result(call, body)
         except UnknownMethodFault as fault:
             self._note_unknown(fault.method)
             return self.refuse(fault)

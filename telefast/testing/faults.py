@@ -1,22 +1,30 @@
 """Faults: small rules that make the embedded Telegram misbehave as the real one does.
 
 Each rule does one thing and rules add up: `LocalTelegram(world, rules=[ShortPage(every=3),
-ErrorOn("messages.getHistory", 420, "FLOOD_WAIT_1", nth=5)])`. They apply in the order given.
-`fired` says how often a rule changed something, so that a test can prove that its fault happened.
+ErrorOn("upload.getFile", 420, "FLOOD_WAIT_30", nth=5, dc=4)])`. They apply in the order given.
+`fired` says how often a rule changed something. A rule that never did proves nothing: leaving
+`LocalTelegram` then raises `UnusedRuleError`, unless the rule is `optional`.
+
+What a rule can do it does in the hooks of `Rule`; the server asks only rules that have one. Here
+are that base and the rules of single requests; the other families have modules of their own,
+`fault_*` and `page_faults`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol, Self, Unpack
 
 from telefast.errors import WorldError
+from telefast.testing.fault_select import Selector
+from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.rpc import RpcFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
+    from telefast.testing.fault_select import Methods, Numbers, Where
     from telefast.testing.ledger import Ledger
     from telefast.testing.rpc import Call, Empty
     from telefast.testing.world import World
@@ -27,9 +35,13 @@ __all__ = [
     "ClampAddOffset",
     "ErrorOn",
     "HoldBack",
+    "Line",
+    "LineRule",
     "NeverAnswer",
     "Rule",
+    "RuleBook",
     "Timed",
+    "UnusedRuleError",
 ]
 
 HISTORY = "messages.getHistory"
@@ -37,14 +49,109 @@ PAGED = frozenset({HISTORY, "messages.search", "messages.getReplies"})
 """Methods with the offset arithmetic of a history."""
 
 
+class Line(Protocol):
+    """One TCP connection, as rules see it.
+
+    Attributes:
+        number: 1 for the first connection that the server accepted, of all data centres.
+        dc_id: The data centre that it came to.
+        now: The server's time in seconds since the epoch, skewed by no rule.
+        open_here: How many connections of this data centre are open, this one included.
+        answering: The request whose answer is on its way out alone, if it is: see `Rule.outgoing`.
+    """
+
+    number: int
+    answering: Call | None
+
+    @property
+    def dc_id(self) -> int:
+        """The data centre that it came to."""
+
+    @property
+    def now(self) -> float:
+        """The server's time in seconds since the epoch, skewed by no rule."""
+
+    @property
+    def open_here(self) -> int:
+        """How many connections of this data centre are open, this one included."""
+
+    def abort(self) -> None:
+        """Cut the connection at once; what waits to be sent is lost."""
+
+    def close(self) -> None:
+        """Send what was written, then cut the connection; nothing more is written."""
+
+    def refuse(self, code: int) -> None:
+        """Send an error of the transport, such as -404 or -429, then cut the connection."""
+
+    def later(self, delay: float, action: Callable[[], None]) -> None:
+        """Do something after *delay* seconds, if the connection is still open then."""
+
+    def send(
+        self, body: bytes, *, age: float = 0.0, repeat: bool = False, wrong_session: bool = False
+    ) -> None:
+        """Send a message of the server's own at once, to the session that spoke last.
+
+        Args:
+            body: One TL object.
+            age: Seconds by which the message id is too old; below 0, too new.
+            repeat: Whether the message gets the id of the last one once more.
+            wrong_session: Whether it names a session that is not the client's.
+        """
+
+    def new_salt(self) -> None:
+        """Change the server salt of this connection."""
+
+    def forget_keys(self, account: int | None) -> None:
+        """Forget all authorization keys of an account: what comes under them is -404."""
+
+    def push(self, updates: bytes, account: int | None = None) -> int:
+        """Push updates to the sessions of this connection that want them; return to how many.
+
+        Args:
+            updates: An `Updates` object.
+            account: Number of the account to tell; None means any.
+        """
+
+    def broadcast(self, updates: bytes, account: int | None = None) -> int:
+        """Push updates to all connected sessions that want them; return to how many.
+
+        Args:
+            updates: An `Updates` object.
+            account: Number of the account to tell; None means all.
+        """
+
+
 class Rule:
-    """Base of all faults: changes nothing. Override what a fault needs.
+    """Base of all faults: changes nothing. Override the hooks that a fault needs.
+
+    Hooks are plain functions (`reply` aside) and must be quick. A rule whose hook changes
+    something adds one to `fired`.
 
     Attributes:
         fired: How often the rule changed something so far.
+        optional: Whether it is no error if the rule never fires. Default: False.
     """
 
     fired: int = 0
+    optional: bool = False
+
+    def __repr__(self) -> str:
+        """Show the name and how often it fired."""
+        return f"<{type(self).__name__} fired={self.fired}>"
+
+    def maybe(self) -> Self:
+        """Make the rule optional, and return it."""
+        self.optional = True
+        return self
+
+    # API requests, in the order in which the hooks are asked.
+
+    def arrived(self, line: Line, call: Call) -> None:
+        """Look at a request that arrived; may cut the line or raise `BadMessageError`.
+
+        Then the request is not carried out.
+        """
 
     def before(self, call: Call) -> None:
         """Look at a request before it is answered; may raise `RpcFault` or change the world."""
@@ -57,61 +164,231 @@ class Rule:
         """Return what an answer to getMessages shows instead of *page*, in request order."""
         return page
 
+    def result(self, call: Call, body: bytes) -> bytes:
+        """Return what is answered instead of *body*, the bytes of a result; no error comes here."""
+        return body
+
+    def answered(self, line: Line, call: Call, body: bytes) -> bytes:
+        """Return what is sent instead of *body*: a result, compressed if at all, or an error.
+
+        The request has been carried out. If the line is cut here, the client cannot know that.
+        """
+        return body
+
+    def holds(self, call: Call) -> bool:
+        """Return whether `reply` shall be asked about this request, which costs a task."""
+        return True
+
     async def reply(self, call: Call) -> bool:
         """Wait as long as the answer shall be held back; return False to never send it."""
         return True
 
+    def sent(self, line: Line, call: Call) -> None:
+        """Look at a request whose answer was just handed to the socket."""
 
-class Timed(Rule):
-    """A fault of certain calls of one method.
+    # Connections.
+
+    def accept(self, line: Line) -> bool:
+        """Return whether a client may connect; if not, it is cut off at once."""
+        return True
+
+    def key_exchange(self, line: Line, step: int, answer: bytes) -> bytes:
+        """Return what is answered in a key exchange instead of *answer*; may cut the line.
+
+        Args:
+            line: The connection.
+            step: 1 for `resPQ`, 2 for `server_DH_params_ok`, 3 for `dh_gen_ok`.
+            answer: The answer's TL bytes.
+        """
+        return answer
+
+    def packet(self, line: Line) -> None:
+        """Look at a packet that arrived, before it is read; may cut the line or refuse."""
+
+    def service(self, line: Line, name: str) -> float | None:
+        """Return by how many seconds the answer to a service message is late; None for never.
+
+        Args:
+            line: The connection.
+            name: Such as `ping` or `msgs_ack`.
+        """
+        return 0.0
+
+    def clock(self, line: Line, now: float) -> float:
+        """Return what time it is for the protocol instead of *now*: message ids, key exchange."""
+        return now
+
+    def packing(self, line: Line) -> int | None:
+        """Return how many answers go into one packet, no more and no less; None for as usual."""
+        return None
+
+    def outgoing(self, line: Line, data: bytes) -> bytes:
+        """Return what goes on the wire instead of *data*, one whole packet; may close the line."""
+        return data
+
+
+class RuleBook(list[Rule]):
+    """All rules in force, in order, and for each hook of connections those that have it."""
+
+    _HOOKS: Final = (
+        "arrived",
+        "result",
+        "answered",
+        "reply",
+        "sent",
+        "accept",
+        "key_exchange",
+        "packet",
+        "service",
+        "clock",
+        "packing",
+        "outgoing",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrived: list[Rule] = []
+        self.result: list[Rule] = []
+        self.answered: list[Rule] = []
+        self.reply: list[Rule] = []
+        self.sent: list[Rule] = []
+        self.accept: list[Rule] = []
+        self.key_exchange: list[Rule] = []
+        self.packet: list[Rule] = []
+        self.service: list[Rule] = []
+        self.clock: list[Rule] = []
+        self.packing: list[Rule] = []
+        self.outgoing: list[Rule] = []
+
+    def add(self, rule: Rule) -> None:
+        """Put one more rule in force, after those there are."""
+        self.append(rule)
+        for hook in self._HOOKS:
+            if getattr(type(rule), hook) is not getattr(Rule, hook):
+                getattr(self, hook).append(rule)
+
+    def unused(self) -> list[Rule]:
+        """Return the rules that never fired although they should have."""
+        return [rule for rule in self if not rule.fired and not rule.optional]
+
+
+class UnusedRuleError(EmbeddedTelegramError):
+    """Rules never fired: the test did not prove what it was written for.
+
+    Let the program ask for what the rule is about, or make the rule `optional` (`Rule.maybe`).
 
     Args:
-        method: Telegram's name of the method.
-        nth: Which calls, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
+        rules: Those that never fired.
+
+    Attributes:
+        rules: Those that never fired.
     """
 
-    def __init__(
-        self, method: str, nth: int | Collection[int] | None = None, every: int | None = None
-    ) -> None:
-        if (nth is None) == (every is None):
-            raise WorldError(f"{type(self).__name__}: expected exactly one of nth= and every=")
-        if every is not None and every < 1:
-            raise WorldError(f"{type(self).__name__}: every={every}: expected 1 or more")
-        self.method = method
-        self.nth = frozenset([nth] if isinstance(nth, int) else nth or ())
-        if self.nth and min(self.nth) < 1:
-            raise WorldError(f"{type(self).__name__}: nth={min(self.nth)}: expected 1 or more")
-        self.every = every
-
-    def due(self, call: Call) -> bool:
-        """Return whether the fault applies to *call*."""
-        if call.method != self.method:
-            return False
-        return call.number in self.nth if self.every is None else call.number % self.every == 0
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        names = ", ".join(map(repr, rules))
+        super().__init__(f"rules that never fired: {names}; use rule.maybe() if that is fine")
+        self.rules = list(rules)
 
 
-class ErrorOn(Timed):
-    """Answer certain calls with an error.
+class Timed(Rule):
+    """A fault of certain requests.
 
     Args:
-        method: Telegram's name of the method.
-        code: Error code, such as 420.
-        message: Error message, such as `FLOOD_WAIT_3`.
-        nth: Which calls, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
+        method: Telegram's name of the method, several, a family such as `upload.*`, or None for
+            all.
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
+        **where: What else must hold, see `Where`.
+
+    Raises:
+        WorldError: If the rule could never fire.
     """
 
     def __init__(
         self,
-        method: str,
+        method: Methods,
+        nth: Numbers = None,
+        every: int | None = None,
+        **where: Unpack[Where],
+    ) -> None:
+        self._selector = Selector(type(self).__name__, method, nth, every, where)
+        self._last: tuple[Call | None, bool] = (None, False)
+
+    def __repr__(self) -> str:
+        """Show what it is about and how often it fired."""
+        return f"<{type(self).__name__} {self._selector} fired={self.fired}>"
+
+    def arrived(self, line: Line, call: Call) -> None:
+        """Count the request, even if another rule refuses it."""
+        self.due(call)
+
+    def due(self, call: Call) -> bool:
+        """Return whether the fault applies to *call*, the newest request."""
+        if call is not self._last[0]:
+            self._last = (call, self._selector.picks(call))
+        return self._last[1]
+
+
+class LineRule(Rule):
+    """A fault of certain connections or packets, counted as they come.
+
+    Args:
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
+        **where: What else must hold, see `Where`; `account` and `from_request` do not apply.
+
+    Raises:
+        WorldError: If the rule could never fire.
+    """
+
+    def __init__(
+        self, nth: Numbers = None, every: int | None = None, **where: Unpack[Where]
+    ) -> None:
+        name = type(self).__name__
+        for part in ("account", "from_request"):
+            if where.get(part) is not None:
+                raise WorldError(f"{name}: {part}= is for rules of requests")
+        self._selector = Selector(name, None, nth, every, where)
+
+    def __repr__(self) -> str:
+        """Show what it is about and how often it fired."""
+        return f"<{type(self).__name__} {self._selector} fired={self.fired}>"
+
+    def due_on(self, line: Line) -> bool:
+        """Return whether the fault applies to what happens on *line* now; ask once."""
+        return self._selector.picks_line(line.dc_id, line.number, line.now)
+
+
+class ErrorOn(Timed):
+    """Answer certain requests with an error.
+
+    Args:
+        method: Telegram's name of the method, several, a family such as `upload.*`, or None for
+            all.
+        code: Error code, such as 420.
+        message: Error message, such as `FLOOD_WAIT_3`.
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
+        **where: What else must hold, see `Where`.
+
+    Example:
+        >>> ErrorOn("messages.getHistory", -503, "Timeout", nth=range(1, 4))
+        <ErrorOn messages.getHistory nth=range(1, 4) fired=0>
+        >>> ErrorOn(None, 406, "AUTH_KEY_DUPLICATED", connection=3)
+        <ErrorOn connection=3 fired=0>
+    """
+
+    def __init__(
+        self,
+        method: Methods,
         code: int,
         message: str,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
         self.code = code
         self.message = message
 
@@ -123,13 +400,16 @@ class ErrorOn(Timed):
 
 
 class ChangeWorld(Timed):
-    """Change the world right before certain calls are answered: posts, deletions, vanished chats.
+    """Change the world right before certain requests are answered.
+
+    Posts, edits, deletions, vanished chats: whatever *change* does.
 
     Args:
-        method: Telegram's name of the method.
-        nth: Which calls, 1 for the first: a number or several.
+        method: Telegram's name of the method, several, a family, or None for all.
+        nth: Which of those that match, 1 for the first: a number or several.
         change: Changes the world.
-        every: Every call whose number is a multiple of this.
+        every: Those whose number is a multiple of this.
+        **where: What else must hold, see `Where`.
 
     Example:
         >>> rule = ChangeWorld("messages.getHistory", 3, lambda world: world.channels.clear())
@@ -137,13 +417,14 @@ class ChangeWorld(Timed):
 
     def __init__(
         self,
-        method: str,
-        nth: int | Collection[int] | None,
+        method: Methods,
+        nth: Numbers,
         change: Callable[[World], object],
         *,
         every: int | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
         self.change = change
 
     def before(self, call: Call) -> None:
@@ -154,62 +435,84 @@ class ChangeWorld(Timed):
 
 
 class HoldBack(Timed):
-    """Hold the answers of certain calls back until something has happened.
+    """Hold the answers of certain requests back until something has happened.
 
     The answer itself is made at once, as of the moment at which the request came.
 
     Args:
-        method: Telegram's name of the method.
-        nth: Which calls, 1 for the first: a number or several.
+        method: Telegram's name of the method, several, a family, or None for all.
+        nth: Which of those that match, 1 for the first: a number or several.
         until: An event that is waited for, or a condition on the server's ledger.
-        every: Every call whose number is a multiple of this.
+        every: Those whose number is a multiple of this.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
-        method: str,
-        nth: int | Collection[int] | None,
+        method: Methods,
+        nth: Numbers,
         until: asyncio.Event | Callable[[Ledger], bool],
         *,
         every: int | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
         self.until = until
 
+    def holds(self, call: Call) -> bool:
+        """Return whether the call is due."""
+        due = self.due(call)
+        self.fired += due
+        return due
+
     async def reply(self, call: Call) -> bool:
-        """Wait if the call is due."""
-        if self.due(call):
-            self.fired += 1
-            if isinstance(self.until, asyncio.Event):
-                await self.until.wait()
-            else:
-                await call.ledger.until(self.until)
+        """Wait."""
+        if isinstance(self.until, asyncio.Event):
+            await self.until.wait()
+        else:
+            await call.ledger.until(self.until)
         return True
 
 
 class NeverAnswer(Timed):
-    """Never answer certain calls; pings are answered all the while.
+    """Never answer certain requests; pings are answered all the while.
 
     Args:
-        method: Telegram's name of the method.
-        nth: Which calls, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
+        method: Telegram's name of the method, several, a family, or None for all.
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
+        cut_after: Seconds after which the connection is cut, so that the client connects again;
+            None for never.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
-        method: str,
-        nth: int | Collection[int] | None = None,
-        *,
+        method: Methods,
+        nth: Numbers = None,
         every: int | None = None,
+        *,
+        cut_after: float | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
+        self.cut_after = cut_after
 
-    async def reply(self, call: Call) -> bool:
-        """Return False if the call is due."""
+    def answered(self, line: Line, call: Call, body: bytes) -> bytes:
+        """Begin to wait for the cut, if the call is due."""
+        if self.cut_after is not None and self.due(call):
+            line.later(self.cut_after, line.abort)
+        return body
+
+    def holds(self, call: Call) -> bool:
+        """Return whether the call is due."""
         due = self.due(call)
         self.fired += due
-        return not due
+        return due
+
+    async def reply(self, call: Call) -> bool:
+        """Never let the answer go."""
+        return False
 
 
 class ClampAddOffset(Rule):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from hashlib import sha1
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from telethon.crypto.aes import AES
 from telethon.extensions.binaryreader import BinaryReader
@@ -44,6 +44,9 @@ from telefast.testing.keys import (
     decrypt_rsa,
     unpad_rsa,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Handshake", "HandshakeError"]
 
@@ -81,14 +84,16 @@ class Handshake:
     Args:
         dc_id: Number of the data centre that the client is at; it may name that in what it
             encrypts, negated if it wants media only. None takes any.
+        clock: Returns the server's time in seconds since the epoch.
 
     Attributes:
         key: The key agreed upon, or None until then.
     """
 
-    def __init__(self, dc_id: int | None = None) -> None:
+    def __init__(self, dc_id: int | None = None, clock: Callable[[], float] = time.time) -> None:
         self.key: ServerKey | None = None
         self._dc_id = dc_id
+        self._clock = clock
         self._retry_id = 0
         self._nonce = 0
         self._server_nonce = 0
@@ -148,7 +153,7 @@ class Handshake:
                 g=DH_G,
                 dh_prime=DH_PRIME.to_bytes(256, "big"),
                 g_a=g_a.to_bytes(256, "big"),
-                server_time=int(time.time()),
+                server_time=int(self._clock()),
             )
         )
         plain = _sha1(offer) + offer

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from telethon.tl.tlobject import TLRequest
 
-__all__ = ["Ledger"]
+__all__ = ["Attempt", "Ledger"]
 
 LOG_SIZE = 10_000
 """Requests that `Ledger.log` remembers; older ones are forgotten, but stay counted."""
+
+ATTEMPTS_SIZE = 1_000
+"""Connections that `Ledger.attempts` remembers."""
 
 _COUNTERS = ("counts", "answered", "errors", "service", "in_flight_by", "peak_in_flight_by")
 _NUMBERS = (
@@ -35,13 +38,28 @@ _NUMBERS = (
 )
 
 
+class Attempt(NamedTuple):
+    """A client that connected, or wanted to.
+
+    Attributes:
+        time: The server's time in seconds since the epoch.
+        dc_id: The data centre that it came to.
+        accepted: Whether it was let in; a rule may refuse it.
+    """
+
+    time: float
+    dc_id: int
+    accepted: bool
+
+
 class Ledger:
     """Counts of everything that went over the wire since the server started.
 
     A request is counted by Telegram's name of the innermost method, when it arrives: the wrappers
     `invokeWithLayer`, `initConnection` and their like are taken off and not counted. It is *in
     flight* from its arrival until its answer is handed to the socket (or its connection is lost).
-    Memory is bounded: one number per method, and the newest 10,000 requests.
+    Memory is bounded: one number per method, the newest 10,000 requests, and the newest 1,000
+    connections.
 
     Attributes:
         total: API requests received. Service messages (pings, acks) are not among them.
@@ -57,9 +75,10 @@ class Ledger:
         bytes_sent: TCP bytes to all clients, framing included.
         packets_received: Transport packets from all clients.
         packets_sent: Transport packets to all clients; one may carry many answers.
-        connections: TCP connections accepted.
+        connections: TCP connections, those that a rule refused included.
         open_connections: TCP connections that are open now.
         handshakes: Key exchanges finished.
+        attempts: The newest connections, oldest first, each with its time.
         log: The newest requests as `(method, request)`, oldest first. Empty when the server runs
             in its own process.
 
@@ -88,6 +107,7 @@ class Ledger:
         self.connections = 0
         self.open_connections = 0
         self.handshakes = 0
+        self.attempts: deque[Attempt] = deque(maxlen=ATTEMPTS_SIZE)
         self.log: deque[tuple[str, TLRequest]] = deque(maxlen=LOG_SIZE)
         self._waiters: list[tuple[Callable[[Ledger], bool], asyncio.Future[None]]] = []
 
@@ -107,7 +127,9 @@ class Ledger:
         return [request for name, request in self.log if name == method]
 
     async def until(self, condition: Callable[[Ledger], bool]) -> None:
-        """Wait until *condition* holds; it is looked at after each request and each answer.
+        """Wait until *condition* holds.
+
+        It is looked at after each request, each answer, and whenever a connection begins or ends.
 
         Args:
             condition: Gets this ledger, returns whether to stop waiting. An exception that it
@@ -126,7 +148,8 @@ class Ledger:
     def snapshot(self) -> dict[str, Any]:
         """Return all counts as plain numbers and dicts, ready for JSON; `log` is left out."""
         numbers: dict[str, Any] = {name: getattr(self, name) for name in _NUMBERS}
-        return numbers | {name: dict(getattr(self, name)) for name in _COUNTERS}
+        counters = {name: dict(getattr(self, name)) for name in _COUNTERS}
+        return numbers | counters | {"attempts": [list(attempt) for attempt in self.attempts]}
 
     def since(self, earlier: Mapping[str, Any]) -> dict[str, int]:
         """Return the requests per method that arrived after *earlier*.
@@ -145,9 +168,23 @@ class Ledger:
             setattr(self, name, snapshot[name])
         for name in _COUNTERS:
             setattr(self, name, Counter(snapshot[name]))
+        self.attempts.clear()
+        self.attempts.extend(Attempt(*attempt) for attempt in snapshot["attempts"])
         self._tell()
 
     # What the server reports.
+
+    def on_connection(self, time: float, dc_id: int, *, accepted: bool) -> None:
+        """Write down a client that connected, let in or not."""
+        self.attempts.append(Attempt(time, dc_id, accepted))
+        if self._waiters:
+            self._tell()
+
+    def on_disconnection(self) -> None:
+        """Count a connection that has ended."""
+        self.open_connections -= 1
+        if self._waiters:
+            self._tell()
 
     def on_request(self, method: str, request: TLRequest | None = None) -> int:
         """Count an API request that arrived; return how many of its method did so far."""

@@ -16,7 +16,7 @@ from telefast.errors import ArgumentError, ClosedError
 from telefast.testing.clock import running_clock
 from telefast.testing.datacentres import DataCentre, DataCentres, as_data, check_line
 from telefast.testing.dispatcher import Dispatcher
-from telefast.testing.faults import Rule
+from telefast.testing.faults import Rule, UnusedRuleError
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
 from telefast.testing.keys import ServerKey, trust_test_key
 from telefast.testing.ledger import Ledger
@@ -26,6 +26,8 @@ from telefast.testing.virtual import VirtualLoop
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
+
+    from telethon.tl.tlobject import TLObject
 
     from telefast.testing.account import Account
     from telefast.testing.rpc import Address
@@ -52,7 +54,8 @@ class LocalTelegram:
 
     Use it with `async with`. On leaving, clients made by `client` are disconnected, the server is
     gone, and no task, socket or process is left. If the server itself failed, leaving raises
-    `EmbeddedTelegramError`, since a test that passed over it would prove nothing.
+    `EmbeddedTelegramError`, and if a rule never fired `UnusedRuleError`, since a test that passed
+    over it would prove nothing.
 
     Args:
         world: What there is to see. In the event loop it may be changed while the server runs.
@@ -215,6 +218,7 @@ class LocalTelegram:
 
         Raises:
             EmbeddedTelegramError: If the server failed and the body of the `async with` did not.
+            UnusedRuleError: If the body ended well, but a rule that is not `optional` never fired.
         """
         try:
             for client in self._clients:
@@ -225,6 +229,9 @@ class LocalTelegram:
             self._addresses = ()
             failure = await self._stop()
         if failure is None:
+            unused = self._dispatcher.rules.unused()
+            if unused and error is None:
+                raise UnusedRuleError(unused)
             return
         if error is None:
             raise failure from failure.__cause__
@@ -331,6 +338,27 @@ class LocalTelegram:
             raise ArgumentError("rule", rule, "none with process=True; leave it out to use rules")
         self._dispatcher.add(rule)
         return rule
+
+    def push(self, updates: TLObject | bytes, account: Account | None = None) -> int:
+        """Push updates to connected clients, as Telegram does by itself; return to how many.
+
+        Sessions get them from the home of their account, unless their last request came in
+        `invokeWithoutUpdates`. A client that does not read gets none.
+
+        Args:
+            updates: An `Updates` object, such as `UpdateShort`, or its TL bytes.
+            account: Whom to tell; None means all accounts.
+
+        Raises:
+            ArgumentError: If the server runs in its own process.
+            ClosedError: If the server is not running.
+        """
+        if self._in_process:
+            raise ArgumentError("updates", updates, "none with process=True; leave it out")
+        self._where()
+        body = updates if isinstance(updates, bytes) else bytes(updates)
+        number = None if account is None else account.index
+        return sum(line.push(body, number) for line in tuple(self._dispatcher.lines))
 
     async def drop_connections(self) -> None:
         """Cut all TCP connections without a word; clients may connect again at once.

@@ -6,7 +6,7 @@ that it belongs to, `Call.chat`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from telefast.errors import WorldError
 from telefast.testing.channel import Channel
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from telefast.testing.chat import Chat
+    from telefast.testing.fault_select import Methods, Numbers, Where
     from telefast.testing.rpc import Call
 
 __all__ = ["OnlyEmpty", "RepeatLastId", "Restricted", "ShortPage", "SwapNeighbours"]
@@ -29,21 +30,23 @@ class ShortPage(Timed):
     when the page was asked for upwards (a negative `add_offset`).
 
     Args:
-        nth: Which calls, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
         drop: How many entries are left out; at least one entry stays.
-        method: The method that answers with pages.
+        method: The method that answers with pages, or several.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
         drop: int = 1,
-        method: str = HISTORY,
+        method: Methods = HISTORY,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
         if drop < 1:
             raise WorldError(f"ShortPage: drop={drop}: expected 1 or more")
         self.drop = drop
@@ -60,26 +63,34 @@ class ShortPage(Timed):
 class RepeatLastId(Timed):
     """Show the last id of the page before once more, as Telegram does on bad connections.
 
-    The page begins one entry earlier than asked and keeps its length, so it covers one entry less
-    of what is new. With `inside=True` the page shows its own last entry twice instead.
+    The page begins one entry earlier than asked (*count* entries, for pages that overlap more) and
+    keeps its length, so it covers as much less of what is new. With `inside=True` the page shows
+    its own last entry twice instead.
 
     Args:
-        nth: Which calls, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
         inside: Whether the page repeats its own last id.
-        method: The method that answers with pages.
+        count: How many entries are shown once more, at most; not with *inside*.
+        method: The method that answers with pages, or several.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
         inside: bool = False,
-        method: str = HISTORY,
+        count: int = 1,
+        method: Methods = HISTORY,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
+        if count < 1:
+            raise WorldError(f"RepeatLastId: count={count}: expected 1 or more")
         self.inside = inside
+        self.count = count
 
     def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
         """Repeat an entry."""
@@ -94,33 +105,36 @@ class RepeatLastId(Timed):
             return page
         edge = _id(page[-1] if up else page[0])
         rank = ids.rank(edge)  # Ids up to the edge, itself included.
-        seen = rank - 2 if up else rank
-        if not 0 <= seen < len(ids):
+        most = min(self.count, max(1, len(page) - 1), rank - 1 if up else len(ids) - rank)
+        if most < 1:
             return page
         self.fired += 1
-        again = ids[seen]
+        kept = slice(most, None) if up else slice(0, -most)
+        rest = page[kept] if len(page) > most else page
         if up:
-            return [*(page[1:] if len(page) > 1 else page), again]
-        return [again, *(page[:-1] if len(page) > 1 else page)]
+            return [*rest, *(ids[rank - 2 - n] for n in range(most))]
+        return [*(ids[rank + n] for n in reversed(range(most))), *rest]
 
 
 class OnlyEmpty(Timed):
     """Show only `MessageEmpty` on a page, with the ids of what it would have held.
 
     Args:
-        nth: Which calls, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
-        method: The method that answers with pages.
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
+        method: The method that answers with pages, or several.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
-        method: str = HISTORY,
+        method: Methods = HISTORY,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
 
     def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
         """Empty every entry."""
@@ -134,22 +148,24 @@ class SwapNeighbours(Timed):
     """Show two neighbours of a page in the wrong order: ids out of order by one.
 
     Args:
-        nth: Which calls, 1 for the first: a number or several.
-        every: Every call whose number is a multiple of this.
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
         at: Index of the first of the two on the page; negative counts from its end, so that -2
             swaps the last two. Clipped to the page.
-        method: The method that answers with pages.
+        method: The method that answers with pages, or several.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
         at: int = 0,
-        method: str = HISTORY,
+        method: Methods = HISTORY,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
         self.at = at
 
     def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:

@@ -111,10 +111,12 @@ class Outgoing:
     Attributes:
         body: One TL object.
         is_content: Whether the client must acknowledge it.
+        is_push: Whether it is the server's own, and no answer.
     """
 
     body: bytes
     is_content: bool = True
+    is_push: bool = False
 
 
 def _aes(key: bytes, msg_key: bytes, x: int) -> tuple[bytes, bytes]:
@@ -253,16 +255,23 @@ class Session:
     Args:
         key: The authorization key.
         session_id: The client's random number.
+
+    Attributes:
+        key: The authorization key.
+        session_id: The client's random number.
+        wants_updates: Whether updates are pushed to it: whether its last request came without
+            `invokeWithoutUpdates`.
     """
 
     def __init__(self, key: ServerKey, session_id: int) -> None:
         self.key = key
         self.session_id = session_id
+        self.wants_updates = False
         self._content_count = 0
         self._last_id = 0
 
     def packets(
-        self, messages: Sequence[Outgoing], *, salt: int, now: float
+        self, messages: Sequence[Outgoing], *, salt: int, now: float, together: bool = False
     ) -> Iterator[tuple[bytes, ...]]:
         """Encrypt *messages* in order, small ones together in a container.
 
@@ -270,6 +279,7 @@ class Session:
             messages: What to send.
             salt: The server salt.
             now: Seconds since the epoch; message ids are made from it.
+            together: Whether all of them go in one container, however large.
 
         Yields:
             The pieces of one packet's payload.
@@ -278,7 +288,7 @@ class Session:
         size = 0
         for message in messages:
             full = size + len(message.body) > PACK_BYTES or len(batch) == PACK_MESSAGES
-            if batch and full:
+            if batch and full and not together:
                 yield self._packet(batch, salt, now)
                 batch = []
                 size = 0
@@ -287,16 +297,38 @@ class Session:
         if batch:
             yield self._packet(batch, salt, now)
 
+    def stray(
+        self, body: bytes, *, salt: int, now: float, age: float, repeat: bool, wrong_session: bool
+    ) -> tuple[bytes, ...]:
+        """Encrypt a message of the server's own, with an envelope that may be wrong.
+
+        Args:
+            body: One TL object.
+            salt: The server salt.
+            now: Seconds since the epoch.
+            age: Seconds by which the message id is too old; below 0, too new.
+            repeat: Whether it gets the id of the last message once more.
+            wrong_session: Whether it names another session.
+        """
+        if repeat or age:
+            wrong_id = self._last_id if repeat else (int((now - age) * 2**32) & ~3) | 3
+            head = _INNER.pack(wrong_id, self._content_count * 2 + 1, len(body))
+        else:
+            head = self._number(True, len(body), now, is_push=True)
+        session_id = self.session_id ^ wrong_session
+        return seal(self.key, b"".join((struct.pack("<qq", salt, session_id), head, body)))
+
     def _packet(self, batch: Sequence[Outgoing], salt: int, now: float) -> tuple[bytes, ...]:
         """Encrypt one message, or several as a container."""
         if len(batch) == 1:
             body = batch[0].body
-            head = self._number(batch[0].is_content, len(body), now)
+            head = self._number(batch[0].is_content, len(body), now, is_push=batch[0].is_push)
             plain = b"".join((struct.pack("<qq", salt, self.session_id), head, body))
             return seal(self.key, plain)
         parts = []
         for message in batch:
-            parts.append(self._number(message.is_content, len(message.body), now))
+            head = self._number(message.is_content, len(message.body), now, is_push=message.is_push)
+            parts.append(head)
             parts.append(message.body)
         length = _CONTAINER_HEAD.size + sum(map(len, parts))
         head = self._number(False, length, now)
@@ -304,11 +336,15 @@ class Session:
         container = _CONTAINER_HEAD.pack(CONTAINER, len(batch))
         return seal(self.key, b"".join((start, head, container, *parts)))
 
-    def _number(self, is_content: bool, length: int, now: float) -> bytes:
-        """Give a message its id and number: ids rise strictly and end in binary 01."""
-        msg_id = (int(now * 2**32) & ~3) | 1
+    def _number(self, is_content: bool, length: int, now: float, *, is_push: bool = False) -> bytes:
+        """Give a message its id and number.
+
+        Ids rise strictly and end in binary 01, those of the server's own messages in 11.
+        """
+        ending = 3 if is_push else 1
+        msg_id = (int(now * 2**32) & ~3) | ending
         if msg_id <= self._last_id:
-            msg_id = self._last_id + 4
+            msg_id = ((self._last_id & ~3) + 4) | ending
         self._last_id = msg_id
         seqno = self._content_count * 2 + is_content
         self._content_count += is_content

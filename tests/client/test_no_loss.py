@@ -207,7 +207,7 @@ def any_rules(rng: Random, clock: Clock) -> list[Rule]:
         lambda: _bulk(rng),
         lambda: ClampAddOffset(rng.randint(100, 500)),
     ]
-    return [choose() for choose in rng.sample(choices, rng.randint(1, 4))]
+    return [choose().maybe() for choose in rng.sample(choices, rng.randint(1, 4))]
 
 
 def _bulk(rng: Random) -> Rule:

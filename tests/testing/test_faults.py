@@ -220,7 +220,7 @@ async def test_an_answer_waits_for_an_event(world: World) -> None:
     rule = HoldBack(HISTORY, 1, event)
     ask = Asker(world, rule)
     first, second = ask.call(HISTORY, None), ask.call(HISTORY, None)
-    assert await rule.reply(second) is True
+    assert (rule.holds(first), rule.holds(second)) == (True, False)
     async with asyncio.TaskGroup() as tasks:
         held = tasks.create_task(rule.reply(first))
         await asyncio.sleep(0)
@@ -249,8 +249,9 @@ async def test_a_call_is_never_answered(world: World) -> None:
     """The due call has no answer, the next one has."""
     rule = NeverAnswer(HISTORY, 1)
     ask = Asker(world, rule)
-    assert await rule.reply(ask.call(HISTORY, None)) is False
-    assert await rule.reply(ask.call(HISTORY, None)) is True
+    first = ask.call(HISTORY, None)
+    assert (rule.holds(first), await rule.reply(first)) == (True, False)
+    assert rule.holds(ask.call(HISTORY, None)) is False
     assert rule.fired == 1
 
 
@@ -275,14 +276,31 @@ def test_rules_add_up_in_their_order(world: World) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: ErrorOn(HISTORY, 1, "X"),
+        lambda: ErrorOn("", 1, "X"),
+        lambda: ErrorOn(HISTORY, 1, "X", nth=()),
+        lambda: ErrorOn(HISTORY, 1, "X", nth=1, start=1),
+        lambda: ErrorOn(HISTORY, 1, "X", start=0),
+        lambda: ErrorOn(HISTORY, 1, "X", dc=0),
+        lambda: ErrorOn(HISTORY, 1, "X", between=(2, 1)),
         lambda: ErrorOn(HISTORY, 1, "X", nth=1, every=1),
         lambda: ErrorOn(HISTORY, 1, "X", nth=0),
         lambda: ErrorOn(HISTORY, 1, "X", every=0),
         lambda: ShortPage(nth=1, drop=0),
         lambda: ClampAddOffset(99),
     ],
-    ids=["neither", "both", "nth 0", "every 0", "drop 0", "clamp 99"],
+    ids=[
+        "no name",
+        "no nth",
+        "nth and start",
+        "start 0",
+        "dc 0",
+        "between",
+        "both",
+        "nth 0",
+        "every 0",
+        "drop 0",
+        "clamp 99",
+    ],
 )
 def test_a_rule_that_could_never_fire_is_refused(make: Any) -> None:
     """A fault that makes no sense says so at once."""
