@@ -77,7 +77,7 @@ nitpick_ignore_regex = [
     # Parts of the embedded server that only its own handlers meet.
     (
         "py:class",
-        r"(telefast\.testing\.\w+\.)?(Address|Blob|ChatReport|Entry|FileKey|Made|Origin|Place|ServerKey|Unread)",
+        r"(telefast\.testing\.\w+\.)?(Address|Blob|ChatReport|Entry|FileKey|Made|Methods|Numbers|Origin|Place|ServerKey|Unread)",
     ),
 ]
 
