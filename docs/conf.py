@@ -69,7 +69,7 @@ intersphinx_mapping = {
 
 nitpick_ignore_regex = [
     # Telegram's own types: https://tl.telethon.dev has them, and no inventory.
-    ("py:class", r"(telethon\.tl\.|types\.)(patched\.|types\.)?[A-Z]\w+|TLRequest"),
+    ("py:class", r"(telethon\.tl\.|types\.)(patched\.|types\.)?[A-Z]\w+|TLRequest|TLObject"),
     ("py:class", r"(pyroaring\.)?BitMap"),  # pyroaring has no online documentation
     ("py:class", r"telefast\.testing\.(local\.AnyRule|rpc\.Shared)|P|T"),  # type variables
     # What a chunk is made of inside.
@@ -77,7 +77,7 @@ nitpick_ignore_regex = [
     # Parts of the embedded server that only its own handlers meet.
     (
         "py:class",
-        r"(telefast\.testing\.\w+\.)?(Address|Blob|ChatReport|Entry|FileKey|Made|Methods|Numbers|Origin|Place|ServerKey|Unread)",
+        r"(telefast\.testing\.\w+\.)?(Address|Blob|ChatReport|Entry|FileKey|Kind|Made|Methods|Numbers|Origin|Place|ServerKey|Unread)",
     ),
 ]
 

@@ -87,6 +87,8 @@ from telefast.testing.media_samples import (
     sample_kinds,
     sample_media,
 )
+from telefast.testing.method_cdn import CdnRedirect
+from telefast.testing.method_takeout import TakeoutDelay, TakeoutRequired
 from telefast.testing.page_faults import (
     OnlyEmpty,
     RepeatLastId,
@@ -115,6 +117,7 @@ __all__ = [
     "BadMessage",
     "Budget",
     "Call",
+    "CdnRedirect",
     "ChangeWorld",
     "Channel",
     "Chat",
@@ -169,6 +172,8 @@ __all__ = [
     "SocksProxy",
     "StrayPackets",
     "SwapNeighbours",
+    "TakeoutDelay",
+    "TakeoutRequired",
     "Timed",
     "TokenBucket",
     "TransportError",

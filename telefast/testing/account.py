@@ -112,6 +112,15 @@ class Account(AccountView):
         me.access_hash = self.access_hash(me.id, me.access_hash or 0)
         self.me = me
 
+    @property
+    def phone(self) -> str:
+        """The digits of its phone number.
+
+        Who has none in the world gets one as Telegram's test accounts have them: 99966, the data
+        centre, four digits (https://core.telegram.org/api/auth#test-accounts).
+        """
+        return self.me.phone or f"99966{self.dc_id}{self.index:04}"
+
     # Chats.
 
     def add_private_chat(

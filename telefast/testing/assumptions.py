@@ -34,6 +34,9 @@ class Assumptions:
             refused with error 64. None: any number.
         past_end: What upload.getFile answers at or after the end of a file. `empty`: a part
             without bytes. `error`: 400 OFFSET_INVALID.
+        export_replaces: Whether exporting an authorization takes back what was exported before to
+            the same data centre and not imported yet: AUTH_BYTES_INVALID, as reported of programs
+            that export several at once.
 
     Raises:
         ArgumentError: If a value is none of these.
@@ -47,6 +50,7 @@ class Assumptions:
     inexact_counts: bool = False
     container_messages: int | None = 1020
     past_end: Literal["empty", "error"] = "empty"
+    export_replaces: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what is no side of a switch."""

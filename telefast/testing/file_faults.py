@@ -42,6 +42,10 @@ class FileFault(Timed):
         """Return the bytes that are sent instead of *data*."""
         return data
 
+    def redirect(self, call: Call, blob: Blob) -> bytes | None:
+        """Return the TL bytes that take the place of a part, or None."""
+        return None
+
 
 class ShortPart(FileFault):
     """Send certain parts short, or empty, although more of the file remains.

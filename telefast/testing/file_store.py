@@ -12,7 +12,6 @@ from telethon.tl import types
 
 from telefast.errors import WorldError
 from telefast.testing.dice import Dice
-from telefast.testing.file_content import Blob
 from telefast.testing.file_refs import (
     File,
     FileKey,
@@ -26,11 +25,10 @@ from telefast.testing.private import BoxedChat
 from telefast.testing.tl import read_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from telefast.testing.account import Account
     from telefast.testing.chat import Chat
-    from telefast.testing.rpc import Call
     from telefast.testing.world import World
 
 __all__ = ["Files", "home_of"]
@@ -58,8 +56,6 @@ class Files:
             None (the default) means never. What Telegram does is not published.
         reference_uses: Requests that one reference opens a file for, before it is expired. None
             (the default) means any number.
-        redirect: Called with the call, the file, offset and limit of each part; the TL bytes that
-            it returns are the answer (such as `upload.fileCdnRedirect`). None serves the part.
         now: Server time of the request that is being answered, in seconds since the epoch.
 
     Example:
@@ -76,7 +72,6 @@ class Files:
         self._drawn = 0
         self.reference_ttl: float | None = None
         self.reference_uses: int | None = None
-        self.redirect: Callable[[Call, Blob, int, int], bytes | None] | None = None
         self.now = 0.0
         self._serial = 0
         self._revoked_before = -1

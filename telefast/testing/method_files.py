@@ -85,11 +85,11 @@ def _get_file(call: Call) -> bytes:
     request = call.request
     check_part(request.offset, request.limit, precise=bool(request.precise))
     blob = locate(call, request.location)
-    redirect = call.world.file_store.redirect
-    if redirect is not None:
-        answer = redirect(call, blob, request.offset, request.limit)
-        if answer is not None:
-            return answer
+    for rule in call.rules:
+        if isinstance(rule, FileFault):
+            answer = rule.redirect(call, blob)
+            if answer is not None:
+                return answer
     data = serve_part(call, blob, request.offset, request.limit)
     kind = _KINDS.get(blob.mime_type, types.storage.FileUnknown)
     return b"".join(

@@ -13,6 +13,8 @@ from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.access import NOT_FOR_BOTS, open_channel
+from telefast.testing.method_auth import AUTH_HANDLERS, check_login
+from telefast.testing.method_cdn import CDN_HANDLERS
 from telefast.testing.method_dialogs import DIALOG_HANDLERS
 from telefast.testing.method_discussion import DISCUSSION_HANDLERS
 from telefast.testing.method_files import FILE_HANDLERS
@@ -25,7 +27,7 @@ from telefast.testing.method_stickers import STICKER_HANDLERS
 from telefast.testing.method_takeout import TAKEOUT_HANDLERS, check_takeout
 from telefast.testing.rpc import Call, RpcFault, UnknownMethodFault
 
-__all__ = ["BEFORE_LOGIN", "HANDLERS", "NOW", "answer"]
+__all__ = ["HANDLERS", "NOW", "answer"]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The date in every answer that tells one: a world does not age."""
@@ -43,8 +45,7 @@ def answer(call: Call) -> bytes:
     call.world.file_store.now = call.now
     for rule in call.rules:
         rule.before(call)
-    if call.key.account is None and type(call.request) not in BEFORE_LOGIN:
-        raise RpcFault(401, "AUTH_KEY_UNREGISTERED")
+    check_login(call)
     if call.key.account is not None and call.account.me.bot and call.method in NOT_FOR_BOTS:
         raise RpcFault(400, "BOT_METHOD_INVALID")
     check_takeout(call)
@@ -64,9 +65,9 @@ def _get_config(call: Call) -> bytes:
             ip_address=address.host,
             port=address.port,
             media_only=address.media_only or None,
+            cdn=address.cdn or None,
         )
         for address in call.addresses
-        if not address.cdn
     ]
     return bytes(
         types.Config(
@@ -118,14 +119,13 @@ def _get_channel_difference(call: Call) -> bytes:
     return bytes(types.updates.ChannelDifferenceEmpty(pts=channel.pts, final=True, timeout=300))
 
 
-BEFORE_LOGIN: frozenset[type[TLRequest]] = frozenset({functions.help.GetConfigRequest})
-"""Requests that are answered without a login; others get 401 AUTH_KEY_UNREGISTERED."""
-
 HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     functions.help.GetConfigRequest: _get_config,
     functions.updates.GetChannelDifferenceRequest: _get_channel_difference,
     functions.updates.GetDifferenceRequest: _get_difference,
     functions.updates.GetStateRequest: _get_state,
+    **AUTH_HANDLERS,
+    **CDN_HANDLERS,
     **FILE_HANDLERS,
     **PEER_HANDLERS,
     **POSITION_HANDLERS,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from telefast.testing import LocalTelegram
+    from telefast.testing.rpc import Address
 
 RPC_RESULT = 0xF35C6D01
 
@@ -30,12 +31,18 @@ class RawClient:
         telegram: The server.
         key: The authorization key. Default: the one that *telegram* shares.
         session_id: The session. Default: 1.
+        address: Where to connect to. Default: the first data centre.
     """
 
     def __init__(
-        self, telegram: LocalTelegram, key: ServerKey | None = None, session_id: int = 1
+        self,
+        telegram: LocalTelegram,
+        key: ServerKey | None = None,
+        session_id: int = 1,
+        address: Address | None = None,
     ) -> None:
         self.telegram = telegram
+        self.address = address or telegram.addresses[0]
         self.key = key or telegram._keys[0]
         self.session_id = session_id
         self.salt = 0
@@ -48,7 +55,7 @@ class RawClient:
     async def open(self) -> None:
         """Connect."""
         self.reader, self.writer = await asyncio.open_connection(
-            self.telegram.host, self.telegram.port
+            self.address.host, self.address.port
         )
 
     async def close(self) -> None:

@@ -597,25 +597,6 @@ def test_a_declared_size_may_lie(world: World, by: int, size: int) -> None:
     assert rule.fired == 1
 
 
-def test_a_redirect_takes_the_place_of_a_part(world: World) -> None:
-    """What the world's redirect returns is the answer; None serves the part."""
-    document = world.file_store.document(10_000)
-    put_document(world, document)
-    seen: list[tuple[bool, int]] = []
-
-    def redirect(call: Call, blob: Blob, offset: int, limit: int) -> bytes | None:
-        seen.append((bool(call.request.cdn_supported), blob.size))
-        if offset:
-            return None
-        return bytes(types.upload.FileCdnRedirect(203, b"token", bytes(32), bytes(16), []))
-
-    world.file_store.redirect = redirect
-    ask = Asker(world)
-    assert ask(get(at(document), cdn_supported=True)).dc_id == 203
-    assert len(ask(get(at(document), 8192)).bytes) == 10_000 - 8192
-    assert seen == [(True, 10_000), (False, 10_000)]
-
-
 # Hashes and files of the web.
 
 
