@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 import pyrogram
-from pyrogram import Client
+from pyrogram import Client, raw
 from pyrogram.connection import Connection
 from pyrogram.connection.transport import (
     TCP,
@@ -26,6 +26,7 @@ from pyrogram.connection.transport import (
     TCPIntermediatePadded,
 )
 from pyrogram.crypto import rsa
+from pyrogram.errors import RPCError
 from pyrogram.raw.all import layer
 
 TRANSPORTS: dict[str, type[TCP]] = {
@@ -84,6 +85,46 @@ async def history(order: dict[str, Any], transport: str) -> dict[str, Any]:
     }
 
 
+async def file(order: dict[str, Any], transport: str) -> dict[str, Any]:
+    """Exchange a key, then read the file, from the data centre that kurigram takes for files."""
+    client = client_of(order, transport)
+    await client.connect()
+    try:
+        message = await client.get_messages(order["username"], order["file_message"])
+        started = time.monotonic()
+        digest = sha256()
+        size = 0
+        async for part in client.stream_media(message):
+            digest.update(part)
+            size += len(part)
+        seconds = time.monotonic() - started
+        media = client.media_sessions[order["dc_id"]]
+    finally:
+        await client.disconnect()
+    return {
+        "transport": transport,
+        "name": message.document.file_name,
+        "size": size,
+        "sha256": digest.hexdigest(),
+        "port": media.port,
+        "seconds": round(seconds, 2),
+        "mib_per_second": round(size / seconds / (1 << 20), 1),
+    }
+
+
+async def refused(order: dict[str, Any]) -> str:
+    """Return the error that a client without a login gets."""
+    client = client_of(order | {"port": order["locked_port"]}, "intermediate")
+    await client.connect()
+    try:
+        await client.invoke(raw.functions.users.GetUsers(id=[raw.types.InputUserSelf()]))
+    except RPCError as error:
+        return f"{error.CODE} {error.ID}"
+    finally:
+        await client.disconnect()
+    return "answered"
+
+
 async def main() -> None:
     """Do as ordered."""
     order = json.loads(sys.stdin.readline())
@@ -91,6 +132,8 @@ async def main() -> None:
     rsa.server_public_keys[order["rsa_fingerprint"]] = key
     report = {"client": "kurigram", "version": pyrogram.__version__, "layer": layer}
     report["runs"] = [await history(order, transport) for transport in TRANSPORTS]
+    report["files"] = [await file(order, transport) for transport in order["file_transports"]]
+    report["refused"] = await refused(order)
     print(json.dumps(report))
 
 

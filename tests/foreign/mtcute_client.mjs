@@ -29,6 +29,12 @@ class Transport extends TcpTransport {
   constructor(name) {
     super();
     this.name = name;
+    this.ports = new Set();
+  }
+
+  connect(dc) {
+    this.ports.add(dc.port);
+    return super.connect(dc);
   }
 
   packetCodec() {
@@ -36,14 +42,15 @@ class Transport extends TcpTransport {
   }
 }
 
-async function clientOf(order, transport) {
+function clientOf(order, transport) {
   const dc = { id: order.dc_id, ipAddress: order.host, port: order.port };
+  const media = { ...dc, port: order.media_port, mediaOnly: true };
   return new TelegramClient({
     apiId: 1,
     apiHash: "0".repeat(32),
     storage: new MemoryStorage(),
-    transport: new Transport(transport),
-    defaultDcs: { main: dc, media: { ...dc, mediaOnly: true } },
+    transport,
+    defaultDcs: { main: dc, media },
     disableUpdates: true,
     logLevel: order.log_level ?? 0,
   });
@@ -51,7 +58,7 @@ async function clientOf(order, transport) {
 
 async function history(order, transport) {
   const started = performance.now();
-  const client = await clientOf(order, transport);
+  const client = clientOf(order, new Transport(transport));
   await client.connect();
   const connected = performance.now();
   const me = await client.getMe();
@@ -72,6 +79,52 @@ async function history(order, transport) {
   };
 }
 
+async function file(order, name) {
+  const transport = new Transport(name);
+  const client = clientOf(order, transport);
+  await client.connect();
+  const [message] = await client.getMessages(order.username, order.file_message);
+  const started = performance.now();
+  const digest = createHash("sha256");
+  let size = 0;
+  for await (const part of client.downloadAsIterable(message.media)) {
+    digest.update(part);
+    size += part.length;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  // What mtcute made of help.getConfig.
+  const told = await client._client.mt.network.config.findOption({
+    dcId: order.dc_id,
+    allowMedia: true,
+    preferMedia: true,
+  });
+  await client.destroy();
+  const [port] = [...transport.ports].filter((each) => each !== order.port);
+  return {
+    transport: name,
+    name: message.media.fileName,
+    size,
+    sha256: digest.digest("hex"),
+    port,
+    told_port: told.port,
+    seconds: Math.round(seconds * 100) / 100,
+    mib_per_second: Math.round((10 * size) / seconds / (1 << 20)) / 10,
+  };
+}
+
+async function refused(order) {
+  const client = clientOf({ ...order, port: order.locked_port }, new Transport("intermediate"));
+  await client.connect();
+  try {
+    await client.getMe();
+    return "answered";
+  } catch (error) {
+    return `${error.code} ${error.text}`;
+  } finally {
+    await client.destroy();
+  }
+}
+
 function own(path) {
   const file = new URL(`node_modules/@mtcute/core/${path}`, import.meta.url);
   return JSON.parse(readFileSync(file, "utf8"));
@@ -88,9 +141,14 @@ const report = {
   version: own("package.json").version,
   layer: own("tl/api-schema.json").l,
   runs: [],
+  files: [],
 };
 for (const transport of Object.keys(TRANSPORTS)) {
   report.runs.push(await history(order, transport));
 }
+for (const transport of order.file_transports) {
+  report.files.push(await file(order, transport));
+}
+report.refused = await refused(order);
 console.log(JSON.stringify(report));
 process.exit(0);

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from tests.foreign.prepare import FOLDER, ROOT, python_of, reason
-from tests.foreign.serve import build, truth
+from tests.foreign.serve import TRANSPORTS, build, file_truth, truth
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 PATIENCE = 120
-"""Seconds that a client gets for everything; it needs a tenth of that."""
+"""Seconds that a client gets for everything; it needs a sixth of that at most."""
 
 
 def need(*names: str) -> None:
@@ -32,8 +32,13 @@ def need(*names: str) -> None:
             pytest.skip(why)
 
 
-def meet(python: str | Path, *client: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Let a client at a server on *python*; return the client's report and the server's counts."""
+def meet(
+    folder: Path, python: str | Path, *client: str | Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Let a client at a server on *python*; return the client's report and the server's counts.
+
+    The client runs in *folder*, as kurigram writes a file where it is if it gets a new error.
+    """
     with subprocess.Popen(
         [python, "-m", "tests.foreign.serve"],
         stdin=subprocess.PIPE,
@@ -45,7 +50,13 @@ def meet(python: str | Path, *client: str | Path) -> tuple[dict[str, Any], dict[
         assert server.stdout is not None
         order = server.stdout.readline()
         done = subprocess.run(
-            client, input=order, capture_output=True, text=True, timeout=PATIENCE, check=False
+            client,
+            input=order,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            cwd=folder,
         )
         server.stdin.close()
         counts = json.loads(server.stdout.readline())
@@ -60,20 +71,32 @@ def check(report: dict[str, Any], counts: dict[str, Any], capsys: Any) -> None:
         print(
             f"\n{report['client']} {report['version']}, layer {report['layer']}; server: {server}"
         )
-        for run in report["runs"]:
+        for run in report["runs"] + report["files"]:
             print("   ", json.dumps(run))
-    expected = truth(build())
-    for run in report["runs"]:
-        assert expected == {name: run[name] for name in expected}, run["transport"]
+    world = build()
+    for runs, expected in (("runs", truth(world)), ("files", file_truth(world))):
+        for run in report[runs]:
+            assert expected == {name: run[name] for name in expected}, run["transport"]
+    assert [run["transport"] for run in report["files"]] == TRANSPORTS
     assert counts["unknown"] == []
     assert counts["layer"] == report["layer"]
-    assert counts["handshakes"] == len(report["runs"])
+    assert counts["handshakes"] == len(report["runs"]) + len(report["files"])
+    assert {run["port"] for run in report["files"]} == {counts["media_port"]}
+    assert report["refused"] == "401 AUTH_KEY_UNREGISTERED"
+    assert counts["locked"]["counts"]["users.getUsers"] == 1
+    assert counts["locked"]["errors"] == {"AUTH_KEY_UNREGISTERED": 1}
 
 
-def test_kurigram(capsys: Any) -> None:
-    """A key exchange and the whole chat over each of its six transports; old RSA padding."""
+def test_kurigram(tmp_path: Path, capsys: Any) -> None:
+    """A key exchange and the whole chat over each of its six transports; old RSA padding.
+
+    Then a file of 64 MiB, from the listener for files, in parts of 1 MiB until one is empty; and
+    nothing for a client without a login.
+    """
     need("kurigram")
-    report, counts = meet(sys.executable, python_of("kurigram"), FOLDER / "kurigram_client.py")
+    report, counts = meet(
+        tmp_path, sys.executable, python_of("kurigram"), FOLDER / "kurigram_client.py"
+    )
     assert [run["transport"] for run in report["runs"]] == [
         "full",
         "abridged",
@@ -83,13 +106,17 @@ def test_kurigram(capsys: Any) -> None:
         "obfuscated intermediate",
     ]
     assert counts["service"]["ping"] >= len(report["runs"])  # Before initConnection, each time.
+    assert counts["counts"]["upload.getFile"] >= 65 * len(TRANSPORTS)
     check(report, counts, capsys)
 
 
-def test_mtcute(capsys: Any) -> None:
-    """The same for mtcute's four, with RSA_PAD and p_q_inner_data_dc, on an older Telethon."""
+def test_mtcute(tmp_path: Path, capsys: Any) -> None:
+    """The same for mtcute's four, with RSA_PAD and p_q_inner_data_dc, on an older Telethon.
+
+    It reads the file in parts of 128 KiB, several at once.
+    """
     need("mtcute", "telethon-227")
-    report, counts = meet(python_of("telethon-227"), "node", FOLDER / "mtcute_client.mjs")
+    report, counts = meet(tmp_path, python_of("telethon-227"), "node", FOLDER / "mtcute_client.mjs")
     assert [run["transport"] for run in report["runs"]] == [
         "intermediate",
         "padded intermediate",
@@ -97,4 +124,6 @@ def test_mtcute(capsys: Any) -> None:
         "obfuscated padded intermediate",
     ]
     assert counts["service"]["get_future_salts"] >= len(report["runs"])
+    assert counts["counts"]["upload.getFile"] >= 512 * len(TRANSPORTS)
+    assert {run["told_port"] for run in report["files"]} == {counts["media_port"]}
     check(report, counts, capsys)
