@@ -384,8 +384,8 @@ def test_dialogs_show_all_open_channels(world: World) -> None:
 def test_an_unknown_method_is_loud(world: World) -> None:
     """What is not embedded is refused with its name, not answered by something that fits."""
     with pytest.raises(UnknownMethodFault) as caught:
-        ask_bytes(world, functions.help.GetNearestDcRequest())
-    assert caught.value.method == "help.getNearestDc"
+        ask_bytes(world, functions.help.GetSupportRequest())
+    assert caught.value.method == "help.getSupport"
     assert caught.value.code == 400
 
 
