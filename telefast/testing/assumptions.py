@@ -34,6 +34,10 @@ class Assumptions:
             refused with error 64. None: any number.
         past_end: What upload.getFile answers at or after the end of a file. `empty`: a part
             without bytes. `error`: 400 OFFSET_INVALID.
+        hashed_part: How many bytes of a file one hash of upload.getFileHashes is for: 131,072, as
+            clients have seen, or 65,536.
+        noforwards: Whether media of messages that must not be forwarded can be fetched: `open`, as
+            any other, or `refused`, 400 CHAT_FORWARDS_RESTRICTED.
         export_replaces: Whether exporting an authorization takes back what was exported before to
             the same data centre and not imported yet: AUTH_BYTES_INVALID, as reported of programs
             that export several at once.
@@ -50,6 +54,8 @@ class Assumptions:
     inexact_counts: bool = False
     container_messages: int | None = 1020
     past_end: Literal["empty", "error"] = "empty"
+    hashed_part: Literal[131072, 65536] = 131072
+    noforwards: Literal["open", "refused"] = "open"
     export_replaces: bool = True
 
     def __post_init__(self) -> None:

@@ -73,8 +73,9 @@ def locate(call: Call, location: Any) -> Blob:
     Raises:
         RpcFault: 303 FILE_MIGRATE_n if the file lives on another data centre; 400
             FILE_REFERENCE_EMPTY, FILE_REFERENCE_INVALID, FILE_REFERENCE_EXPIRED, FILE_ID_INVALID,
-            LOCATION_INVALID; for photos of peers what `access` raises; 400 STICKERSET_INVALID for
-            any sticker set, as there are none; 403 TAKEOUT_REQUIRED outside a takeout.
+            LOCATION_INVALID, CHAT_FORWARDS_RESTRICTED if `Assumptions.noforwards` says so; for photos
+            of peers what `access` raises; 400 STICKERSET_INVALID for any sticker set, as there are
+            none; 403 TAKEOUT_REQUIRED outside a takeout.
         UnknownMethodFault: If this kind of location is not embedded.
     """
     if isinstance(location, types.InputDocumentFileLocation | types.InputPhotoFileLocation):
@@ -113,9 +114,19 @@ def _of_message(call: Call, location: Any) -> Blob:
         raise RpcFault(400, "LOCATION_INVALID")
     blob = _blob(call, file, location.thumb_size)
     check_dc(call, blob.dc_id)
+    _check_forwards(call, reference)
     if files.has_expired(reference, key):
         raise RpcFault(400, "FILE_REFERENCE_EXPIRED")
     return blob
+
+
+def _check_forwards(call: Call, reference: Reference) -> None:
+    """Refuse media of a message that must not be forwarded, if that is assumed."""
+    if call.world.assume.noforwards == "open" or not reference.message_id:
+        return
+    chat = call.account.chat(reference.mark)
+    if chat is not None and getattr(chat.message(reference.message_id), "noforwards", False):
+        raise RpcFault(400, "CHAT_FORWARDS_RESTRICTED")
 
 
 def _at_origin(call: Call, reference: Reference, key: FileKey) -> tuple[File | None, int]:

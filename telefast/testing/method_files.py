@@ -27,10 +27,6 @@ GRID: Final = 4096
 """Offsets and limits are multiples of it (https://core.telegram.org/api/files)."""
 PRECISE_GRID: Final = 1024
 """The same for requests with `precise`."""
-HASHED: Final = 128 * 1024
-"""Bytes of a part in `upload.getFileHashes`. Chosen: what clients have seen; not documented."""
-HASHES: Final = 8
-"""Most hashes in one answer. Chosen: those of 1 MiB."""
 
 _FILE: Final = struct.pack("<I", types.upload.File.CONSTRUCTOR_ID)
 _KINDS: Final = {
@@ -105,10 +101,10 @@ def _string(data: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _get_file_hashes(call: Call) -> bytes:
-    """Answer upload.getFileHashes: SHA-256 of parts of 128 KiB, from the one at *offset* on.
+    """Answer upload.getFileHashes: SHA-256 of parts (`Assumptions.hashed_part`), from *offset* on.
 
     Clients page by the end of the last part that they got; at the end of the file there are none.
-    Chosen: eight parts in an answer; an offset inside a part gives that part.
+    Chosen: the parts of 1 MiB in an answer; an offset inside a part gives that part.
 
     Raises:
         RpcFault: 400 OFFSET_INVALID for an offset below 0, and what `locate` raises.
@@ -118,10 +114,11 @@ def _get_file_hashes(call: Call) -> bytes:
         raise RpcFault(400, "OFFSET_INVALID")
     blob = locate(call, request.location)
     found: list[bytes] = []
-    first = request.offset // HASHED * HASHED
-    end = min(blob.size, first + HASHES * HASHED) if request.offset < blob.size else 0
-    for offset in range(first, end, HASHED):
-        data = blob.read(offset, HASHED)
+    hashed = call.world.assume.hashed_part
+    first = request.offset // hashed * hashed
+    end = min(blob.size, first + FRAGMENT) if request.offset < blob.size else 0
+    for offset in range(first, end, hashed):
+        data = blob.read(offset, hashed)
         found.append(bytes(types.FileHash(offset, len(data), sha256(data).digest())))
     return vector(found)
 

@@ -186,6 +186,7 @@ async def test_updates_go_where_they_are_wanted(
         LocalTelegram(world, process=True).push(update)
 
 
+@pytest.mark.rule("envelope.push-ids")
 async def test_pushed_messages_have_ids_of_the_server(
     world: World, raw_client: Callable[..., Any]
 ) -> None:

@@ -160,6 +160,7 @@ async def test_attempts_tell_their_time(world: World) -> None:
         assert 1_700_000_000 <= first.time < second.time
 
 
+@pytest.mark.rule("handshake.client-tries-again")
 @pytest.mark.parametrize("step", [1, 2, 3])
 async def test_a_refused_key_exchange_is_tried_again(world: World, step: int) -> None:
     """The key exchange fails twice at a step; the third time the client gets its key."""
@@ -188,6 +189,7 @@ async def test_a_key_exchange_can_end_in_an_error(
     assert rule.fired == 1
 
 
+@pytest.mark.rule("transport.unknown-key")
 async def test_a_transport_error_may_be_the_end(world: World) -> None:
     """-404 on a later packet ends the client: its key is not known any more."""
     async with LocalTelegram(world) as telegram, telegram.client() as client:
@@ -199,6 +201,7 @@ async def test_a_transport_error_may_be_the_end(world: World) -> None:
     assert rule.fired == 1
 
 
+@pytest.mark.rule("auth.key-duplicated")
 async def test_a_login_is_duplicated_on_one_connection(world: World) -> None:
     """406 comes on the second connection only; what the first one asks is answered."""
     rule = ErrorOn(None, 406, "AUTH_KEY_DUPLICATED", connection=2)

@@ -134,6 +134,7 @@ async def test_stray_packets_are_ignored(
     assert rule.fired == 1
 
 
+@pytest.mark.rule("service.client-is-asked")
 @pytest.mark.parametrize(
     ("what", "answer"),
     [

@@ -654,3 +654,50 @@ def test_files_travel_in_the_recipe(world: World) -> None:
     assert ask(get(at(found), 4096)).bytes == (b"abc" * 2_000)[4096:]
     assert again.file_store.reference_ttl == 5.0
     assert again.file_store.document(5).id == world.file_store.document(5).id
+
+
+@pytest.mark.rule("files.hash-parts", side="131072")
+@pytest.mark.parametrize("size", [131_072])
+def test_hashes_are_of_128_kib(world: World, size: int) -> None:
+    """As clients have seen."""
+    assert [size, size, 5] == _hashed(world, size)
+
+
+@pytest.mark.rule("files.hash-parts", side="65536")
+@pytest.mark.parametrize("size", [65_536])
+def test_hashes_may_be_of_64_kib(world: World, size: int) -> None:
+    """Or of other parts: no page says of which."""
+    assert [size] * 4 + [5] == _hashed(world, size)
+
+
+def _hashed(world: World, size: Any) -> list[int]:
+    """Return how long the parts are that have a hash."""
+    world.assume = Assumptions(hashed_part=size)
+    document = world.file_store.document(256 * KIB + 5)
+    put_document(world, document)
+    request = functions.upload.GetFileHashesRequest(at(document), 0)
+    return [each.limit for each in Asker(world)(request)]
+
+
+@pytest.mark.rule("files.noforwards", side="open")
+def test_what_must_not_be_forwarded_can_be_fetched(world: World) -> None:
+    """The flag is one for people, by default."""
+    assert len(Asker(world)(get(_unforwardable(world, "open"))).bytes) == 9
+
+
+@pytest.mark.rule("files.noforwards", side="refused")
+def test_what_must_not_be_forwarded_may_be_refused(world: World) -> None:
+    """Or it holds for files, too."""
+    location = _unforwardable(world, "refused")
+    assert Asker(world).refused(get(location)) == "CHAT_FORWARDS_RESTRICTED"
+
+
+def _unforwardable(world: World, side: Any) -> Any:
+    """Put a document that must not be forwarded; return where it is."""
+    world.assume = Assumptions(noforwards=side)
+    channel = world.channels[CLUB]
+    number = put_document(world, world.file_store.document(9))
+    message = channel.message(number)
+    message.noforwards = True
+    channel.put(message)
+    return at(next(files_of(Asker(world).message(channel, number))))

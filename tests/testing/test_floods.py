@@ -100,6 +100,7 @@ async def test_stock_is_told_how_long_to_wait(world: World, ships: Channel) -> N
         assert telegram.requests["messages.getHistory"] == 7
 
 
+@pytest.mark.rule("flood.over-reconnects")
 async def test_a_flood_belongs_to_the_account(world: World, ships: Channel) -> None:
     """Neither a new connection nor a second client is free of it; another account is."""
     other = world.add_account()
@@ -129,6 +130,7 @@ async def test_a_takeout_has_a_budget_of_its_own(world: World, ships: Channel) -
             assert await waits(client, inside, 1) == [1]
 
 
+@pytest.mark.rule("files.premium-wait")
 async def test_premium_waits_have_a_name_of_their_own(world: World) -> None:
     """An account without Premium gets FLOOD_PREMIUM_WAIT for files, one with it gets none."""
     location = InputDocumentFileLocation(id=1, access_hash=2, file_reference=b"3", thumb_size="")
