@@ -27,7 +27,6 @@ from telefast.testing.channel import Channel
 from telefast.testing.chat import Chat
 from telefast.testing.clock import Clock, VirtualClock
 from telefast.testing.datacentres import DataCentre
-from telefast.testing.dialog_faults import OverlapDialogs, RepeatDialogs
 from telefast.testing.dialogs import DialogBook
 from telefast.testing.export import ExportedWorld, ExportReport, world_from_export
 from telefast.testing.fault_answers import (
@@ -35,6 +34,15 @@ from telefast.testing.fault_answers import (
     ScrambleIds,
     UnknownConstructor,
     UpdateStorm,
+)
+from telefast.testing.fault_calls import ChangeWorld, ClampAddOffset, ErrorOn, HoldBack, NeverAnswer
+from telefast.testing.fault_dialogs import OverlapDialogs, RepeatDialogs
+from telefast.testing.fault_files import (
+    CorruptPart,
+    ExpireReferences,
+    ReplaceMedia,
+    ShortPart,
+    WrongSize,
 )
 from telefast.testing.fault_lines import (
     CutAfter,
@@ -45,6 +53,14 @@ from telefast.testing.fault_lines import (
     RevokeAccount,
     TransportError,
 )
+from telefast.testing.fault_pages import (
+    OnlyEmpty,
+    RepeatLastId,
+    Restricted,
+    ShortPage,
+    SwapNeighbours,
+)
+from telefast.testing.fault_people import MinUsers, MissingUsers
 from telefast.testing.fault_protocol import (
     AskClient,
     BadMessage,
@@ -56,25 +72,7 @@ from telefast.testing.fault_protocol import (
 )
 from telefast.testing.fault_proxy import ProxyTarget, SocksProxy
 from telefast.testing.fault_select import Where
-from telefast.testing.faults import (
-    ChangeWorld,
-    ClampAddOffset,
-    ErrorOn,
-    HoldBack,
-    Line,
-    LineRule,
-    NeverAnswer,
-    Rule,
-    Timed,
-    UnusedRuleError,
-)
-from telefast.testing.file_faults import (
-    CorruptPart,
-    ExpireReferences,
-    ReplaceMedia,
-    ShortPart,
-    WrongSize,
-)
+from telefast.testing.faults import Line, LineRule, Rule, Timed, UnusedRuleError
 from telefast.testing.file_store import Files
 from telefast.testing.flood_limits import FixedWindow, Lockout, TokenBucket
 from telefast.testing.flood_model import Budget
@@ -89,14 +87,6 @@ from telefast.testing.media_samples import (
 )
 from telefast.testing.method_cdn import CdnRedirect
 from telefast.testing.method_takeout import TakeoutDelay, TakeoutRequired
-from telefast.testing.page_faults import (
-    OnlyEmpty,
-    RepeatLastId,
-    Restricted,
-    ShortPage,
-    SwapNeighbours,
-)
-from telefast.testing.people_faults import MinUsers, MissingUsers
 from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.rpc import Call, Empty, RpcFault

@@ -73,9 +73,9 @@ def locate(call: Call, location: Any) -> Blob:
     Raises:
         RpcFault: 303 FILE_MIGRATE_n if the file lives on another data centre; 400
             FILE_REFERENCE_EMPTY, FILE_REFERENCE_INVALID, FILE_REFERENCE_EXPIRED, FILE_ID_INVALID,
-            LOCATION_INVALID, CHAT_FORWARDS_RESTRICTED if `Assumptions.noforwards` says so; for photos
-            of peers what `access` raises; 400 STICKERSET_INVALID for any sticker set, as there are
-            none; 403 TAKEOUT_REQUIRED outside a takeout.
+            LOCATION_INVALID, and CHAT_FORWARDS_RESTRICTED if `Assumptions.noforwards` says so; for
+            photos of peers what `access` raises; 400 STICKERSET_INVALID for any sticker set, as
+            there are none; 403 TAKEOUT_REQUIRED outside a takeout.
         UnknownMethodFault: If this kind of location is not embedded.
     """
     if isinstance(location, types.InputDocumentFileLocation | types.InputPhotoFileLocation):

@@ -16,7 +16,7 @@ from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
 from telefast.errors import WorldError
-from telefast.testing.file_faults import GET_FILE, FileFault
+from telefast.testing.fault_files import GET_FILE, FileFault
 from telefast.testing.keys import RSA_PUBLIC_KEY
 from telefast.testing.obfuscation import AesCtr
 from telefast.testing.pages import vector

@@ -12,8 +12,8 @@ from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.access import find_user, open_chat
 from telefast.testing.channel import Channel
-from telefast.testing.dialog_faults import DialogRule
 from telefast.testing.dialogs import ARCHIVE, MAIN, Place, cut_page
+from telefast.testing.fault_dialogs import DialogRule
 from telefast.testing.pages import entries_bytes, vector
 from telefast.testing.paging import DEFAULT_LIMIT, hash_of
 from telefast.testing.refs import CHANNEL_MARK

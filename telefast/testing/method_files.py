@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
+from telefast.testing.fault_files import FileFault
 from telefast.testing.file_content import Blob
-from telefast.testing.file_faults import FileFault
 from telefast.testing.file_locate import locate
 from telefast.testing.pages import vector
 from telefast.testing.rpc import RpcFault, UnknownMethodFault
