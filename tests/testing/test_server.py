@@ -36,8 +36,8 @@ from telefast.testing import (
     Rule,
     World,
 )
-from telefast.testing.connection import MAX_HELD
 from telefast.testing.keys import ServerKey
+from telefast.testing.sending import MAX_HELD
 from telefast.testing.session import PACK_MESSAGES, TO_CLIENT, TO_SERVER, seal, split, unseal
 from telefast.testing.tl import read_object
 from telefast.testing.transport import MAX_PACKET
