@@ -299,7 +299,7 @@ def test_store_that_cannot_be_named_leaves_the_old_one(tmp_path: Path) -> None:
 CURIOUS = """
     import contextlib, telethon
     with contextlib.suppress(telethon.errors.RPCError):
-        await client(telethon.functions.help.GetNearestDcRequest())
+        await client(telethon.functions.help.GetSupportRequest())
 """
 
 
@@ -342,7 +342,7 @@ def test_wrong_answer_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("import os; os._exit(7)", "its process ended with status 7"),
         (
             CURIOUS,
-            "asked what the embedded Telegram does not know: help.getNearestDc",
+            "asked what the embedded Telegram does not know: help.getSupport",
         ),
     ],
 )
