@@ -12,24 +12,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from telethon import types
-from telethon.errors import MessageIdsEmptyError
-from telethon.tl.functions.channels import GetMessagesRequest
-from telethon.tl.functions.messages import GetHistoryRequest
 
+from telefast.history.fetcher import Fetcher
+from telefast.history.lists import History
 from telefast.history.order import Ask
-from telefast.history.sweep import SWEEP_SIZE
+from telefast.history.plan import IdList, Plan
 from telefast.history.types import HistoryStats
 from telefast.history.windows import Windows
 from telefast.logs import get_logger, warn_limited
 from telefast.tasks import Crew, Pump
 from telefast.transport.account import Account
-from telefast.transport.calls import CallOptions, call
-from telefast.transport.messages import EntityLedger, Page, read_page
+from telefast.transport.messages import EntityLedger, Page
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
 
     from telefast.history.query import Query
+    from telefast.transport.calls import CallOptions
 
 __all__ = ["Piece", "Producer", "Tally"]
 
@@ -99,8 +98,8 @@ class Producer:
         self._request_size = request_size
         self._concurrency = concurrency
         self._prefetch = prefetch
-        self._peer: Any = None
         self._is_channel = False
+        self._fetcher: Fetcher
         self._pages: dict[int, tuple[Page, float]] = {}
         self._ledger = EntityLedger(client)
         self._metrics = Account.of(client).metrics
@@ -108,10 +107,11 @@ class Producer:
     async def __call__(self, pump: Pump[Piece]) -> None:
         """Fetch everything; returns at the end, raises what stopped it."""
         if not self._stock_reason:
-            self._peer = await self._client.get_input_entity(self._entity)
-            self._is_channel = isinstance(self._peer, _CHANNELS)
-            if not isinstance(self._peer, _CHANNELS + _OTHERS):
-                self._stock_reason = f"a {type(self._peer).__name__}"
+            peer: Any = await self._client.get_input_entity(self._entity)
+            self._is_channel = isinstance(peer, _CHANNELS)
+            self._fetcher = Fetcher(self._client, History(peer), self._options)
+            if not isinstance(peer, _CHANNELS + _OTHERS):
+                self._stock_reason = f"a {type(peer).__name__}"
             elif self._query.ids is not None and not self._is_channel:
                 # One sequence of ids for each account: an answer may hold another chat's message.
                 self._stock_reason = "ids outside channels"
@@ -140,35 +140,7 @@ class Producer:
 
     # Requests
 
-    async def _fetch(self, ask: Ask) -> tuple[Page, float]:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        request = self._request(ask)
-        try:
-            data = await call(self._client, request, self._options)
-        except MessageIdsEmptyError:
-            # Telegram's way to say that none of these ids exists.
-            return Page(b"", [], [], [], None, None), loop.time() - started
-        page = read_page(data, request)
-        if ask.ids:
-            page.count = page.position = None  # it counts itself, not the list
-        return page, loop.time() - started
-
-    def _request(self, ask: Ask) -> Any:
-        if ask.ids:
-            return GetMessagesRequest(self._peer, [types.InputMessageID(i) for i in ask.ids])
-        return GetHistoryRequest(
-            peer=self._peer,
-            offset_id=ask.offset_id,
-            offset_date=ask.offset_date,  # type: ignore[arg-type]  # an int will do
-            add_offset=ask.add_offset,
-            limit=ask.limit,
-            max_id=0,
-            min_id=0,
-            hash=0,
-        )
-
-    def _start(self, crew: Crew[Any, tuple[Page, float]], key: Any, ask: Ask) -> None:
+    def _start(self, crew: Crew[int, tuple[Page, float]], ask: Ask) -> None:
         _log.debug(
             "ask offset_id=%d add_offset=%d limit=%d ids=%d",
             ask.offset_id,
@@ -176,7 +148,7 @@ class Producer:
             ask.limit,
             len(ask.ids),
         )
-        crew.start(key, self._fetch, ask)
+        crew.start(ask.token, self._fetcher.fetch, ask)
         self._metrics.add("history_requests")
         stats = self.tally.stats
         self.tally.set(
@@ -192,55 +164,74 @@ class Producer:
         if self._ledger.is_due:
             await self._ledger.flush()
 
-    # Pages of history
+    # Plans
 
-    async def _run_pages(self, pump: Pump[Piece]) -> None:
-        windows = Windows(self._query, request_size=self._request_size, can_sweep=self._is_channel)
+    async def _run(self, plan: Plan, pump: Pump[Piece]) -> None:
+        """Carry out *plan*: send what it asks for, deliver what is complete."""
         tally = self.tally
-        tally.set(path="pages")
         async with Crew[int, tuple[Page, float]]() as crew:
             pump.on_room = crew.wake
             while True:
                 while (outcome := crew.finished()) is not None:
                     token, result, error = outcome
                     if error is not None:
-                        windows.on_error(token, error)
+                        plan.on_error(token, error)
                     elif result is not None:
-                        page = result[0]
                         self._pages[token] = result
-                        await self._received(page)
-                        windows.on_answer(
-                            token,
-                            page.found,
-                            empty_ids=page.empty_ids,
-                            count=page.count,
-                            position=page.position,
-                        )
-                        if windows.count is not None:
-                            tally.total = windows.count
-                        elif tally.total is None:  # a whole list, which says no count
-                            tally.total = len(page.messages)
-                self._deliver(windows, pump)
-                if windows.error is not None:
-                    raise windows.error
-                if windows.done:
-                    self._report_missing(windows)
+                        await self._received(result[0])
+                        self._report(plan, token, result[0])
+                self._deliver(plan, pump)
+                if plan.error is not None:
+                    raise plan.error
+                if plan.done:
                     return
                 while crew.in_flight < self._concurrency:
-                    held = crew.in_flight + windows.held + pump.buffered
-                    ask = windows.next_request(room=self._prefetch - held)
+                    held = crew.in_flight + plan.held + pump.buffered
+                    ask = plan.next_request(room=self._prefetch - held)
                     if ask is None:
                         break
-                    self._start(crew, ask.token, ask)
-                held = windows.held + pump.buffered
+                    self._start(crew, ask)
+                held = plan.held + pump.buffered
                 tally.set(
                     in_flight=crew.in_flight,
-                    held=windows.held,
+                    held=plan.held,
                     peak_held=max(tally.stats.peak_held, held + crew.in_flight),
-                    walks=windows.walks,
-                    sweeps=windows.sweeps,
+                    walks=plan.walks,
+                    sweeps=plan.sweeps,
                 )
                 await crew.wait()
+
+    def _report(self, plan: Plan, token: int, page: Page) -> None:
+        plan.on_answer(
+            token, page.found, empty_ids=page.empty_ids, count=page.count, position=page.position
+        )
+        if plan.count is not None:
+            self.tally.total = plan.count
+        elif self.tally.total is None:  # a whole list, which says no count
+            self.tally.total = len(page.messages)
+
+    def _deliver(self, plan: Plan, pump: Pump[Piece]) -> None:
+        while (delivery := plan.take()) is not None:
+            entry = self._pages.pop(delivery.token, None)
+            if entry is None or not delivery.ids:
+                continue
+            page, latency = entry
+            dropped = max(len(page.messages) - len(delivery.ids), 0)
+            self.tally.set(duplicates=self.tally.stats.duplicates + dropped)
+            messages = self._fetcher.finished(page, delivery.ids)
+            pump.put(Piece(messages, page, latency))
+
+    async def _run_pages(self, pump: Pump[Piece]) -> None:
+        windows = Windows(self._query, request_size=self._request_size, can_sweep=self._is_channel)
+        self.tally.set(path="pages")
+        await self._run(windows, pump)
+        self._report_missing(windows)
+
+    async def _run_ids(self, pump: Pump[Piece], ids: tuple[int, ...]) -> None:
+        self.tally.total = len(ids)
+        self.tally.set(path="ids")
+        wanted = ids[::-1] if self._query.reverse else ids
+        await self._run(IdList(wanted, request_size=self._request_size), pump)
 
     def _report_missing(self, windows: Windows) -> None:
         if windows.is_given_up or (windows.missing and self._query.limit is None):
@@ -251,75 +242,12 @@ class Producer:
                 _log, limiter, "missing", text, *args, now=asyncio.get_running_loop().time()
             )
 
-    def _deliver(self, windows: Windows, pump: Pump[Piece]) -> None:
-        while (delivery := windows.take()) is not None:
-            entry = self._pages.pop(delivery.token, None)
-            if entry is None or not delivery.ids:
-                continue
-            page, latency = entry
-            dropped = len(page.messages) - len(delivery.ids)
-            self.tally.set(duplicates=self.tally.stats.duplicates + dropped)
-            messages = page.finished(delivery.ids, self._client, self._peer)
-            pump.put(Piece(messages, page, latency))
-
     async def _count(self) -> None:
         self.tally.set(path="pages", requests=1)
         self._metrics.add("history_requests")
-        page, _ = await self._fetch(Ask(limit=1))
+        page, _ = await self._fetcher.fetch(Ask(limit=1))
         await self._received(page)
         self.tally.total = page.count if page.count is not None else len(page.messages)
-
-    # Messages by ids
-
-    async def _run_ids(self, pump: Pump[Piece], ids: tuple[int, ...]) -> None:
-        tally = self.tally
-        tally.total = len(ids)
-        tally.set(path="ids")
-        wanted = ids[::-1] if self._query.reverse else ids
-        size = SWEEP_SIZE * self._request_size // 100
-        slices = [wanted[i : i + size] for i in range(0, len(wanted), size)]
-        answers: dict[int, tuple[Page, float] | Exception] = {}
-        next_slice = head = 0
-        async with Crew[int, tuple[Page, float]]() as crew:
-            pump.on_room = crew.wake
-            while True:
-                while (outcome := crew.finished()) is not None:
-                    index, result, error = outcome
-                    if error is not None:
-                        answers[index] = error
-                    elif result is not None:
-                        answers[index] = result
-                        await self._received(result[0])
-                while head in answers:
-                    answer = answers.pop(head)
-                    if isinstance(answer, Exception):
-                        raise answer
-                    page, latency = answer
-                    pump.put(Piece(self._by_ids(page, slices[head]), page, latency))
-                    head += 1
-                if head == len(slices):
-                    return
-                while (
-                    next_slice < len(slices)
-                    and crew.in_flight < self._concurrency
-                    and crew.in_flight + len(answers) + pump.buffered < self._prefetch
-                ):
-                    self._start(crew, next_slice, Ask(ids=slices[next_slice]))
-                    next_slice += 1
-                held = len(answers) + pump.buffered
-                tally.set(
-                    in_flight=crew.in_flight,
-                    held=len(answers),
-                    peak_held=max(tally.stats.peak_held, held + crew.in_flight),
-                )
-                await crew.wait()
-
-    def _by_ids(self, page: Page, wanted: tuple[int, ...]) -> list[Any]:
-        """Return the messages in the order asked for, None where there is none."""
-        page.finished(
-            [i for i in dict.fromkeys(wanted) if i in page.found], self._client, self._peer
-        )
-        return [page.found.get(i) for i in wanted]
 
     # Stock
 
