@@ -26,6 +26,7 @@ from telethon.sessions import MemorySession
 from telethon.tl.custom.message import Message
 from telethon.tl.tlobject import TLRequest
 
+from telefast.errors import ClosedError
 from telefast.testing import ErrorOn, HoldBack, LocalTelegram, World
 from telefast.transport import retry
 from telefast.transport import telethon as door
@@ -256,6 +257,50 @@ def test_the_takeout_proxy_has_its_name() -> None:
     assert MemorySession().takeout_id is None
 
 
+@pytest.mark.parametrize("is_proxy", [False, True])
+async def test_each_envelope_comes_once(
+    telegram: LocalTelegram, client: TelegramClient, is_proxy: bool
+) -> None:
+    """Whatever a request is wrapped in already: one takeout, resolved peers, `Raw` outermost.
+
+    None of Telethon's envelopes resolves what it holds, and a name for a peer has no bytes.
+    """
+    client.session.takeout_id = 77
+    road: Any = client.takeout(finalize=False) if is_proxy else client
+    within = types.MessageRange(1, 500)
+    for wrap in (
+        lambda request: request,
+        lambda request: functions.InvokeWithMessagesRangeRequest(within, request),
+        lambda request: functions.InvokeWithTakeoutRequest(77, request),
+        lambda request: functions.InvokeWithTakeoutRequest(
+            77, functions.InvokeWithMessagesRangeRequest(within, request)
+        ),
+    ):
+        request: Any = history(telegram)
+        request.peer = "me"
+        wrapped = wrap(request)
+        is_inside = is_proxy or isinstance(wrapped, functions.InvokeWithTakeoutRequest)
+        raw = await door.prepare(road, wrapped)
+        assert isinstance(raw, door.Raw)
+        assert isinstance(request.peer, types.InputPeerSelf)
+        assert is_inside == (raw.query.CONSTRUCTOR_ID == 0xACA9FD2E)
+        assert bytes(raw).count((0xACA9FD2E).to_bytes(4, "little")) == is_inside
+        assert request is door.innermost(raw.query)
+        assert is_inside == door.is_in_takeout(road, wrapped)
+        assert door.kind_of(road, wrapped) == "takeout:" * is_inside + "messages.getHistory"
+
+
+async def test_a_proxy_whose_takeout_was_finished(
+    telegram: LocalTelegram, client: TelegramClient
+) -> None:
+    """Nothing goes out by it: neither as a plain request nor as one without an id."""
+    client.session.takeout_id = 77
+    proxy: Any = client.takeout(finalize=False)
+    client.session.takeout_id = None
+    with pytest.raises(ClosedError, match="takeout of this client was finished"):
+        await door.prepare(proxy, history(telegram))
+
+
 def test_unknown_constructors_are_named() -> None:
     """`TypeNotFoundError.invalid_constructor_id` names what the reader did not know."""
     with pytest.raises(TypeNotFoundError) as caught:
@@ -293,7 +338,7 @@ def test_raw_is_a_request_like_any_other(telegram: LocalTelegram) -> None:
     assert isinstance(raw, TLRequest)
     assert request.CONSTRUCTOR_ID == raw.CONSTRUCTOR_ID
     assert bytes(request) == bytes(raw)
-    assert raw.to_dict() == {"_": "Raw", "query": "invokeWithTakeout"}
+    assert raw.to_dict() == {"_": "Raw", "query": "messages.getHistory"}
     assert "1500000000" not in raw.stringify()
 
 
@@ -345,7 +390,7 @@ def test_names_of_methods(telegram: LocalTelegram) -> None:
     for request, name in (
         (history(telegram), "messages.getHistory"),
         (functions.channels.GetMessagesRequest(None, []), "channels.getMessages"),
-        (functions.InvokeWithTakeoutRequest(1, None), "invokeWithTakeout"),
+        (functions.InvokeWithTakeoutRequest(1, functions.PingRequest(1)), "ping"),
         (functions.PingRequest(1), "ping"),
     ):
         assert name == door.method_of(request)

@@ -27,10 +27,6 @@ __all__ = ["CallOptions", "call"]
 
 _log = logs.get_logger("calls")
 
-_MAX_ASKS = 3
-"""How often one request is sent at most before its silence is an error: a lost answer is asked
-again once, and once more across a reconnect."""
-
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
@@ -40,11 +36,15 @@ class CallOptions:
         timeout: Deadline of each asking, in seconds; None waits for ever.
         max_flood_wait: Longest time that one call spends in flood waits, in seconds.
         spacing: Least time between two starts of this method, in seconds.
+        asks: How often the request is sent at most before its silence is an error. Default 3: a
+            lost answer is asked again once, and once more across a reconnect. 1 for what must
+            not be done twice.
     """
 
     timeout: float | None = 60.0
     max_flood_wait: float = 3600.0
     spacing: float = 0.0
+    asks: int = 3
 
 
 async def call(client: TelegramClient, request: Any, options: CallOptions) -> bytes:
@@ -59,14 +59,14 @@ async def call(client: TelegramClient, request: Any, options: CallOptions) -> by
         ConnectionLostError: If the client was disconnected meanwhile.
     """
     account = Account.of(client)
-    method = door.method_of(request)
+    method = door.kind_of(client, request)
     raw = await door.prepare(client, request)
     waited = 0.0
     retries = 0
     while True:
         await _wait_for_turn(client, account, method, request, options)
         try:
-            return await _ask(client, account, method, raw, options.timeout)
+            return await _ask(client, account, method, raw, options)
         except RPCError as error:
             door.unwrap(error, request)
             step = account.retry.decide(error, retries=retries)
@@ -121,14 +121,15 @@ def _too_long(method: str, seconds: float, options: CallOptions) -> FloodWaitToo
 
 
 async def _ask(
-    client: TelegramClient, account: Account, method: str, raw: door.Raw, timeout: float | None
+    client: TelegramClient, account: Account, method: str, raw: door.Raw, options: CallOptions
 ) -> bytes:
     """Send, and send again at each deadline; the first answer wins."""
+    timeout = options.timeout
     futures: list[asyncio.Future[bytes]] = []
     # A request that is still queued when the client disconnects stays pending for ever.
     gone = door.disconnection(client)
     try:
-        for _ in range(_MAX_ASKS):
+        for _ in range(options.asks):
             try:
                 futures.append(door.send(client, raw))
             except ConnectionError as error:
@@ -144,7 +145,7 @@ async def _ask(
             account.metrics.add("timeouts")
             door.reap(client, now=time.time())
             _log.debug("deadline method=%s timeout=%s asked=%d", method, timeout, len(futures))
-        raise DeadlineError(method, timeout or 0.0, _MAX_ASKS)
+        raise DeadlineError(method, timeout or 0.0, options.asks)
     finally:
         for future in futures:
             if not future.cancel() and not future.cancelled():

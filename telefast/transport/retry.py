@@ -68,6 +68,8 @@ class RetryPolicy:
 
     def decide(self, error: Exception, *, retries: int) -> Flood | Pause | None:
         """Say what to do about *error* after *retries* earlier tries; None: raise it."""
+        if isinstance(error, errors.TakeoutInitDelayError):
+            return None  # the user ends it by a confirmation, at any moment
         if isinstance(error, errors.FloodError):
             return _flood(error)
         if isinstance(error, _TRANSIENT) and retries < self.max_retries:

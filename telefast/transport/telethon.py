@@ -26,7 +26,7 @@ from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl.tlobject import TLRequest
 
-from telefast.errors import CompatibilityError, UsageError
+from telefast.errors import ClosedError, CompatibilityError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,10 @@ __all__ = [
     "decode",
     "disconnection",
     "finish",
+    "innermost",
+    "is_in_takeout",
     "key_of",
+    "kind_of",
     "method_of",
     "prepare",
     "reap",
@@ -50,6 +53,12 @@ __all__ = [
 ]
 
 _RPC_ERROR = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
+_ENVELOPES = (
+    functions.InvokeWithTakeoutRequest,
+    functions.InvokeWithMessagesRangeRequest,
+    functions.InvokeWithoutUpdatesRequest,
+)
+"""What a request may be wrapped in. None of them resolves the peers of what it holds."""
 _REAP_AFTER = 30
 """Seconds before a cancelled request is forgotten: an answer that comes later than that is parsed
 and logged by Telethon at length, an earlier one is not."""
@@ -78,13 +87,43 @@ class Raw(TLRequest):
         return bytes(reader.stream)
 
 
+def innermost(request: Any) -> Any:
+    """Return the request that the envelopes of takeouts, ranges and updates hold."""
+    while isinstance(request, _ENVELOPES):
+        request = request.query
+    return request
+
+
 def method_of(request: Any) -> str:
-    """Return Telegram's name of a request's method, such as `messages.getHistory`."""
-    cls = type(request)
+    """Return Telegram's name of a request's method, such as `messages.getHistory`.
+
+    That of the innermost request, whatever it is wrapped in.
+    """
+    cls = type(innermost(request))
     name = cls.__name__.removesuffix("Request")
     name = name[:1].lower() + name[1:]
     room = cls.__module__.rpartition("functions")[2].strip(".")
     return f"{room}.{name}" if room else name
+
+
+def is_in_takeout(client: TelegramClient, request: Any) -> bool:
+    """Return whether a request goes out within a takeout."""
+    if _is_takeout_proxy(client):
+        return True
+    while isinstance(request, _ENVELOPES):
+        if isinstance(request, functions.InvokeWithTakeoutRequest):
+            return True
+        request = request.query
+    return False
+
+
+def kind_of(client: TelegramClient, request: Any) -> str:
+    """Return the name of the budget that a request draws from.
+
+    The method; within a takeout `takeout:` and the method, since that is another budget.
+    """
+    method = method_of(request)
+    return f"takeout:{method}" if is_in_takeout(client, request) else method
 
 
 def key_of(client: TelegramClient) -> object:
@@ -119,16 +158,30 @@ def user_flood_due(client: TelegramClient, request: Any) -> float:
     """Return when a flood wait of the user's own calls of this method ends.
 
     Returns:
-        Seconds since the epoch, 0.0 if there is none.
+        Seconds since the epoch, 0.0 if there is none. Always 0.0 within a takeout: another
+        budget, and Telethon keeps the waits of all its methods under one name.
     """
-    return float(client._flood_waited_requests.get(request.CONSTRUCTOR_ID, 0.0))
+    if is_in_takeout(client, request):
+        return 0.0
+    due = client._flood_waited_requests.get(innermost(request).CONSTRUCTOR_ID, 0.0)
+    return float(due)
 
 
 async def prepare(client: TelegramClient, request: Any) -> Raw:
-    """Resolve a request's peers and put it in its envelopes, `Raw` outermost."""
-    await request.resolve(client, utils)
-    if _is_takeout_proxy(client):
+    """Resolve a request's peers and put it in its envelopes, each once, `Raw` outermost.
+
+    Args:
+        client: The client, or its takeout proxy, whose requests go within the takeout.
+        request: What to send; it may be in a range of messages or in a takeout already.
+
+    Raises:
+        ClosedError: If the takeout of a proxy was finished.
+    """
+    await innermost(request).resolve(client, utils)
+    if _is_takeout_proxy(client) and not isinstance(request, functions.InvokeWithTakeoutRequest):
         session: Any = client.session
+        if session.takeout_id is None:
+            raise ClosedError("the takeout of this client was finished; begin another one")
         request = functions.InvokeWithTakeoutRequest(session.takeout_id, request)
     if client._no_updates:
         # `send` adds nothing, and an unwrapped request subscribes its connection to updates.
@@ -237,7 +290,8 @@ def _read_with_spans(reader: BinaryReader, spans: dict[int, tuple[int, int]]) ->
 
 
 def unwrap(error: errors.RPCError, request: Any) -> errors.RPCError:
-    """Let an error speak of the request that the user knows, not of our envelope."""
+    """Let an error speak of the request that the user knows, not of our envelopes."""
+    request = innermost(request)
     error.request = request
     name = type(request).__name__
     error.args = tuple(

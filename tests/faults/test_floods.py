@@ -216,7 +216,6 @@ async def test_a_call_held_by_anothers_wait_keeps_its_own_budget(scene: Any, clo
         ("FLOOD_WAIT_9", "FloodWaitError", 9),
         ("FLOOD_PREMIUM_WAIT_9", "FloodPremiumWaitError", 9),
         ("SLOWMODE_WAIT_9", "SlowModeWaitError", 9),
-        ("TAKEOUT_INIT_DELAY_9", "TakeoutInitDelayError", 9),
         ("FLOOD_WAIT_0", "FloodWaitError", 1),
         ("FLOOD_SKIP_FAILED_WAIT", "FloodError", 5),
     ],

@@ -33,7 +33,6 @@ def answered(code: int, message: str) -> errors.RPCError:
         ("FLOOD_WAIT_0", 1.0, "FloodWaitError"),
         ("FLOOD_PREMIUM_WAIT_7", 7.0, "FloodPremiumWaitError"),
         ("SLOWMODE_WAIT_12", 12.0, "SlowModeWaitError"),
-        ("TAKEOUT_INIT_DELAY_86400", 86400.0, "TakeoutInitDelayError"),
         ("FLOOD_SKIP_FAILED_WAIT", 5.0, "FloodError"),
         ("2FA_CONFIRM_WAIT_9", 9.0, "TwoFaConfirmWaitError"),
     ],
@@ -44,6 +43,11 @@ def test_every_kind_of_flood_is_a_wait(message: str, seconds: float, name: str) 
     policy = RetryPolicy(max_retries=0)
     for retries in (0, 1, 1000):
         assert Flood(seconds, name) == policy.decide(error, retries=retries)
+
+
+def test_a_takeout_that_has_to_be_confirmed_is_no_wait() -> None:
+    """The user may confirm it at any moment, so nothing is held: the caller decides."""
+    assert RetryPolicy().decide(answered(420, "TAKEOUT_INIT_DELAY_86400"), retries=0) is None
 
 
 @pytest.mark.parametrize("message", ["FROZEN_METHOD_INVALID", "FROZEN_SOMETHING_NEW"])
