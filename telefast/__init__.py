@@ -6,6 +6,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `BatchedHistory` reads a chat's history, message by message or in `Batch`es.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
+* `ordered_map` works on many items at a time and keeps their order.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -50,6 +51,7 @@ from telefast.errors import (
     WorldError,
 )
 from telefast.history import Batch, BatchedHistory, HistoryCursor, HistoryStats
+from telefast.ordered import Failed, OrderedMap, ordered_map
 
 if TYPE_CHECKING:
     from telefast.settings import Settings
@@ -72,11 +74,13 @@ __all__ = [
     "CorruptChunkError",
     "DeadlineError",
     "DiskFullError",
+    "Failed",
     "FastClient",
     "FloodWaitTooLongError",
     "HistoryCursor",
     "HistoryStats",
     "MessagesIter",
+    "OrderedMap",
     "RemoteError",
     "Settings",
     "SettingsError",
@@ -89,6 +93,7 @@ __all__ = [
     "UsageError",
     "WorldError",
     "__version__",
+    "ordered_map",
     "rehydrate",
     "wrap",
 ]

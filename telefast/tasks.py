@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
-from telefast.errors import ClosedError, ConcurrentUseError
+from telefast.errors import ClosedError, ConcurrentUseError, RemoteError
 
 __all__ = ["Crew", "Pump", "in_thread"]
 
@@ -34,18 +34,21 @@ class Crew(Generic[K, T]):
     """Run calls side by side and collect their outcomes one by one.
 
     Use as `async with Crew() as crew`; leaving the block cancels what still runs and waits for
-    it. (`asyncio.TaskGroup` would wrap the owner's own error in a group.)
+    it. (`asyncio.TaskGroup` would wrap the owner's own error in a group.) A call that ends by a
+    cancellation which is not ours fails with `RemoteError`.
     """
 
     def __init__(self) -> None:
         self._outcomes: deque[tuple[K, T | None, Exception | None]] = deque()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_left = False
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        self._is_left = True
         await _cancel_all(self._tasks)
 
     @property
@@ -66,6 +69,16 @@ class Crew(Generic[K, T]):
     ) -> None:
         try:
             outcome: tuple[K, T | None, Exception | None] = (key, await call(*args), None)
+        except asyncio.CancelledError as error:
+            if self._is_left:
+                raise
+            # Nobody cancelled it: it awaited something that was cancelled, as Telethon's
+            # `disconnect` does with requests in flight. Taken for an end, the call would be lost.
+            stray = RemoteError(
+                "what a call waited for was cancelled, as by a disconnect; try again"
+            )
+            stray.__cause__ = error
+            outcome = (key, None, stray)
         except Exception as error:  # noqa: BLE001 - handed to the owner as a value
             outcome = (key, None, error)
         self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))

@@ -23,6 +23,7 @@ SOURCES = [
     "telefast.client",
     "telefast.errors",
     "telefast.history",
+    "telefast.ordered",
     "telefast.settings",
 ]
 """The modules whose names the root package offers."""

@@ -15,15 +15,18 @@ from telefast import (
     ChunkCodec,
     ChunkStore,
     CorruptChunkError,
+    Failed,
     FastClient,
     FloodWaitTooLongError,
     HistoryCursor,
     HistoryStats,
     MessagesIter,
+    OrderedMap,
     Settings,
     StoreStats,
     TelefastError,
     UndecodedRecord,
+    ordered_map,
     rehydrate,
     wrap,
 )
@@ -64,6 +67,23 @@ async def batches(client: TelegramClient) -> None:
         assert_type(error.retryable, bool)
     finally:
         await history.aclose()
+
+
+async def in_order(client: TelegramClient) -> None:
+    """Work on several batches at a time."""
+
+    async def save(batch: Batch) -> int:
+        return batch.last_id
+
+    batches = BatchedHistory(client, "durov").batches()
+    async with ordered_map(batches, save, concurrency=4) as results:
+        assert_type(results, OrderedMap[int])
+        async for result in results:
+            assert_type(result, int)
+    async for outcome in ordered_map(batches, save, on_error="yield"):
+        assert_type(outcome, int | Failed[Batch])
+        if isinstance(outcome, Failed):
+            assert_type(outcome.error, Exception)
 
 
 async def chunks(client: TelegramClient) -> None:
