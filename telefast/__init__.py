@@ -4,6 +4,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 
 * `wrap` makes a drop-in for the client that a program already has.
 * `BatchedHistory` reads a chat's history, message by message or in `Batch`es.
+* `ProcessedIds` is an exact set of the messages that are done.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
 * `ordered_map` works on many items at a time and keeps their order.
@@ -38,19 +39,23 @@ from telefast.errors import (
     ConcurrentUseError,
     ConnectionLostError,
     CorruptChunkError,
+    CorruptStateError,
+    CursorMismatchError,
     DeadlineError,
     DiskFullError,
     FloodWaitTooLongError,
     RemoteError,
     SettingsError,
+    StateError,
     StorageError,
     StoreLockedError,
     TelefastError,
     UnsupportedChunkError,
+    UnsupportedStateError,
     UsageError,
     WorldError,
 )
-from telefast.history import Batch, BatchedHistory, HistoryCursor, HistoryStats
+from telefast.history import Batch, BatchedHistory, HistoryCursor, HistoryStats, ProcessedIds
 from telefast.ordered import Failed, OrderedMap, ordered_map
 
 if TYPE_CHECKING:
@@ -72,6 +77,8 @@ __all__ = [
     "ConcurrentUseError",
     "ConnectionLostError",
     "CorruptChunkError",
+    "CorruptStateError",
+    "CursorMismatchError",
     "DeadlineError",
     "DiskFullError",
     "Failed",
@@ -81,15 +88,18 @@ __all__ = [
     "HistoryStats",
     "MessagesIter",
     "OrderedMap",
+    "ProcessedIds",
     "RemoteError",
     "Settings",
     "SettingsError",
+    "StateError",
     "StorageError",
     "StoreLockedError",
     "StoreStats",
     "TelefastError",
     "UndecodedRecord",
     "UnsupportedChunkError",
+    "UnsupportedStateError",
     "UsageError",
     "WorldError",
     "__version__",

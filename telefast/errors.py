@@ -7,14 +7,18 @@ TelefastError
 │  ├─ WorldError                 (ValueError) a world of `telefast.testing` contradicts itself
 │  ├─ SettingsError              (ValueError) the environment holds an unknown or illegal setting
 │  ├─ ConcurrentUseError         (RuntimeError) two consumers on one stream
-│  └─ ClosedError                (RuntimeError) used after it was closed
+│  ├─ ClosedError                (RuntimeError) used after it was closed
+│  └─ CursorMismatchError        (ValueError) a cursor of another chat or query
 ├─ RemoteError                   Telegram or the network
 │  ├─ DeadlineError              (TimeoutError) no answer within the deadline
 │  ├─ ConnectionLostError        (ConnectionError) the connection ended with requests in flight
 │  └─ FloodWaitTooLongError      a flood wait beyond what the caller allows
 ├─ StorageError                  this machine
 │  ├─ DiskFullError              (OSError) no room for what was to be written
-│  ├─ StoreLockedError           (BlockingIOError) another writer has the store open
+│  ├─ StoreLockedError           (BlockingIOError) another writer has the store or checkpoint open
+│  ├─ StateError                 (ValueError) a file of saved progress cannot be read
+│  │  ├─ CorruptStateError       its bytes are damaged
+│  │  └─ UnsupportedStateError   it was written by a later release
 │  └─ ChunkError                 (ValueError) a chunk cannot be read or made
 │     ├─ CorruptChunkError       its bytes are damaged
 │     ├─ ChunkTooLargeError      it exceeds a limit
@@ -40,15 +44,19 @@ __all__ = [
     "ConcurrentUseError",
     "ConnectionLostError",
     "CorruptChunkError",
+    "CorruptStateError",
+    "CursorMismatchError",
     "DeadlineError",
     "DiskFullError",
     "FloodWaitTooLongError",
     "RemoteError",
     "SettingsError",
+    "StateError",
     "StorageError",
     "StoreLockedError",
     "TelefastError",
     "UnsupportedChunkError",
+    "UnsupportedStateError",
     "UsageError",
     "WorldError",
 ]
@@ -97,6 +105,23 @@ class ConcurrentUseError(UsageError, RuntimeError):
 
 class ClosedError(UsageError, RuntimeError):
     """The object was closed; make a new one."""
+
+
+class CursorMismatchError(UsageError, ValueError):
+    """A cursor or checkpoint belongs to another chat, or to another query of it.
+
+    Args:
+        what: In what they differ.
+        expected: What the cursor holds.
+        given: What was asked for.
+    """
+
+    def __init__(self, what: str, expected: object, given: object) -> None:
+        super().__init__(
+            f"{what}: the cursor holds {expected}, not {given}; resume with the arguments of the "
+            "stream that it comes from"
+        )
+        self.what = what
 
 
 class RemoteError(TelefastError):
@@ -179,10 +204,10 @@ class DiskFullError(StorageError, OSError):
 
 
 class StoreLockedError(StorageError, BlockingIOError):
-    """Another writer, in this process or in another one, has the store open.
+    """Another writer, in this process or in another one, has the store or checkpoint open.
 
     Args:
-        path: The folder of the store.
+        path: The folder of the store, or the file of the checkpoint.
         holder: The id of the process that writes, None if it cannot be told.
     """
 
@@ -190,9 +215,31 @@ class StoreLockedError(StorageError, BlockingIOError):
 
     def __init__(self, path: str, holder: int | None) -> None:
         who = "another writer" if holder is None else f"process {holder}"
-        super().__init__(f"{path}: {who} has it open; a store has one writer at a time")
+        super().__init__(f"{path}: {who} has it open; there is one writer at a time")
         self.path = path
         self.holder = holder
+
+
+class StateError(StorageError, ValueError):
+    """Saved progress cannot be read.
+
+    Args:
+        problem: What is wrong with it.
+        path: Its file; None for bytes in memory.
+    """
+
+    def __init__(self, problem: str, *, path: str | None = None) -> None:
+        super().__init__(f"{'saved progress' if path is None else path}: {problem}")
+        self.problem = problem
+        self.path = path
+
+
+class CorruptStateError(StateError):
+    """The bytes of saved progress are not those that were written."""
+
+
+class UnsupportedStateError(StateError):
+    """Saved progress was written by a later release of telefast."""
 
 
 class ChunkError(StorageError, ValueError):

@@ -7,7 +7,6 @@ every whole frame, and says where bytes are that belong to none.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from bisect import bisect_left, bisect_right
@@ -20,7 +19,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from telefast.chunks.frames import HEADER_SIZE, Header, Span, is_torn, scan
-from telefast.chunks.lock import Lock
+from telefast.disk import NO_ROOM, Lock, sync_folder, write_all
 from telefast.errors import DiskFullError
 
 __all__ = ["Folder", "Fsync", "Place"]
@@ -28,8 +27,6 @@ __all__ = ["Folder", "Fsync", "Place"]
 Fsync = Literal["always", "close", "never"]
 
 _NAME = re.compile(r"(\d{6,})\.tfc")
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""No room on the disk, in the quota, or below the limit on the size of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ class Folder:
         self._is_writable = is_writable
         self._max_file_size = max_file_size
         self._fsync = fsync
-        self._lock = Lock(path)
+        self._lock = Lock(path / "lock", path)
         self._file: FileIO | None = None
         self._number = 0
         self._size = 0
@@ -184,12 +181,12 @@ class Folder:
             if file.seek(0, os.SEEK_END) != self._size:
                 file.truncate(self._size)  # what an earlier call could not take back
             self._unsynced += len(frame)
-            _write(file, frame)
+            write_all(file, frame)
             if self._fsync == "always":
                 self.sync()
         except OSError as error:
             self._take_back()
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 raise DiskFullError(str(self._path(self._number)), len(frame)) from error
             raise
         start = self._size
@@ -210,7 +207,7 @@ class Folder:
             is_new = not path.exists()
             self._file = FileIO(path, "a+")
             if is_new and self._fsync != "never":
-                _sync_folder(self.path)
+                sync_folder(self.path)
         return self._file
 
     def sync(self) -> None:
@@ -223,7 +220,7 @@ class Folder:
             try:
                 os.fsync(self._file.fileno())
             except OSError as error:
-                if error.errno in _NO_ROOM:
+                if error.errno in NO_ROOM:
                     raise DiskFullError(str(self._path(self._number)), self._unsynced) from error
                 raise
             self._unsynced = 0
@@ -271,19 +268,3 @@ class _File:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
-
-
-def _write(file: FileIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
-
-
-def _sync_folder(path: Path) -> None:
-    """Let the name of a new file survive a power failure, where the system can do that."""
-    if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,6 +1,7 @@
 """Read a chat's history: exact, in order, many pages at a time."""
 
+from telefast.history.progress import ProcessedIds
 from telefast.history.stream import BatchedHistory
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 
-__all__ = ["Batch", "BatchedHistory", "HistoryCursor", "HistoryStats"]
+__all__ = ["Batch", "BatchedHistory", "HistoryCursor", "HistoryStats", "ProcessedIds"]

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from telefast import ChunkStore, DiskFullError, StorageError, StoreLockedError
-from telefast.chunks import folder, lock
+from telefast import ChunkStore, DiskFullError, StorageError, StoreLockedError, disk
+from telefast.chunks import folder
 from tests.storage.stores import everything, fill, ids_in, messages, sizes
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ async def test_a_lock_without_a_holder(tmp_path: Path, monkeypatch: pytest.Monke
     def refuse(file: FileIO) -> None:
         raise OSError(errno.ENOLCK, "no locks here")
 
-    monkeypatch.setattr(lock, "_try_lock", refuse)
+    monkeypatch.setattr(disk, "_try_lock", refuse)
     with pytest.raises(OSError, match="no locks here"):
         await fill(tmp_path)
 
@@ -280,7 +280,7 @@ async def test_a_full_disk_can_be_opened(tmp_path: Path, monkeypatch: pytest.Mon
             raise OSError(errno.ENOSPC, "full")
 
     await fill(tmp_path, messages(1))
-    monkeypatch.setattr(lock, "FileIO", Full)
+    monkeypatch.setattr(disk, "FileIO", Full)
     async with ChunkStore(tmp_path) as store:
         assert [[1]] == [chunk.ids async for chunk in store]
 

@@ -1,0 +1,130 @@
+"""How telefast writes files that must survive a kill, a power failure and a second writer.
+
+* `Lock`: one writer at a time, also over several processes; a killed one lets go by itself.
+* `replace_file`: the old bytes or the new ones, never a mixture, whatever happens meanwhile.
+
+All of it blocks: call it by `telefast.tasks.in_thread`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+
+from telefast.errors import DiskFullError, StoreLockedError
+
+__all__ = ["NO_ROOM", "Lock", "replace_file", "sync_folder", "write_all"]
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""No room on the disk, in the quota, or below the limit on the size of a file."""
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: FileIO) -> None:
+        # The first byte; what is written behind it, others can read.
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(file: FileIO) -> None:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Lock:
+    """A file held by the operating system for as long as it is open.
+
+    It stays when it is released: to remove it would let two writers in at once.
+
+    Args:
+        path: The file.
+        guarded: What it guards, for the error of who comes second.
+    """
+
+    def __init__(self, path: Path, guarded: Path) -> None:
+        self._path = path
+        self._guarded = guarded
+        self._file: FileIO | None = None
+
+    def take(self) -> None:
+        """Take it, or raise.
+
+        Raises:
+            StoreLockedError: If somebody else has it, or this process by another object.
+        """
+        file = FileIO(self._path, "a+")
+        try:
+            _try_lock(file)
+        except (BlockingIOError, PermissionError):
+            holder = _read_holder(file)
+            file.close()
+            raise StoreLockedError(str(self._guarded), holder) from None
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        with suppress(OSError):  # a full disk is no reason not to read and resume
+            # For the error of who comes next. A blank first: on Windows that byte is locked.
+            file.truncate(0)
+            file.write(f" {os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Let go; safe to call at any time."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+
+
+def _read_holder(file: FileIO) -> int | None:
+    try:
+        file.seek(1)
+        return int(file.read(20) or b"")
+    except (OSError, ValueError):
+        return None
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Let *path* hold *data*, and have it on the disk; what was there before stays until then.
+
+    One caller at a time: the new bytes are gathered in a file beside it, with `.tmp` added.
+
+    Raises:
+        DiskFullError: If there is no room.
+        OSError: If it cannot be written.
+    """
+    new = path.with_name(f"{path.name}.tmp")
+    try:
+        with FileIO(new, "w") as file:
+            write_all(file, data)
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        if error.errno in NO_ROOM:
+            raise DiskFullError(str(path), len(data)) from error
+        raise
+    sync_folder(path.parent)
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write *data* to the end; a single `write` may take only a part."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def sync_folder(path: Path) -> None:
+    """Let the name of a new file survive a power failure, where the system can do that."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
