@@ -44,7 +44,15 @@ class Plan(Protocol):
         count: int | None = None,
         position: int | None = None,
     ) -> None:
-        """Report an answer."""
+        """Report an answer.
+
+        Args:
+            token: Of the request.
+            ids: Messages in it, `MessageEmpty` left out.
+            empty_ids: Ids that it calls empty.
+            count: Messages in the whole list.
+            position: Position of the newest of them in that list.
+        """
 
     def on_error(self, token: int, error: Exception) -> None:
         """Report that a request failed for good."""

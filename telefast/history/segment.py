@@ -6,6 +6,8 @@ each page overlaps the one before by one message: the seam.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from telefast.history.order import Answer, Ask, Order
 
 __all__ = ["Segment"]
@@ -22,10 +24,9 @@ class Segment:
     """
 
     def __init__(self, order: Order, anchor: int, *, remaining: int, most: int) -> None:
-        self.pages: dict[int, Answer] = {}
-        """Answers that wait for their turn, by position."""
-        self.head = 1
-        """The position whose turn it is; position 0 was taken by the walk."""
+        self.passed = 0
+        """The last position that had its turn; position 0 was taken by the walk."""
+        self._pages: dict[int, Answer] = {}
         self._order = order
         self._anchor = anchor
         self._stride = order.size - 1
@@ -40,13 +41,18 @@ class Segment:
         return -(-messages // self._stride)
 
     @property
+    def held(self) -> int:
+        """Answers that wait for an earlier one."""
+        return len(self._pages)
+
+    @property
     def is_used_up(self) -> bool:
         """Whether every position planned has had its turn."""
-        return self.head >= max(self._next, self._planned)
+        return self.passed + 1 >= max(self._next, self._planned)
 
-    def next_ask(self) -> Ask | None:
-        """Return the page to ask for next; None when all planned are asked for."""
-        if self._next >= self._planned:
+    def next_ask(self, *, room: int) -> Ask | None:
+        """Return the page to ask for next; None without room, or when all are asked for."""
+        if room <= 0 or self._next >= self._planned:
             return None
         first = self._next * self._stride
         self._next += 1
@@ -63,13 +69,29 @@ class Segment:
         position = self._positions.pop(answer.token, None)
         if position is None:
             return False
-        self.pages[position] = answer
+        self._pages[position] = answer
         if answer.ids:
-            self.cut(self._order.ids_behind(answer.ids[-1], top), behind=position)
+            self._cut(self._order.ids_behind(answer.ids[-1], top), behind=position)
         return True
 
-    def cut(self, ids_left: int, *, behind: int) -> None:
-        """Plan no page behind the bounds: behind position *behind*, so many ids are left."""
+    def head(self) -> Answer | None:
+        """Return the answer whose turn it is, None if it has not come."""
+        return self._pages.get(self.passed + 1)
+
+    def pass_head(self) -> None:
+        """The head has had its turn."""
+        self.passed += 1
+        self._pages.pop(self.passed, None)
+
+    def put(self, answer: Answer) -> None:
+        """Let *answer* be the head, as if the next position had brought it."""
+        self._pages[self.passed + 1] = answer
+
+    def cut(self, ids_left: int) -> None:
+        """Plan no page behind the bounds: so many ids are left behind what had its turn."""
+        self._cut(ids_left, behind=self.passed)
+
+    def _cut(self, ids_left: int, *, behind: int) -> None:
         if self._stride:
             self._planned = min(self._planned, behind + 1 + self._pages_for(ids_left))
 
@@ -77,7 +99,6 @@ class Segment:
         """Ask for no further position; those in flight still have their turn."""
         self._planned = min(self._planned, self._next)
 
-    def pass_head(self) -> None:
-        """The head has had its turn."""
-        del self.pages[self.head]
-        self.head += 1
+    def waiting(self) -> Iterable[Answer]:
+        """Return the answers that have not had their turn."""
+        return self._pages.values()

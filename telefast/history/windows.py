@@ -25,21 +25,20 @@ Sans-I/O: requests go out by `next_request`, answers come in by `on_answer`, in 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from telefast.history.order import Answer, Ask, Delivery, Order
+from telefast.history.outbox import Outbox
 from telefast.history.query import MAX_ID, Query
 from telefast.history.segment import Segment
+from telefast.history.sources import Source, Sources
 from telefast.history.start import Begin, Start
 from telefast.history.sweep import Sweep
+from telefast.history.top import Top
 from telefast.history.walk import Walk
 
 __all__ = ["Windows"]
-
-_HIDDEN_RUN = 2000
-"""Messages hidden in one run, before it is believed that all the rest is hidden: our choice."""
 
 
 class Windows:
@@ -60,28 +59,21 @@ class Windows:
         """What stopped the walk; everything before it was delivered."""
         self.count: int | None = None
         """Messages in the whole list, as last announced."""
-        self.delivered = 0
-        self.is_given_up = False
-        """Whether so long a run was hidden that the rest was not looked for."""
         self.walks = 0
         self.sweeps = 0
         self._query = query
         self._can_sweep = can_sweep
         self._order = Order(query, request_size)
-        self._left = MAX_ID if query.limit is None else query.limit
-        self._deliveries: deque[Delivery] = deque()
+        self._out = Outbox(self._order)
         self._next_token = 0
         # The one sequential request: to be sent, in flight, and who hears its answer.
         self._ask: Ask | None = None
         self._ask_token = 0
         self._on_step: Callable[[Answer], None] | None = None
-        # The segment; this first one holds nothing, so that the walk begins.
-        self._segment = Segment(self._order, 0, remaining=0, most=1)
-        self._reach = MAX_ID  # positions that the server honours
-        self._empty_run = 0
-        self._stale_at: int | None = None
+        # Pages ahead; this first source holds nothing, so that the walk begins.
+        self._source: Source = Segment(self._order, 0, remaining=0, most=1)
+        self._sources = Sources(self._order)
         # The walk.
-        self._last = 0  # everything up to here is delivered or known to be absent
         self._walk = Walk(self._order, 0, None)
         self._claimed: int | None = None  # an honest empty page followed this id
         self._counted: int | None = None  # behind this id the count was followed
@@ -90,13 +82,10 @@ class Windows:
         self._sweep: Sweep | None = None
         self._detour: int | None = None  # the sweep is of ids, up to this one, called empty
         # In reverse the newest id, which says where the end is.
-        self._top: int | None = None
-        self._top_ask: Ask | None = None
-        self._top_token = 0
-        self._is_top_retried = False
-        if query.reverse and self._left > request_size:
-            self._ask_for_top(1)
-        self._start = Start(self._order, limit=self._left)
+        self._top = Top(request_size)
+        if query.reverse and self._out.left > request_size:
+            self._top.begin()
+        self._start = Start(self._order, limit=self._out.left)
         self._begin(self._start.first())
         self._advance()
 
@@ -105,7 +94,22 @@ class Windows:
     @property
     def held(self) -> int:
         """Answers that wait for an earlier one."""
-        return len(self._segment.pages)
+        return self._source.held
+
+    @property
+    def delivered(self) -> int:
+        """Messages delivered so far."""
+        return self._out.delivered
+
+    @property
+    def missing(self) -> int:
+        """Messages of a whole list that its count announces and that have not come."""
+        return self._out.missing(self.count)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether so long a run was hidden that the rest was not looked for."""
+        return self._sources.is_given_up
 
     def next_request(self, *, room: int) -> Ask | None:
         """Return a request to send now, or None if nothing is to be sent before an answer.
@@ -116,17 +120,16 @@ class Windows:
         """
         if self.done or self.error is not None:
             return None
-        if self._ask is not None:
-            ask, self._ask = self._ask, None
+        ask, self._ask = self._ask, None
+        if ask is not None:
             return ask
-        if self._top_ask is not None:
-            ask, self._top_ask = self._top_ask, None
-            return ask
-        if room <= 0 or self._top_token or (page := self._segment.next_ask()) is None:
-            return None
-        page = self._named(page)
-        self._segment.on_sent(page.token)
-        return page
+        if (ask := self._top.take_ask()) is not None:
+            ask = self._named(ask)
+            self._top.on_sent(ask.token)
+        elif not self._top.is_pending and (ask := self._source.next_ask(room=room)) is not None:
+            ask = self._named(ask)
+            self._source.on_sent(ask.token)
+        return ask
 
     def on_answer(
         self,
@@ -137,15 +140,7 @@ class Windows:
         count: int | None = None,
         position: int | None = None,
     ) -> None:
-        """Report an answer.
-
-        Args:
-            token: Of the request.
-            ids: Messages in it, `MessageEmpty` left out.
-            empty_ids: Ids that it calls empty.
-            count: Messages in the whole list.
-            position: Position of the newest of them in that list.
-        """
+        """Report an answer; see `Plan`."""
         if count is not None:
             self.count = count
         self._on(Answer(token, self._order.sorted(ids), empty_ids, position))
@@ -156,7 +151,7 @@ class Windows:
 
     def take(self) -> Delivery | None:
         """Return what is to be delivered next, or None."""
-        return self._deliveries.popleft() if self._deliveries else None
+        return self._out.take()
 
     # Answers
 
@@ -173,7 +168,7 @@ class Windows:
     def _on(self, answer: Answer) -> None:
         if self.done:
             return
-        if answer.token == self._top_token:
+        if self._top.on_answer(answer, count=self.count):
             self._on_top(answer)
         elif answer.token == self._ask_token and self._on_step is not None:
             step, self._on_step = self._on_step, None
@@ -181,51 +176,26 @@ class Windows:
                 self.error = answer.error
             else:
                 step(answer)
-        elif not self._segment.on_answer(answer, top=self._top):
-            self._drop(answer)
+        elif not self._source.on_answer(answer, top=self._top.id):
+            self._out.drop(answer)
         self._advance()
 
-    def _ask_for_top(self, size: int) -> None:
-        self._top_ask = self._named(Ask(limit=size))
-        self._top_token = self._top_ask.token
-
     def _on_top(self, answer: Answer) -> None:
-        self._top_token = 0
-        self._drop(answer)
+        self._out.drop(answer)
         if answer.error is not None:
             self.error = answer.error
         elif answer.ids:
-            self._top = answer.ids[-1]
-            ids_left = self._order.ids_behind(self._last, self._top)
-            self._segment.cut(ids_left, behind=self._segment.head - 1)
-        elif not self.count:
-            self._top = 0
-        elif not self._is_top_retried:
-            self._is_top_retried = True
-            self._ask_for_top(self._order.size)
-
-    def _drop(self, answer: Answer) -> None:
-        self._deliveries.append(Delivery(answer.token, ()))
+            ids_left = self._order.ids_behind(self._out.last, self._top.id)
+            self._source.cut(ids_left)
 
     def _finish(self) -> None:
         self.done = True
-        self._ask = self._top_ask = None
+        self._ask = None
 
     def _accept(self, answer: Answer) -> None:
         """Deliver what is new in an answer; the caller has checked that, and the seam."""
-        fresh = self._order.behind(answer.ids, self._last)
-        kept = [i for i in fresh if self._query.keeps(i)][: self._left]
-        self._deliveries.append(Delivery(answer.token, kept))
-        self._left -= len(kept)
-        self.delivered += len(kept)
-        self._last = fresh[-1]
-        if self._left == 0 or not self._is_end_ahead():
+        if not self._out.accept(answer):
             self._finish()
-
-    def _is_end_ahead(self) -> bool:
-        """Tell whether an id can lie between the last one and the query's far bound."""
-        end = self._order.end
-        return self._order.is_behind(end, self._last) and abs(end - self._last) > 1
 
     # The beginning
 
@@ -235,30 +205,30 @@ class Windows:
         elif step.last is None:
             self._finish()
         else:
-            self._last = step.last
-            if not self._is_end_ahead():
+            self._out.last = step.last
+            if not self._out.is_end_ahead():
                 self._finish()
             elif answer is not None and step.is_first_page:
                 self._first_page(answer)
                 return
         if answer is not None:
-            self._drop(answer)
+            self._out.drop(answer)
 
     def _on_start(self, answer: Answer) -> None:
         self._begin(self._start.on_answer(answer, count=self.count), answer)
 
-    # Segments
+    # Sources of pages
 
     def _first_page(self, answer: Answer) -> None:
         """Take the page that follows `_last`, and plan the positions behind it."""
-        anchor = self._order.anchor_after(self._last)
+        anchor = self._order.anchor_after(self._out.last)
         self._accept(answer)
         if self.done:
             return
         remaining = self.count
         if remaining is not None:
             if answer.position is None:
-                remaining -= self.delivered
+                remaining -= self._out.delivered
             elif self._query.reverse:
                 remaining = answer.position
             else:
@@ -267,27 +237,27 @@ class Windows:
 
     def _plan(self, anchor: int, remaining: int | None) -> None:
         """Begin a segment; *remaining* messages follow its first page, None if unknown."""
-        self._drop_segment()
-        bound = min(self._order.ids_behind(self._last, self._top), self._left)
+        self._drop_source()
+        bound = min(self._order.ids_behind(self._out.last, self._top.id), self._out.left)
         remaining = bound if remaining is None else min(bound, remaining)
-        self._segment = Segment(self._order, anchor, remaining=remaining, most=self._reach)
+        self._source = self._sources.plan(anchor, remaining=remaining)
 
-    def _drop_segment(self) -> None:
-        for answer in self._segment.pages.values():
-            self._drop(answer)
-        self._segment = Segment(self._order, 0, remaining=0, most=1)
+    def _drop_source(self) -> None:
+        for answer in self._source.waiting():
+            self._out.drop(answer)
+        self._source = Segment(self._order, 0, remaining=0, most=1)
 
     def _advance(self) -> None:
         """Deliver, in order, all that is complete; start the next step where that ends."""
         while not self.done and self.error is None and self._on_step is None:
-            answer = self._segment.pages.get(self._segment.head)
+            answer = self._source.head()
             if answer is not None:
                 self._on_head(answer)
-            elif not self._segment.is_used_up:
+            elif not self._source.is_used_up:
                 return
-            elif self._claimed != self._last:
+            elif self._claimed != self._out.last:
                 self._walk_to(None)
-            elif self._top_token:
+            elif self._top.is_pending:
                 return  # the newest id is on its way
             else:
                 self._end()
@@ -297,65 +267,54 @@ class Windows:
         if answer.error is not None:
             self.error = answer.error
             return
-        if not self._order.behind(answer.ids, self._last):
+        if not self._out.fresh(answer):
             self._on_nothing_new(answer)
             return
         first = answer.ids[0]
-        is_open = self._order.is_behind(first, self._last) and abs(first - self._last) > 1
+        is_open = self._order.is_behind(first, self._out.last) and abs(first - self._out.last) > 1
         # Where the very top is hidden (MAX_ID stands for it) there is nothing to close.
-        if is_open and first != self._proven and not (self._claimed == self._last == MAX_ID):
-            if self._claimed == self._last:
-                self._sweep_on(Sweep(self._order, self._last, first))
+        if is_open and first != self._proven and not (self._claimed == self._out.last == MAX_ID):
+            if self._claimed == self._out.last:
+                self._sweep_on(Sweep(self._order, self._out.last, first))
             else:
                 self._walk_to(first)
             return
-        self._segment.pass_head()
-        self._empty_run = 0
-        self._stale_at = None
+        self._source.pass_head()
+        self._sources.on_new()
         self._accept(answer)
 
     def _on_nothing_new(self, answer: Answer) -> None:
-        position = self._segment.head
-        self._segment.pass_head()
-        self._drop(answer)
-        self._empty_run += 1
-        if self._empty_run * self._order.size >= _HIDDEN_RUN:
-            self._segment.stop()
-            self.is_given_up = True
-        if answer.ids:
-            if self._stale_at is None:
-                self._stale_at = position
-            else:
-                # Twice only what is known: the server does not honour positions that large.
-                self._reach, self._stale_at = self._stale_at, None
-                self._drop_segment()
-        if self._claimed != self._last:
+        self._source.pass_head()
+        self._out.drop(answer)
+        if self._sources.on_nothing_new(self._source, answer):
+            self._drop_source()
+        if self._claimed != self._out.last:
             self._walk_to(None)
 
     # Walks
 
     def _walk_to(self, target: int | None) -> None:
         """Ask what follows the last delivered id, up to *target* or the end."""
-        self._walk_on(Walk(self._order, self._last, target))
+        self._walk_on(Walk(self._order, self._out.last, target))
 
     def _walk_on(self, walk: Walk) -> None:
         self._walk = walk
         self.walks += 1
         # The very first page need not be full.
-        size = self._order.size if self.delivered else min(self._order.size, self._left)
+        size = self._order.size if self._out.delivered else min(self._order.size, self._out.left)
         self._do(walk.next_ask(size), self._on_walk)
 
     def _on_walk(self, answer: Answer) -> None:
-        if not self._order.behind(answer.ids, self._last):
-            self._drop(answer)
+        if not self._out.fresh(answer):
+            self._out.drop(answer)
             self._on_empty_walk(answer)
             return
         target = self._walk.target
-        if target is None and self._segment.is_used_up:
+        if target is None and self._source.is_used_up:
             self._first_page(answer)
             return
         self._accept(answer)
-        if target is not None and self._order.is_behind(target, self._last):
+        if target is not None and self._order.is_behind(target, self._out.last):
             self._walk_to(target)
 
     def _on_empty_walk(self, answer: Answer) -> None:
@@ -369,53 +328,47 @@ class Windows:
         elif doubt is not None:
             self._walk_on(walk)
         else:
-            self._claimed = self._last
+            self._claimed = self._out.last
             if walk.target is not None:
-                self._sweep_on(Sweep(self._order, self._last, walk.target))
-            elif self._segment.is_used_up and left and self._counted != self._last:
+                self._sweep_on(Sweep(self._order, self._out.last, walk.target))
+            elif self._source.is_used_up and left and self._counted != self._out.last:
                 # The counts say that something follows: look further on.
-                self._counted = self._last
-                self._plan(self._order.anchor_after(self._last), left)
+                self._counted = self._out.last
+                self._plan(self._order.anchor_after(self._out.last), left)
 
     def _left_behind(self, answer: Answer) -> int:
-        """Return how many messages the counts say follow an empty page; 0 if they do not say."""
+        """Return how many messages follow an empty page by the counts; 0 if they do not say."""
         left = self.missing
         if self.count is not None and answer.position is not None and not self._query.reverse:
             left = max(left, self.count - answer.position)
         return left
 
-    @property
-    def missing(self) -> int:
-        """Messages of a whole list that its count announces and that have not come."""
-        query = self._query
-        is_part = query.min_id or query.max_id or query.offset_id or query.add_offset
-        if is_part or query.offset_date is not None or self.count is None:
-            return 0
-        return max(self.count - self.delivered, 0)
-
     # Sweeps
 
     def _end(self) -> None:
         """The history says that it has ended: look once behind the end, then believe it."""
-        is_known = self._top is not None and self._last >= min(self._top, self._query.high - 1)
-        if self._swept == self._last or (self._query.reverse and is_known):
+        top = self._top.id
+        is_known = top is not None and self._out.last >= min(top, self._query.high - 1)
+        if self._swept == self._out.last or (self._query.reverse and is_known):
             self._finish()
             return
-        self._swept = self._last
+        self._swept = self._out.last
         if self._query.reverse:
             self._do(Ask(self._query.max_id, 0, self._order.size), self._on_top_page)
-        elif self._last < MAX_ID:
-            self._sweep_on(Sweep(self._order, self._last, None))
+        elif self._out.last < MAX_ID:
+            self._sweep_on(Sweep(self._order, self._out.last, None))
 
     def _on_top_page(self, answer: Answer) -> None:
         """In reverse the newest page tells whether anything follows."""
-        fresh = self._order.behind(answer.ids, self._last)
+        fresh = self._out.fresh(answer)
         if fresh:
             # As if the next position had brought it: the seam is swept, then it is delivered.
-            self._segment.pages[self._segment.head] = replace(answer, ids=fresh)
+            segment = Segment(self._order, 0, remaining=0, most=1)
+            segment.put(replace(answer, ids=fresh))
+            self._source = segment
         else:
-            self._drop(answer)
-            self._sweep_on(Sweep(self._order, self._last, None))
+            self._out.drop(answer)
+            self._sweep_on(Sweep(self._order, self._out.last, None))
 
     def _sweep_on(self, sweep: Sweep, *, detour: int | None = None) -> None:
         """Prove that nothing lies in a gap; after a detour the walk goes on behind it."""
@@ -432,11 +385,11 @@ class Windows:
     def _on_sweep(self, answer: Answer) -> None:
         sweep = self._sweep
         assert sweep is not None  # noqa: S101 - for the type checker
-        fresh = self._order.behind(answer.ids, self._last)
+        fresh = self._out.fresh(answer)
         if sweep.is_showing and fresh:
             self._accept(answer)
             return
-        self._drop(answer)
+        self._out.drop(answer)
         if sweep.is_showing:
             sweep.on_hidden(is_doubtful=bool(answer.empty_ids))
         else:
