@@ -8,6 +8,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
 * `ordered_map` works on many items at a time and keeps their order.
+* `Takeout` makes requests as an export, which Telegram grants a larger budget.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -49,6 +50,7 @@ from telefast.errors import (
     StateError,
     StorageError,
     StoreLockedError,
+    TakeoutDelayError,
     TelefastError,
     UnsupportedChunkError,
     UnsupportedStateError,
@@ -57,6 +59,7 @@ from telefast.errors import (
 )
 from telefast.history import Batch, BatchedHistory, HistoryCursor, HistoryStats, ProcessedIds
 from telefast.ordered import Failed, OrderedMap, ordered_map
+from telefast.transport.takeout import Takeout
 
 if TYPE_CHECKING:
     from telefast.settings import Settings
@@ -96,6 +99,8 @@ __all__ = [
     "StorageError",
     "StoreLockedError",
     "StoreStats",
+    "Takeout",
+    "TakeoutDelayError",
     "TelefastError",
     "UndecodedRecord",
     "UnsupportedChunkError",

@@ -28,6 +28,7 @@ _OPTIONS = frozenset(
         "prefetch",
         "timeout",
         "max_flood_wait",
+        "takeout",
         "on_progress",
     }
 )
@@ -48,7 +49,7 @@ def wrap(client: TelegramClient, settings: Settings | None = None, **options: An
             `wrap(client, Settings.from_env())`.
         options: Defaults for every call, of the names that `telefast.BatchedHistory` has beyond
             Telethon's own: `concurrency`, `prefetch`, `timeout`, `max_flood_wait`, `wait_time`,
-            `request_size`, `batch_size`, `on_progress`.
+            `takeout`, `request_size`, `batch_size`, `on_progress`.
 
     Raises:
         ArgumentError: If an option is unknown or has no legal value.

@@ -12,7 +12,8 @@ TelefastError
 ├─ RemoteError                   Telegram or the network
 │  ├─ DeadlineError              (TimeoutError) no answer within the deadline
 │  ├─ ConnectionLostError        (ConnectionError) the connection ended with requests in flight
-│  └─ FloodWaitTooLongError      a flood wait beyond what the caller allows
+│  ├─ FloodWaitTooLongError      a flood wait beyond what the caller allows
+│  └─ TakeoutDelayError          a takeout has to be confirmed, or waited for, first
 ├─ StorageError                  this machine
 │  ├─ DiskFullError              (OSError) no room for what was to be written
 │  ├─ StoreLockedError           (BlockingIOError) another writer has the store or checkpoint open
@@ -34,6 +35,7 @@ already catch. No message holds a secret or the text of a chat.
 from __future__ import annotations
 
 import errno
+from datetime import UTC, datetime
 
 __all__ = [
     "ArgumentError",
@@ -54,6 +56,7 @@ __all__ = [
     "StateError",
     "StorageError",
     "StoreLockedError",
+    "TakeoutDelayError",
     "TelefastError",
     "UnsupportedChunkError",
     "UnsupportedStateError",
@@ -180,6 +183,29 @@ class FloodWaitTooLongError(RemoteError):
         self.seconds = seconds
         self.budget = budget
         self.resume_at = resume_at
+
+
+class TakeoutDelayError(RemoteError):
+    """Telegram does not let a takeout begin yet.
+
+    Args:
+        seconds: How long Telegram asks to wait, if the user confirms nothing.
+        retry_at: When that is over, in seconds since the epoch.
+    """
+
+    def __init__(self, seconds: float, retry_at: float) -> None:
+        self.seconds = seconds
+        self.retry_at = retry_at
+        super().__init__(
+            f"Telegram lets a takeout begin in {seconds:g} s ({self.date:%Y-%m-%d %H:%M:%S} UTC); "
+            "confirm it on another device of the account and try again at once, or wait, "
+            'or go on without one (takeout="auto" or False)'
+        )
+
+    @property
+    def date(self) -> datetime:
+        """When the wait is over, in UTC."""
+        return datetime.fromtimestamp(self.retry_at, UTC)
 
 
 class StorageError(TelefastError):

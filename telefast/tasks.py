@@ -1,10 +1,11 @@
 """The only place in telefast that starts tasks and uses threads.
 
-Three pieces, all plain:
+Four pieces, all plain:
 
 * `Crew`: any number of calls in flight; each result or error comes back as a value, in order of
   completion, so that one failed call neither cancels its siblings nor loses what they fetched.
 * `Pump`: one detached task that fills a buffer for a consumer which may stop at any moment.
+* `outlive`: one call that goes on for a while though its caller was cancelled.
 * `in_thread`: one blocking call outside the event loop.
 
 Why not an async generator around a task group: an error of a child would cancel the *consumer's*
@@ -23,7 +24,7 @@ from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
 from telefast.errors import ClosedError, ConcurrentUseError, RemoteError
 
-__all__ = ["Crew", "Pump", "in_thread"]
+__all__ = ["Crew", "Pump", "in_thread", "outlive"]
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -192,6 +193,37 @@ class Pump(Generic[T]):
         await _cancel_all({task})
 
 
+async def outlive(call: Callable[[], Awaitable[T]], *, grace: float) -> T:
+    """Run a call to its end, and return its result, though the caller is cancelled meanwhile.
+
+    Then it may go on for *grace* seconds and is cancelled after that; the cancellation is passed
+    on in any case, and the call's own outcome dropped.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(_awaited(call))
+    cancelled: asyncio.CancelledError | None = None
+    deadline: float | None = None
+    while not task.done():
+        left = None if deadline is None else deadline - loop.time()
+        if left is not None and left <= 0:
+            await _cancel_all({task})
+            break
+        try:
+            await asyncio.wait({task}, timeout=left)
+        except asyncio.CancelledError as error:
+            cancelled = error
+            deadline = deadline or loop.time() + grace
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen, so that nobody reports it
+        raise cancelled
+    return task.result()
+
+
+async def _awaited(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()
+
+
 async def in_thread(call: Callable[[*Args], T], *args: *Args) -> T:
     """Run a blocking call in a thread of the loop's pool and return its result.
 
@@ -211,7 +243,7 @@ async def in_thread(call: Callable[[*Args], T], *args: *Args) -> T:
     return future.result()
 
 
-async def _cancel_all(tasks: Collection[asyncio.Task[None]]) -> None:
+async def _cancel_all(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel *tasks* and wait for them, even if cancelled meanwhile; then pass that on."""
     cancelled: asyncio.CancelledError | None = None
     pending = {task for task in tasks if not task.done()}

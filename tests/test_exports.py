@@ -25,6 +25,7 @@ SOURCES = [
     "telefast.history",
     "telefast.ordered",
     "telefast.settings",
+    "telefast.transport.takeout",
 ]
 """The modules whose names the root package offers."""
 

@@ -60,7 +60,8 @@ def history(telegram: LocalTelegram, limit: int = 5) -> functions.messages.GetHi
 PINNED = {
     "client": {"_sender", "_loop", "_no_updates", "_flood_waited_requests", "_self_id"},
     "_sender": {"_pending_state", "_disconnected"},
-    "message": {"_finish_init"},
+    "message": {"_finish_init", "_client", "_forward"},
+    "forward": {"_client"},
 }
 """Whose private names the door uses; each has a test below."""
 
@@ -248,11 +249,26 @@ def test_finish_init_has_its_signature() -> None:
         assert kind._finish_init is Message._finish_init
 
 
+def test_a_message_is_bound_by_two_names() -> None:
+    """A finished message and its forward hold their client; nothing else in them does."""
+    first, second = (TelegramClient(MemorySession(), 1, "x") for _ in range(2))
+    forwarded = types.MessageFwdHeader(date=None, from_id=types.PeerUser(5))
+    for header in (forwarded, None):
+        message = types.Message(1, types.PeerUser(5), message="x", fwd_from=header)
+        message._finish_init(first, {}, None)
+        door.rebind(message, second)
+        assert message.client is second
+        assert (header is not None) == (message.forward is not None)
+        holders = [message, *([message.forward] if message.forward else [])]
+        assert all(vars(holder)["_client"] is second for holder in holders)
+        assert not any(value is first for holder in holders for value in vars(holder).values())
+
+
 def test_the_takeout_proxy_has_its_name() -> None:
     """The proxy is known by its class's name, since it hides its class from `isinstance`."""
     assert account._TakeoutClient.__name__ == "_TakeoutClient"
     proxy: Any = account._TakeoutClient(False, TelegramClient(MemorySession(), 1, "x"), None)
-    assert door._is_takeout_proxy(proxy)
+    assert door.is_takeout_proxy(proxy)
     assert isinstance(proxy, TelegramClient)
     assert MemorySession().takeout_id is None
 

@@ -23,13 +23,21 @@ class Fetcher:
     """Fetch parts of one list through one client.
 
     Args:
-        client: The user's client.
+        client: The user's client, which messages are bound to.
         source: The list.
         options: What one call may cost.
+        road: The client that requests go through; None for the same.
     """
 
-    def __init__(self, client: TelegramClient, source: History, options: CallOptions) -> None:
+    def __init__(
+        self,
+        client: TelegramClient,
+        source: History,
+        options: CallOptions,
+        road: TelegramClient | None = None,
+    ) -> None:
         self._client = client
+        self._road = client if road is None else road
         self._source = source
         self._options = options
 
@@ -39,7 +47,7 @@ class Fetcher:
         started = loop.time()
         request = self._source.request(ask)
         try:
-            data = await call(self._client, request, self._options)
+            data = await call(self._road, request, self._options)
         except MessageIdsEmptyError:
             # Telegram's way to say that none of these ids exists.
             return Page(b"", [], [], [], None, None), loop.time() - started

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from telethon import types
 
@@ -21,8 +21,10 @@ from telefast.history.types import HistoryStats
 from telefast.history.windows import Windows
 from telefast.logs import get_logger, warn_limited
 from telefast.tasks import Crew, Pump
+from telefast.transport import telethon as door
 from telefast.transport.account import Account
 from telefast.transport.messages import EntityLedger, Page
+from telefast.transport.takeout import Takeout
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
@@ -75,6 +77,7 @@ class Producer:
         query: What is asked.
         stock: Keyword arguments of `iter_messages` for the stock path, and why it must be taken
             ("" if it need not).
+        takeout: Whether to make the requests as a takeout; "auto": if Telegram lets it begin.
     """
 
     def __init__(
@@ -88,9 +91,12 @@ class Producer:
         request_size: int,
         concurrency: int,
         prefetch: int,
+        takeout: bool | Literal["auto"] = False,
     ) -> None:
         self.tally = Tally()
         self._client = client
+        self._road = client  # what requests go through
+        self._takeout = takeout
         self._entity = entity
         self._query = query
         self._stock, self._stock_reason = stock
@@ -106,10 +112,25 @@ class Producer:
 
     async def __call__(self, pump: Pump[Piece]) -> None:
         """Fetch everything; returns at the end, raises what stopped it."""
+        if self._takeout is False:
+            await self._fetch_all(pump)
+            return
+        takeout = Takeout(
+            self._client,
+            optional=self._takeout == "auto",
+            timeout=self._options.timeout,
+            max_flood_wait=self._options.max_flood_wait,
+        )
+        async with takeout:
+            self._road = takeout.client
+            self.tally.set(takeout=takeout.refusal or "on")
+            await self._fetch_all(pump)
+
+    async def _fetch_all(self, pump: Pump[Piece]) -> None:
         if not self._stock_reason:
-            peer: Any = await self._client.get_input_entity(self._entity)
+            peer: Any = await self._road.get_input_entity(self._entity)
             self._is_channel = isinstance(peer, _CHANNELS)
-            self._fetcher = Fetcher(self._client, History(peer), self._options)
+            self._fetcher = Fetcher(self._client, History(peer), self._options, self._road)
             if not isinstance(peer, _CHANNELS + _OTHERS):
                 self._stock_reason = f"a {type(peer).__name__}"
             elif self._query.ids is not None and not self._is_channel:
@@ -255,9 +276,11 @@ class Producer:
         tally = self.tally
         tally.set(path="stock", reason=self._stock_reason)
         room = _Room(pump, self._prefetch)
-        iterator = self._client.iter_messages(self._entity, **self._stock)
+        iterator = self._road.iter_messages(self._entity, **self._stock)
         messages: list[Any] = []
         async for message in iterator:
+            if message is not None and self._road is not self._client:
+                door.rebind(message, self._client)
             messages.append(message)
             if len(messages) == self._request_size:
                 tally.total = iterator.total

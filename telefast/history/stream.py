@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from telefast.errors import ArgumentError, ConcurrentUseError
 from telefast.history.arguments import (
@@ -83,6 +83,9 @@ class BatchedHistory:
             none. Default 60.
         max_flood_wait: Longest time that one request may spend in flood waits, in seconds, before
             `FloodWaitTooLongError`. Default 3600.
+        takeout: Whether to make the requests as a takeout (`telefast.Takeout`), which has a larger
+            flood budget. Default False: a takeout shows up on the user's other devices, and may
+            have to be confirmed there. "auto" goes on without one where Telegram asks for that.
         on_progress: Called as `on_progress(taken, total)` after each page that the consumer takes;
             *total* is None while unknown. What it raises reaches the consumer.
 
@@ -91,6 +94,7 @@ class BatchedHistory:
         UsageError: By the first step, if the client belongs to another event loop.
         RPCError: Telegram's error, for a chat that does not exist, is private, or vanishes.
         FloodWaitTooLongError: If Telegram asks for a longer wait than allowed.
+        TakeoutDelayError: If a takeout has to be confirmed or waited for first.
         DeadlineError: If a request is not answered, though asked several times.
         ConnectionLostError: If the client is disconnected meanwhile.
     """
@@ -120,6 +124,7 @@ class BatchedHistory:
         prefetch: int | None = None,
         timeout: float | None = 60.0,
         max_flood_wait: float = 3600.0,
+        takeout: bool | Literal["auto"] = False,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> None:
         check_client(client)
@@ -137,6 +142,8 @@ class BatchedHistory:
         check_number("max_flood_wait", max_flood_wait, 0)
         if wait_time is not None:
             check_number("wait_time", wait_time, 0, "None for no spacing")
+        if takeout not in (True, False, "auto"):
+            raise ArgumentError("takeout", takeout, 'True, False or "auto"')
         check_stock_arguments(search, filter, from_user, reply_to, scheduled)
         if on_progress is not None and not callable(on_progress):
             raise ArgumentError("on_progress", on_progress, "a callable, or None")
@@ -184,6 +191,7 @@ class BatchedHistory:
             request_size=request_size,
             concurrency=concurrency,
             prefetch=prefetch,
+            takeout=takeout,
         )
         self._tally = producer.tally
         self._pump: Pump[Piece] = Pump(producer)

@@ -74,6 +74,8 @@ class HistoryStats:
         path: How the messages are fetched: `pages` (many pages at a time), `ids` (by ids, many at
             a time), `stock` (Telethon's own `iter_messages`), or `none` while nothing was asked.
         reason: Why the path is `stock`; empty otherwise.
+        takeout: `off` (none was asked for), `on`, or why there is none: `delay` (Telegram wants it
+            confirmed or waited for), `bot` (the account is one), `flood`.
         requests: Requests sent, retries not counted; 0 on the stock path, which does not say.
         messages: Messages taken by the consumer.
         in_flight: Requests without an answer.
@@ -88,6 +90,7 @@ class HistoryStats:
 
     path: Literal["none", "pages", "ids", "stock"] = "none"
     reason: str = ""
+    takeout: str = "off"
     requests: int = 0
     messages: int = 0
     in_flight: int = 0

@@ -8,12 +8,14 @@ refers to no client, so the entry goes when the client goes.
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
 from telefast.logs import RateLimiter
 from telefast.metrics import Metrics
 from telefast.transport import telethon as door
+from telefast.transport.lease import Lease
 from telefast.transport.pacing import FloodPacer
 from telefast.transport.retry import RetryPolicy
 
@@ -24,13 +26,15 @@ __all__ = ["Account"]
 
 
 class Account:
-    """Pacer, retry policy, metrics and the limit on warnings of one client."""
+    """Pacer, retry policy, metrics, takeout and the limit on warnings of one client."""
 
     def __init__(self) -> None:
         self.pacer = FloodPacer()
         self.retry = RetryPolicy()
         self.metrics = Metrics()
         self.limiter = RateLimiter()
+        self.takeout = Lease()
+        self.takeout_lock = asyncio.Lock()
 
     @classmethod
     def of(cls, client: TelegramClient) -> Account:

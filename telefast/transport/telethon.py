@@ -13,6 +13,8 @@ and is used nowhere else. What each name is for:
 * `sender._pending_state`: cancelled requests stay in it for ever and are sent again after each
   reconnect; the reaper takes them out.
 * `Message._finish_init`: binds a message to its client, sender, chat and forward.
+* `message._client`, `message._forward`, `forward._client`: written, so that what came through a
+  takeout's proxy belongs to the client itself.
 """
 
 from __future__ import annotations
@@ -41,11 +43,13 @@ __all__ = [
     "finish",
     "innermost",
     "is_in_takeout",
+    "is_takeout_proxy",
     "key_of",
     "kind_of",
     "method_of",
     "prepare",
     "reap",
+    "rebind",
     "self_id",
     "send",
     "unwrap",
@@ -106,9 +110,14 @@ def method_of(request: Any) -> str:
     return f"{room}.{name}" if room else name
 
 
+def is_takeout_proxy(client: TelegramClient) -> bool:
+    """Return whether a client is what `client.takeout()` returns."""
+    return type(client).__name__ == "_TakeoutClient"
+
+
 def is_in_takeout(client: TelegramClient, request: Any) -> bool:
     """Return whether a request goes out within a takeout."""
-    if _is_takeout_proxy(client):
+    if is_takeout_proxy(client):
         return True
     while isinstance(request, _ENVELOPES):
         if isinstance(request, functions.InvokeWithTakeoutRequest):
@@ -178,7 +187,7 @@ async def prepare(client: TelegramClient, request: Any) -> Raw:
         ClosedError: If the takeout of a proxy was finished.
     """
     await innermost(request).resolve(client, utils)
-    if _is_takeout_proxy(client) and not isinstance(request, functions.InvokeWithTakeoutRequest):
+    if is_takeout_proxy(client) and not isinstance(request, functions.InvokeWithTakeoutRequest):
         session: Any = client.session
         if session.takeout_id is None:
             raise ClosedError("the takeout of this client was finished; begin another one")
@@ -187,10 +196,6 @@ async def prepare(client: TelegramClient, request: Any) -> Raw:
         # `send` adds nothing, and an unwrapped request subscribes its connection to updates.
         request = functions.InvokeWithoutUpdatesRequest(request)
     return Raw(request)
-
-
-def _is_takeout_proxy(client: TelegramClient) -> bool:
-    return type(client).__name__ == "_TakeoutClient"
 
 
 def send(client: TelegramClient, request: Raw) -> asyncio.Future[bytes]:
@@ -304,3 +309,11 @@ def unwrap(error: errors.RPCError, request: Any) -> errors.RPCError:
 def finish(message: Any, client: TelegramClient, entities: dict[int, Any], input_chat: Any) -> None:
     """Bind a message to its client, sender, chat and forward, as `iter_messages` does."""
     message._finish_init(client, entities, input_chat)
+
+
+def rebind(message: Any, client: TelegramClient) -> None:
+    """Bind a message that another client of the same account finished, and its forward."""
+    message._client = client
+    forward = message._forward
+    if forward is not None:
+        forward._client = client

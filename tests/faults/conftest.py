@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from telethon import TelegramClient
+from telethon.extensions.binaryreader import BinaryReader
 
 from telefast import tasks
 from telefast.testing import Channel, LocalTelegram, Rule
+from telefast.testing import dispatcher as embedded
 from telefast.transport.account import Account
 from telefast.transport.retry import RetryPolicy
 from tests.client.clock import Clock, put_in_force
@@ -64,3 +66,22 @@ def scene() -> Any:
             yield Scene(telegram, chat, client)
 
     return build
+
+
+@pytest.fixture
+def wrappers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The envelopes of each request that the server reads, outermost first."""
+    read_request = embedded.Dispatcher.read
+    seen: list[tuple[str, ...]] = []
+
+    def read(self: Any, body: bytes, key: Any) -> Any:
+        request = BinaryReader(body).tgread_object()
+        names = []
+        while isinstance(request, embedded._WRAPPERS):
+            names.append(type(request).__name__.removesuffix("Request"))
+            request = request.query
+        seen.append((*names, type(request).__name__.removesuffix("Request")))
+        return read_request(self, body, key)
+
+    monkeypatch.setattr(embedded.Dispatcher, "read", read)
+    return seen

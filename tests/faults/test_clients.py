@@ -10,36 +10,14 @@ from typing import Any
 import pytest
 from telethon import TelegramClient, functions, types
 from telethon.errors import TakeoutInvalidError
-from telethon.extensions.binaryreader import BinaryReader
 from telethon.sessions import SQLiteSession
 
 from telefast import BatchedHistory, CompatibilityError, RemoteError, UsageError
 from telefast.testing import LocalTelegram
-from telefast.testing import dispatcher as embedded
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
 from telefast.transport.messages import EntityLedger, Page, read_page
 from tests.client.exact import HISTORY, club, down, ids_of, read, stock
-
-
-@pytest.fixture
-def wrappers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """The envelopes of each request that the server reads, outermost first."""
-    read_request = embedded.Dispatcher.read
-    seen: list[tuple[str, ...]] = []
-
-    def read(self: Any, body: bytes, key: Any) -> Any:
-        request = BinaryReader(body).tgread_object()
-        names = []
-        while isinstance(request, embedded._WRAPPERS):
-            names.append(type(request).__name__.removesuffix("Request"))
-            request = request.query
-        seen.append((*names, type(request).__name__.removesuffix("Request")))
-        return read_request(self, body, key)
-
-    monkeypatch.setattr(embedded.Dispatcher, "read", read)
-    return seen
-
 
 # Kinds of client
 

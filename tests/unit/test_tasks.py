@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from telefast.errors import ClosedError, ConcurrentUseError
-from telefast.tasks import Crew, Pump, in_thread
+from telefast.tasks import Crew, Pump, in_thread, outlive
 
 
 async def turns(count: int = 20) -> None:
@@ -354,6 +354,78 @@ def test_an_owner_that_outlives_its_loop_is_harmless() -> None:
     owner = asyncio.run(begin())
     del owner
     gc.collect()
+
+
+# outlive
+
+
+async def test_a_call_that_nobody_cancels() -> None:
+    """Result and error are the call's own."""
+
+    async def divide(divisor: int) -> float:
+        await asyncio.sleep(0)
+        return 1 / divisor
+
+    assert await outlive(lambda: divide(2), grace=1) == 0.5
+    with pytest.raises(ZeroDivisionError):
+        await outlive(lambda: divide(0), grace=1)
+
+
+@pytest.mark.parametrize("divisor", [1, 0])
+async def test_a_call_outlives_its_caller(divisor: int) -> None:
+    """However often the caller is cancelled, the call ends first; no error of it is lost."""
+    gate = asyncio.Event()
+    ended: list[int] = []
+
+    async def work() -> float:
+        await gate.wait()
+        ended.append(1)
+        return 1 / divisor
+
+    task = asyncio.create_task(outlive(work, grace=1000))
+    for _ in range(3):
+        await turns()
+        task.cancel()
+    await turns()
+    assert not task.done()
+    gate.set()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert ended == [1]
+    assert others() == set()
+    del task
+    gc.collect()
+
+
+@pytest.mark.parametrize("grace", [0.0, 0.01])
+async def test_a_call_does_not_outlive_its_grace(grace: float) -> None:
+    """Then it is cancelled, and waited for, as well."""
+    ended: list[int] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await turns()
+            ended.append(1)
+
+    task = asyncio.create_task(outlive(work, grace=grace))
+    await turns()
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert ended == [1]
+    assert others() == set()
+
+
+async def test_a_call_that_is_cancelled_itself() -> None:
+    """As at the end of a loop, which cancels all: the caller hears of it."""
+    task = asyncio.create_task(outlive(asyncio.Event().wait, grace=1))
+    await turns()
+    for other in others() - {task}:
+        other.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
 
 
 # in_thread
