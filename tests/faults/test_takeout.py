@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sqlite3
@@ -19,6 +20,7 @@ from telefast import (
     ArgumentError,
     BatchedHistory,
     ClosedError,
+    DeadlineError,
     Takeout,
     TakeoutDelayError,
     UsageError,
@@ -248,6 +250,45 @@ async def test_cancelled_while_it_begins(scene: Any) -> None:
         assert here.left() == set()
 
 
+async def test_cancelled_at_any_moment(scene: Any) -> None:
+    """Whatever it is doing: no takeout is left that no session knows, and no task."""
+    async with scene(count=300) as here:
+        flags = set()
+        for moment in range(0, 120, 3):
+
+            async def use() -> None:
+                async with Takeout(here.client):
+                    await read(here.client, here.peer, takeout=True)
+
+            using = asyncio.create_task(use())
+            await turns(moment)
+            using.cancel()
+            await asyncio.wait({using})
+            assert using.cancelled() or using.result() is None
+            assert here.client.session.takeout_id is None
+            found = here.telegram._dispatcher.kept.get(Takeouts)
+            if found is not None:
+                assert found.open == {}
+                flags.add((using.cancelled(), *found.finished))
+                found.finished.clear()
+            assert here.left() == set()
+            assert Account.of(here.client).takeout.users == 0
+        assert {(True, False), (False, True)} <= flags
+
+
+async def test_a_stream_that_is_forgotten(scene: Any) -> None:
+    """Neither read to its end nor closed, but collected: its takeout is finished as a failure."""
+    async with scene(count=3000) as here:
+        history = BatchedHistory(here.client, here.peer, takeout=True)
+        assert (await anext(history)).id == 3000
+        del history
+        gc.collect()
+        await here.telegram.requests.until(lambda ledger: ledger[END] == 1)
+        await turns()
+        assert is_over(here, False)
+        assert here.left() == set()
+
+
 async def test_cancelled_again_while_it_is_finished(scene: Any) -> None:
     """However often: it is finished first, then the cancellation goes on."""
     gate = asyncio.Event()
@@ -436,6 +477,16 @@ async def test_a_stale_id_is_found_by_one_request(scene: Any) -> None:
         assert is_over(here, True)
 
 
+async def test_a_stale_id_is_cleared_even_if_no_other_begins(scene: Any) -> None:
+    """The next run need not try it again."""
+    async with scene(TakeoutDelay(60), count=10) as here:
+        here.client.session.takeout_id = 77
+        with pytest.raises(TakeoutDelayError):
+            await read(here.client, here.peer, takeout=True)
+        assert here.client.session.takeout_id is None
+        assert counts(here) == (1, 1, 0)
+
+
 async def test_a_takeout_that_ends_in_mid_run(scene: Any) -> None:
     """Telegram's error, after what was fetched before; no page is asked again outside of it."""
     rule = ErrorOn(HISTORY, 400, "TAKEOUT_INVALID", nth=4)
@@ -545,8 +596,22 @@ async def test_any_other_refusal_is_an_error_with_auto_too(scene: Any) -> None:
         assert here.telegram.requests[HISTORY] == 0
 
 
+def test_a_takeout_is_not_begun_twice() -> None:
+    """A late answer could name one that the second asking has replaced: silence is an error."""
+
+    async def main() -> None:
+        world, chat = club(10)
+        rule = NeverAnswer(BEGIN, 1)
+        async with LocalTelegram(world, rules=[rule]) as telegram, telegram.client() as client:
+            with pytest.raises(DeadlineError, match=BEGIN):
+                await read(client, chat.input_peer(), takeout=True, timeout=30)
+            assert telegram.requests[BEGIN] == 1
+
+    run_virtual(main)
+
+
 async def test_beginning_survives_a_server_error(scene: Any) -> None:
-    """Telegram's own failures are tried again; a lost answer is not, it may name another one."""
+    """Telegram's own failures are tried again."""
     async with scene(ErrorOn(BEGIN, 500, "INTERNAL", nth=1), count=100) as here:
         assert down(100) == ids_of(await read(here.client, here.peer, takeout=True))
         assert counts(here) == (2, 0, 1)
