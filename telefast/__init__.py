@@ -9,6 +9,9 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   and `rehydrate` turns them into Telethon's messages again.
 * `ordered_map` works on many items at a time and keeps their order.
 * `Takeout` makes requests as an export, which Telegram grants a larger budget.
+* `PeerCache` finds the peer that a number, name or link means, `MetadataCache` what it is,
+  `SenderNames` what people were called; `parse_link` reads links, and `WholeHistory` reads a
+  supergroup with the basic group that it was.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -45,6 +48,9 @@ from telefast.errors import (
     DeadlineError,
     DiskFullError,
     FloodWaitTooLongError,
+    GroupMigratedError,
+    LinkError,
+    PeerNotFoundError,
     RemoteError,
     SettingsError,
     StateError,
@@ -57,8 +63,28 @@ from telefast.errors import (
     UsageError,
     WorldError,
 )
-from telefast.history import Batch, BatchedHistory, HistoryCursor, HistoryStats, ProcessedIds
+from telefast.history import (
+    Batch,
+    BatchedHistory,
+    HistoryCursor,
+    HistoryStats,
+    MessageKey,
+    MissingPart,
+    ProcessedIds,
+    WholeHistory,
+)
 from telefast.ordered import Failed, OrderedMap, ordered_map
+from telefast.peers import (
+    ChatMeta,
+    MessageCount,
+    MetadataCache,
+    NameRecord,
+    PeerCache,
+    ProfileRun,
+    SenderNames,
+    TelegramLink,
+    parse_link,
+)
 from telefast.transport.takeout import Takeout
 
 if TYPE_CHECKING:
@@ -70,6 +96,7 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchedHistory",
+    "ChatMeta",
     "Chunk",
     "ChunkCodec",
     "ChunkError",
@@ -87,12 +114,23 @@ __all__ = [
     "Failed",
     "FastClient",
     "FloodWaitTooLongError",
+    "GroupMigratedError",
     "HistoryCursor",
     "HistoryStats",
+    "LinkError",
+    "MessageCount",
+    "MessageKey",
     "MessagesIter",
+    "MetadataCache",
+    "MissingPart",
+    "NameRecord",
     "OrderedMap",
+    "PeerCache",
+    "PeerNotFoundError",
     "ProcessedIds",
+    "ProfileRun",
     "RemoteError",
+    "SenderNames",
     "Settings",
     "SettingsError",
     "StateError",
@@ -102,13 +140,16 @@ __all__ = [
     "Takeout",
     "TakeoutDelayError",
     "TelefastError",
+    "TelegramLink",
     "UndecodedRecord",
     "UnsupportedChunkError",
     "UnsupportedStateError",
     "UsageError",
+    "WholeHistory",
     "WorldError",
     "__version__",
     "ordered_map",
+    "parse_link",
     "rehydrate",
     "wrap",
 ]

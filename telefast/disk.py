@@ -89,10 +89,15 @@ def _read_holder(file: FileIO) -> int | None:
         return None
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, private: bool = False) -> None:
     """Let *path* hold *data*, and have it on the disk; what was there before stays until then.
 
     One caller at a time: the new bytes are gathered in a file beside it, with `.tmp` added.
+
+    Args:
+        path: The file; its folder must exist.
+        data: What it shall hold.
+        private: Whether only its owner may read it (mode 0600).
 
     Raises:
         DiskFullError: If there is no room.
@@ -100,7 +105,7 @@ def replace_file(path: Path, data: bytes) -> None:
     """
     new = path.with_name(f"{path.name}.tmp")
     try:
-        with FileIO(new, "w") as file:
+        with FileIO(new, "w", opener=_open_private if private else None) as file:
             write_all(file, data)
             os.fsync(file.fileno())
         new.replace(path)
@@ -111,6 +116,10 @@ def replace_file(path: Path, data: bytes) -> None:
             raise DiskFullError(str(path), len(data)) from error
         raise
     sync_folder(path.parent)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def write_all(file: FileIO, data: bytes) -> None:

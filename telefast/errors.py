@@ -6,6 +6,8 @@ TelefastError
 │  ├─ ArgumentError              (ValueError) an argument has no legal value
 │  ├─ WorldError                 (ValueError) a world of `telefast.testing` contradicts itself
 │  ├─ SettingsError              (ValueError) the environment holds an unknown or illegal setting
+│  ├─ LinkError                  (ValueError) no link to a chat or a message
+│  ├─ PeerNotFoundError          (ValueError) a peer that this account cannot name to Telegram
 │  ├─ ConcurrentUseError         (RuntimeError) two consumers on one stream
 │  ├─ ClosedError                (RuntimeError) used after it was closed
 │  └─ CursorMismatchError        (ValueError) a cursor of another chat or query
@@ -13,7 +15,8 @@ TelefastError
 │  ├─ DeadlineError              (TimeoutError) no answer within the deadline
 │  ├─ ConnectionLostError        (ConnectionError) the connection ended with requests in flight
 │  ├─ FloodWaitTooLongError      a flood wait beyond what the caller allows
-│  └─ TakeoutDelayError          a takeout has to be confirmed, or waited for, first
+│  ├─ TakeoutDelayError          a takeout has to be confirmed, or waited for, first
+│  └─ GroupMigratedError         a basic group became a supergroup while it was read
 ├─ StorageError                  this machine
 │  ├─ DiskFullError              (OSError) no room for what was to be written
 │  ├─ StoreLockedError           (BlockingIOError) another writer has the store or checkpoint open
@@ -51,6 +54,9 @@ __all__ = [
     "DeadlineError",
     "DiskFullError",
     "FloodWaitTooLongError",
+    "GroupMigratedError",
+    "LinkError",
+    "PeerNotFoundError",
     "RemoteError",
     "SettingsError",
     "StateError",
@@ -100,6 +106,35 @@ class WorldError(UsageError, ValueError):
 
 class SettingsError(UsageError, ValueError):
     """A setting in the environment is unknown or has no legal value."""
+
+
+class LinkError(UsageError, ValueError):
+    """A text is no link to a chat, a message or an invitation.
+
+    Args:
+        problem: What is wrong with it. The link itself may hold a secret and is not shown.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"no link to a chat or a message: {problem}")
+        self.problem = problem
+
+
+class PeerNotFoundError(UsageError, ValueError):
+    """A peer that this account cannot name to Telegram.
+
+    An id alone opens nothing: Telegram wants the access hash that goes with it, or a message in
+    which the account has seen the peer.
+
+    Args:
+        peer: The marked id, or the username.
+        problem: Why not, and what to do.
+    """
+
+    def __init__(self, peer: int | str, problem: str) -> None:
+        super().__init__(f"{peer}: {problem}")
+        self.peer = peer
+        self.problem = problem
 
 
 class ConcurrentUseError(UsageError, RuntimeError):
@@ -206,6 +241,28 @@ class TakeoutDelayError(RemoteError):
     def date(self) -> datetime:
         """When the wait is over, in UTC."""
         return datetime.fromtimestamp(self.retry_at, UTC)
+
+
+class GroupMigratedError(RemoteError):
+    """A basic group became a supergroup while its history was read.
+
+    All that was fetched of the basic group has been delivered; what is posted since is in the
+    supergroup.
+
+    Args:
+        old_id: Marked id of the basic group.
+        new_id: Marked id of the supergroup.
+    """
+
+    retryable = False
+
+    def __init__(self, old_id: int, new_id: int) -> None:
+        super().__init__(
+            f"group {old_id} became supergroup {new_id} while it was read; "
+            "read that one too, or pass follow_migration=True"
+        )
+        self.old_id = old_id
+        self.new_id = new_id
 
 
 class StorageError(TelefastError):

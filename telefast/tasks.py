@@ -1,11 +1,12 @@
 """The only place in telefast that starts tasks and uses threads.
 
-Four pieces, all plain:
+Five pieces, all plain:
 
 * `Crew`: any number of calls in flight; each result or error comes back as a value, in order of
   completion, so that one failed call neither cancels its siblings nor loses what they fetched.
 * `Pump`: one detached task that fills a buffer for a consumer which may stop at any moment.
 * `outlive`: one call that goes on for a while though its caller was cancelled.
+* `SingleFlight`: one call for all who want the same thing at the same time.
 * `in_thread`: one blocking call outside the event loop.
 
 Why not an async generator around a task group: an error of a child would cancel the *consumer's*
@@ -24,7 +25,7 @@ from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
 from telefast.errors import ClosedError, ConcurrentUseError, RemoteError
 
-__all__ = ["Crew", "Pump", "in_thread", "outlive"]
+__all__ = ["Crew", "Pump", "SingleFlight", "in_thread", "outlive"]
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -222,6 +223,40 @@ async def outlive(call: Callable[[], Awaitable[T]], *, grace: float) -> T:
 
 async def _awaited(call: Callable[[], Awaitable[T]]) -> T:
     return await call()
+
+
+class SingleFlight(Generic[K, T]):
+    """Let concurrent callers who want the same thing share one call.
+
+    The first caller makes the call itself; the others wait for its outcome, error included. If
+    the first is cancelled, another one of those who wait makes the call anew. Nothing is kept
+    once the call has ended.
+    """
+
+    def __init__(self) -> None:
+        self._flights: dict[K, asyncio.Future[T]] = {}
+
+    async def run(self, key: K, call: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
+        """Return the outcome of `call(*args)`, or that of the same *key* under way."""
+        while (flight := self._flights.get(key)) is not None:
+            await asyncio.wait({flight})
+            if not flight.cancelled():
+                return flight.result()
+        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        try:
+            result = await call(*args)
+        except Exception as error:
+            flight.set_exception(error)
+            flight.exception()  # seen, so that nobody reports it
+            raise
+        except BaseException:
+            flight.cancel()
+            raise
+        else:
+            flight.set_result(result)
+            return result
+        finally:
+            del self._flights[key]
 
 
 async def in_thread(call: Callable[[*Args], T], *args: *Args) -> T:

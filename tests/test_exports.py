@@ -24,6 +24,7 @@ SOURCES = [
     "telefast.errors",
     "telefast.history",
     "telefast.ordered",
+    "telefast.peers",
     "telefast.settings",
     "telefast.transport.takeout",
 ]

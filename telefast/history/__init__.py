@@ -3,5 +3,15 @@
 from telefast.history.progress import ProcessedIds
 from telefast.history.stream import BatchedHistory
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
+from telefast.history.whole import MessageKey, MissingPart, WholeHistory
 
-__all__ = ["Batch", "BatchedHistory", "HistoryCursor", "HistoryStats", "ProcessedIds"]
+__all__ = [
+    "Batch",
+    "BatchedHistory",
+    "HistoryCursor",
+    "HistoryStats",
+    "MessageKey",
+    "MissingPart",
+    "ProcessedIds",
+    "WholeHistory",
+]

@@ -23,7 +23,7 @@ from telefast.transport import telethon as door
 from telefast.transport.account import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from telethon import TelegramClient
 
@@ -129,8 +129,12 @@ class EntityLedger:
 
     def add(self, page: Page) -> None:
         """Collect what *page* brings and was not seen before."""
-        for key in page.entities.keys() - self._seen:
-            entity = page.entities[key]
+        self.collect(page.entities)
+
+    def collect(self, entities: Mapping[int, Any]) -> None:
+        """Collect those users and chats, by marked id, that were not seen before."""
+        for key in entities.keys() - self._seen:
+            entity = entities[key]
             if not getattr(entity, "min", False):
                 self._seen.add(key)
                 self._new.append(entity)

@@ -20,13 +20,20 @@ from telefast import (
     FloodWaitTooLongError,
     HistoryCursor,
     HistoryStats,
+    MessageCount,
+    MessageKey,
     MessagesIter,
+    MetadataCache,
     OrderedMap,
+    PeerCache,
+    SenderNames,
     Settings,
     StoreStats,
     TelefastError,
     UndecodedRecord,
+    WholeHistory,
     ordered_map,
+    parse_link,
     rehydrate,
     wrap,
 )
@@ -132,3 +139,23 @@ async def wrapped(client: TelegramClient) -> None:
     assert_type(messages, MessagesIter)
     assert_type(messages.total, int | None)
     assert_type(messages.stats(), HistoryStats)
+
+
+async def peers(client: TelegramClient) -> None:
+    """People and chats."""
+    await PeerCache(client).resolve("@durov")
+    metadata = MetadataCache(client, 60, path="metadata.json")
+    assert_type(await metadata.full(5), telefast.ChatMeta)
+    assert_type(await metadata.message_count(5, reply_to=7), MessageCount)
+    run = await metadata.profiles([5, 6], budget=1)
+    assert_type(run.found, dict[int, telefast.ChatMeta])
+    assert_type(parse_link("t.me/durov/5").message_id, int | None)
+    assert_type(SenderNames().name(5), str | None)
+
+
+async def both_sides(client: TelegramClient) -> None:
+    """A group that moved."""
+    async with WholeHistory(client, -5, reverse=True, after=(-5, 7), concurrency=8) as history:
+        async for key, _message in history:
+            assert_type(key, MessageKey)
+        assert_type(history.cursor, MessageKey | None)
