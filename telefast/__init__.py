@@ -71,6 +71,7 @@ from telefast.history import (
     MessageKey,
     MissingPart,
     ProcessedIds,
+    UndecodedMessage,
     WholeHistory,
 )
 from telefast.ordered import Failed, OrderedMap, ordered_map
@@ -141,6 +142,7 @@ __all__ = [
     "TakeoutDelayError",
     "TelefastError",
     "TelegramLink",
+    "UndecodedMessage",
     "UndecodedRecord",
     "UnsupportedChunkError",
     "UnsupportedStateError",

@@ -4,6 +4,7 @@ from telefast.history.progress import ProcessedIds
 from telefast.history.stream import BatchedHistory
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.history.whole import MessageKey, MissingPart, WholeHistory
+from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = [
     "Batch",
@@ -13,5 +14,6 @@ __all__ = [
     "MessageKey",
     "MissingPart",
     "ProcessedIds",
+    "UndecodedMessage",
     "WholeHistory",
 ]

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from telethon import __version__ as telethon_version
 from telethon.errors import MessageIdsEmptyError
 
+from telefast.errors import CompatibilityError
+from telefast.history.isolate import Isolated, TooManyBrokenError, isolate
+from telefast.transport import telethon as door
 from telefast.transport.calls import CallOptions, call
-from telefast.transport.messages import Page, read_page
+from telefast.transport.messages import Page, joined, read_page
+from telefast.transport.undecoded import Broken
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from telethon import TelegramClient
 
     from telefast.history.lists import History
@@ -45,19 +52,46 @@ class Fetcher:
         """Return the page that answers *ask*, and how many seconds it took, pacing included."""
         loop = asyncio.get_running_loop()
         started = loop.time()
+        page = await self._ask(ask)
+        if isinstance(page, Broken):
+            page = await self._isolate(ask, page)
+        if ask.ids:
+            page.count = page.position = None  # it counts itself, not the list
+        return page, loop.time() - started
+
+    async def _ask(self, ask: Ask) -> Page | Broken:
         request = self._source.request(ask)
         try:
             data = await call(self._road, request, self._options)
         except MessageIdsEmptyError:
             # Telegram's way to say that none of these ids exists.
-            return Page(b"", [], [], [], None, None), loop.time() - started
-        page = read_page(data, request)
-        if ask.ids:
-            page.count = page.position = None  # it counts itself, not the list
-        return page, loop.time() - started
+            return Page(b"", [], [], [], None, None)
+        return read_page(data, request)
+
+    async def _isolate(self, ask: Ask, broken: Broken) -> Page:
+        """Return the page, asked for in parts around the messages that cannot be decoded."""
+        steps: Generator[Ask, Page | Broken, Isolated[Page]] = isolate(ask, broken)
+        splits = 0
+        try:
+            part = next(steps)
+            while True:
+                splits += 1
+                part = steps.send(await self._ask(part))
+        except StopIteration as end:
+            found: Isolated[Page] = end.value
+            page = joined(found.pages, found.broken, broken)
+            page.splits = splits
+            return page
+        except TooManyBrokenError as error:
+            method = door.method_of(self._source.request(ask))
+            name = f"constructor {broken.constructor:08x} in {method}, in {error}"
+            raise CompatibilityError(name, telethon_version) from None
 
     def finished(self, page: Page, ids: Any) -> list[Any]:
-        """Return the messages of *page* with these ids, bound to the client; None where absent."""
+        """Return the messages of *page* with these ids, bound to the client; None where absent.
+
+        What cannot be decoded is an `UndecodedMessage`.
+        """
         found = [i for i in dict.fromkeys(ids) if i in page.found]
         page.finished(found, self._client, self._source.peer)
         return [page.found.get(i) for i in ids]

@@ -25,8 +25,11 @@ from telefast.transport import telethon as door
 from telefast.transport.account import Account
 from telefast.transport.messages import EntityLedger, Page
 from telefast.transport.takeout import Takeout
+from telefast.transport.undecoded import UndecodedMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from telethon import TelegramClient
 
     from telefast.history.query import Query
@@ -51,6 +54,7 @@ class Piece:
     messages: list[Any]
     page: Page | None
     latency: float = 0.0
+    undecoded: Sequence[UndecodedMessage] = ()
 
 
 @dataclass(slots=True)
@@ -180,7 +184,12 @@ class Producer:
 
     async def _received(self, page: Page) -> None:
         stats = self.tally.stats
-        self.tally.set(bytes=stats.bytes + len(page.data))
+        self.tally.set(bytes=stats.bytes + len(page.data), requests=stats.requests + page.splits)
+        if page.splits:
+            self._metrics.add("history_requests", page.splits)
+        if page.is_cut:
+            self._metrics.add("undecodable_entities")
+            self._warn("entities", "an answer has users or chats that Telethon cannot decode")
         self._ledger.add(page)
         if self._ledger.is_due:
             await self._ledger.flush()
@@ -240,7 +249,27 @@ class Producer:
             dropped = max(len(page.messages) - len(delivery.ids), 0)
             self.tally.set(duplicates=self.tally.stats.duplicates + dropped)
             messages = self._fetcher.finished(page, delivery.ids)
-            pump.put(Piece(messages, page, latency))
+            undecoded: list[UndecodedMessage] = []
+            if page.undecoded:
+                undecoded = [each for each in messages if isinstance(each, UndecodedMessage)]
+                messages = self._without(undecoded, messages)
+            pump.put(Piece(messages, page, latency, undecoded))
+
+    def _without(self, undecoded: list[UndecodedMessage], messages: list[Any]) -> list[Any]:
+        """Return the messages without those, None in their place where ids were asked for."""
+        for record in undecoded:
+            text = "message not decoded id=%d constructor=%08x bytes=%d: Telethon is too old for it"
+            self._warn("undecodable", text, record.id, record.constructor, len(record.data))
+        self._metrics.add("undecodable", len(undecoded))
+        stats = self.tally.stats
+        self.tally.set(undecodable=stats.undecodable + len(undecoded))
+        if self._query.ids is not None:
+            return [None if isinstance(each, UndecodedMessage) else each for each in messages]
+        return [each for each in messages if not isinstance(each, UndecodedMessage)]
+
+    def _warn(self, kind: str, text: str, *args: Any) -> None:
+        limiter = Account.of(self._client).limiter
+        warn_limited(_log, limiter, kind, text, *args, now=asyncio.get_running_loop().time())
 
     async def _run_pages(self, pump: Pump[Piece]) -> None:
         windows = Windows(self._query, request_size=self._request_size, can_sweep=self._is_channel)
@@ -257,11 +286,7 @@ class Producer:
     def _report_missing(self, windows: Windows) -> None:
         if windows.is_given_up or (windows.missing and self._query.limit is None):
             text = "history ended missing=%d total=%s: hidden by Telegram, or deleted meanwhile"
-            args = (windows.missing, windows.count)
-            limiter = Account.of(self._client).limiter
-            warn_limited(
-                _log, limiter, "missing", text, *args, now=asyncio.get_running_loop().time()
-            )
+            self._warn("missing", text, windows.missing, windows.count)
 
     async def _count(self) -> None:
         self.tally.set(path="pages", requests=1)

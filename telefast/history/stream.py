@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from telethon import TelegramClient
 
     from telefast.transport.messages import Page
+    from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = ["BatchedHistory"]
 
@@ -204,6 +205,7 @@ class BatchedHistory:
         self._taken = 0
         self._handed = 0
         self._is_done = False
+        self._undecoded: list[UndecodedMessage] = []
         self._batch = _Partial()
         self._error: Exception | None = None
 
@@ -218,6 +220,14 @@ class BatchedHistory:
     def cursor(self) -> HistoryCursor:
         """How far the consumer has come."""
         return HistoryCursor(self._offset_id, self._taken, self._is_done)
+
+    @property
+    def undecoded(self) -> list[UndecodedMessage]:
+        """Messages met so far that the installed Telethon cannot decode, which are not yielded.
+
+        The list grows with them, a few KiB for each; clear it when you have kept them.
+        """
+        return self._undecoded
 
     def stats(self) -> HistoryStats:
         """Return the figures of this stream so far."""
@@ -301,6 +311,7 @@ class BatchedHistory:
             raise StopAsyncIteration
         self._piece, self._index = piece, 0
         self._handed += len(piece.messages)
+        self._undecoded += piece.undecoded
         if self._on_progress is not None:
             self._on_progress(self._handed, self.total)
         return piece

@@ -86,6 +86,8 @@ class HistoryStats:
         sweeps: Requests by ids that proved a gap.
         duplicates: Messages that came twice and were dropped; one for each seam is normal.
         bytes: Bytes of the answers.
+        undecodable: Messages that the installed Telethon cannot decode; see
+            `BatchedHistory.undecoded`.
     """
 
     path: Literal["none", "pages", "ids", "stock"] = "none"
@@ -101,3 +103,4 @@ class HistoryStats:
     sweeps: int = 0
     duplicates: int = 0
     bytes: int = 0
+    undecodable: int = 0

@@ -18,19 +18,35 @@ from telethon import types, utils
 from telethon.tl.types import contacts
 
 from telefast import logs
-from telefast.errors import RemoteError
+from telefast.errors import CompatibilityError, RemoteError
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
+from telefast.transport.undecoded import (
+    Broken,
+    UndecodedMessage,
+    Unknown,
+    broken_at,
+    without_entities,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from telethon import TelegramClient
 
-__all__ = ["EntityLedger", "Page", "read_page"]
+__all__ = ["EntityLedger", "Page", "joined", "read_page"]
 
 _log = logs.get_logger("entities")
 
+_USERS = (types.User, types.UserEmpty)
+_ENTITIES = (
+    *_USERS,
+    types.Chat,
+    types.ChatEmpty,
+    types.ChatForbidden,
+    types.Channel,
+    types.ChannelForbidden,
+)
 _FLUSH_AT = 500
 """New users and chats that are collected before they are written to the session: our choice, a
 few pages of a busy group."""
@@ -52,6 +68,10 @@ class Page:
         position: Position of the first message in that list, None if the answer does not say.
         spans: Where each message, user and chat lies in *data*, as (start, end), by the object's
             `id()`.
+        undecoded: Messages of the answer that Telethon cannot decode. Such an answer was asked for
+            in parts; *data* has their bytes, one after the other.
+        is_cut: Whether some of its users and chats could not be decoded and are missing.
+        splits: Requests that asked for it in parts.
         found: The messages by id, `MessageEmpty` left out.
         empty_ids: The ids that the answer calls empty.
         entities: Its users and chats by marked peer id.
@@ -64,6 +84,9 @@ class Page:
     count: int | None
     position: int | None
     spans: dict[int, tuple[int, int]] = field(default_factory=dict)
+    undecoded: list[UndecodedMessage] = field(default_factory=list)
+    is_cut: bool = False
+    splits: int = 0
 
     found: dict[int, Any] = field(init=False)
     empty_ids: list[int] = field(init=False)
@@ -74,18 +97,27 @@ class Page:
         self.empty_ids = []
         if len(self.found) < len(self.messages):
             self.empty_ids = [m.id for m in self.messages if isinstance(m, types.MessageEmpty)]
+        for record in self.undecoded:
+            self.found.setdefault(record.id, record)
         self.entities = {utils.get_peer_id(x): x for x in chain(self.users, self.chats)}
 
     def finished(self, ids: Iterable[int], client: TelegramClient, input_chat: Any) -> list[Any]:
-        """Return the messages with these ids, in this order, bound as `iter_messages` does."""
+        """Return the messages with these ids, in this order, bound as `iter_messages` does.
+
+        What cannot be decoded is an `UndecodedMessage`.
+        """
         messages = [self.found[i] for i in ids]
         for message in messages:
-            door.finish(message, client, self.entities, input_chat)
+            if not isinstance(message, UndecodedMessage):
+                door.finish(message, client, self.entities, input_chat)
         return messages
 
 
-def read_page(data: bytes, request: Any) -> Page:
-    """Decode the answer to *request*.
+def read_page(data: bytes, request: Any) -> Page | Broken:
+    """Decode the answer to *request*, or tell which of its messages cannot be decoded.
+
+    Where a user or a chat cannot be decoded, the page lacks it and those that follow; Telethon
+    asks for a sender that is missing when the program does.
 
     Raises:
         RPCError: If the answer is an error.
@@ -93,7 +125,20 @@ def read_page(data: bytes, request: Any) -> Page:
         RemoteError: If it is no list of messages.
     """
     spans: dict[int, tuple[int, int]] = {}
-    answer, end = door.decode(data, request, spans)
+    try:
+        answer, end = door.decode(data, request, spans)
+    except CompatibilityError:
+        if door.STOPPED_AT not in spans:
+            raise
+        place, constructor = spans.pop(door.STOPPED_AT)
+        unknown = Unknown(data, place, constructor, tuple(spans.values()))
+        try:
+            broken = broken_at(unknown)
+        except ValueError:
+            broken = None
+        else:
+            return broken if broken is not None else _without_entities(unknown, request)
+        raise
     try:
         messages, users, chats = answer.messages, answer.users, answer.chats
     except AttributeError:
@@ -110,6 +155,47 @@ def read_page(data: bytes, request: Any) -> Page:
         getattr(answer, "offset_id_offset", None),
         spans,
     )
+
+
+def _without_entities(unknown: Unknown, request: Any) -> Page:
+    cut, rest = without_entities(unknown)
+    page = read_page(cut, request)
+    assert isinstance(page, Page)  # noqa: S101 - what was cut off held all that is unknown
+    page.data = unknown.data
+    page.is_cut = True
+    for start, end in rest:
+        found, _ = door.decode(unknown.data[start:end], request)
+        if isinstance(found, _ENTITIES):
+            page.spans[id(found)] = (start, end)
+            (page.users if isinstance(found, _USERS) else page.chats).append(found)
+            page.entities[utils.get_peer_id(found)] = found
+    return page
+
+
+def joined(pages: Iterable[Page], broken: dict[int, Broken], first: Broken) -> Page:
+    """Return the parts of one page as that page, each user and chat once.
+
+    Args:
+        pages: Its parts that can be decoded.
+        broken: Answers with one broken message each, by its id.
+        first: The answer that had to be asked for in parts.
+    """
+    data = b""
+    spans: dict[int, tuple[int, int]] = {}
+    messages: list[Any] = []
+    entities: dict[int, Any] = {}
+    is_cut = False
+    for page in pages:
+        shift = len(data)
+        data += page.data
+        spans.update((key, (s + shift, e + shift)) for key, (s, e) in page.spans.items())
+        messages += page.messages
+        entities = page.entities | entities
+        is_cut = is_cut or page.is_cut
+    users = [each for each in entities.values() if isinstance(each, _USERS)]
+    chats = [each for each in entities.values() if not isinstance(each, _USERS)]
+    undecoded = [UndecodedMessage(i, b.constructor, b.data) for i, b in broken.items()]
+    return Page(data, messages, users, chats, first.count, first.position, spans, undecoded, is_cut)
 
 
 class EntityLedger:

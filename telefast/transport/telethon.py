@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from telethon import TelegramClient
 
 __all__ = [
+    "STOPPED_AT",
     "Raw",
     "check_loop",
     "decode",
@@ -63,6 +64,9 @@ _ENVELOPES = (
     functions.InvokeWithoutUpdatesRequest,
 )
 """What a request may be wrapped in. None of them resolves the peers of what it holds."""
+STOPPED_AT = -1
+"""Names, among spans, the object that cannot be read: where it begins, and what is unknown in it.
+No object has this `id()`."""
 _REAP_AFTER = 30
 """Seconds before a cancelled request is forgotten: an answer that comes later than that is parsed
 and logged by Telethon at length, an earlier one is not."""
@@ -257,7 +261,8 @@ def decode(
 
     Raises:
         RPCError: If the answer is an error (a gzipped one arrives as a result).
-        CompatibilityError: If it holds a constructor that this Telethon does not know.
+        CompatibilityError: If it holds a constructor that this Telethon does not know. Then
+            *spans* tells at `STOPPED_AT` where.
     """
     reader = BinaryReader(data)
     try:
@@ -282,7 +287,11 @@ def _read_with_spans(reader: BinaryReader, spans: dict[int, tuple[int, int]]) ->
     def noting() -> Any:
         start = reader.position
         reader.tgread_object = plain  # type: ignore[method-assign]
-        found = plain()
+        try:
+            found = plain()
+        except TypeNotFoundError as error:
+            spans[STOPPED_AT] = (start, error.invalid_constructor_id)
+            raise
         reader.tgread_object = noting  # type: ignore[method-assign]
         spans[id(found)] = (start, reader.position)
         return found
