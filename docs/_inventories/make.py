@@ -17,7 +17,16 @@ PYTHON = {
     "library/asyncio-sync.html": ["class asyncio.Event"],
     "library/collections.abc.html": [
         f"class collections.abc.{name}"
-        for name in ("AsyncIterator", "Callable", "Iterable", "Iterator", "Mapping", "Sequence")
+        for name in (
+            "AsyncIterable",
+            "AsyncIterator",
+            "Awaitable",
+            "Callable",
+            "Iterable",
+            "Iterator",
+            "Mapping",
+            "Sequence",
+        )
     ],
     "library/constants.html": ["data None", "data True", "data False"],
     "library/datetime.html": ["class datetime.date", "class datetime.datetime"],
