@@ -64,8 +64,8 @@ class PeerCache:
 
     Args:
         client: A connected `telethon.TelegramClient`.
-        ttl: How long a username is believed to belong to the same peer, in seconds. Default one
-            hour. (Ids and access hashes do not change.)
+        ttl: How long a username that the session does not keep is believed to belong to the same
+            peer, in seconds. Default one hour. (Ids and access hashes do not change.)
         negative_ttl: How long a peer that was not found is not asked for again, in seconds.
             Default one minute; 0 asks each time.
         max_entries: Peers remembered, the least recently used forgotten first.
