@@ -123,6 +123,7 @@ class Channel(Chat):
         restricted: Bare ids of members with restrictions.
         banned: Bare ids of those who may not come back.
         participants_hidden: Whether only administrators see who is a member.
+        invites: Hashes of invitations to it: what follows `https://t.me/+`.
     """
 
     def __init__(
@@ -161,6 +162,7 @@ class Channel(Chat):
         self.restricted: tuple[int, ...] = ()
         self.banned: tuple[int, ...] = ()
         self.participants_hidden = False
+        self.invites: tuple[str, ...] = ()
         self._page_entries: dict[int | None, tuple[tuple[object, ...], bytes]] = {}
         self._shown: tuple[tuple[int, int, int], BitMap] = ((0, 0, 0), ids)
         self._threads_shown: dict[int, tuple[int, Entry]] = {}

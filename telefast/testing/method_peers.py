@@ -177,10 +177,36 @@ def _resolve_username(call: Call) -> bytes:
     return bytes(types.contacts.ResolvedPeer(types.PeerChannel(chat.id), chats=[chat], users=[]))
 
 
+def _check_chat_invite(call: Call) -> bytes:
+    """Answer messages.checkChatInvite: the chat for its members, a description for others."""
+    secret = call.request.hash
+    if not secret:
+        raise RpcFault(400, "INVITE_HASH_EMPTY")
+    channels = call.world.channels.values()
+    channel = next((each for each in channels if secret in each.invites), None)
+    if channel is None:
+        raise RpcFault(400, "INVITE_HASH_INVALID")
+    if channel.is_dialog and not channel.kicked:
+        return bytes(types.ChatInviteAlready(call.account.show_channel(channel)))
+    return bytes(
+        types.ChatInvite(
+            title=channel.title,
+            photo=types.PhotoEmpty(0),
+            participants_count=channel.participants_count,
+            color=0,
+            channel=True,
+            broadcast=not channel.megagroup or None,
+            megagroup=channel.megagroup or None,
+            about=channel.about or None,
+        )
+    )
+
+
 PEER_HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     functions.channels.GetChannelsRequest: _get_channels,
     functions.channels.GetFullChannelRequest: _get_full_channel,
     functions.contacts.ResolveUsernameRequest: _resolve_username,
+    functions.messages.CheckChatInviteRequest: _check_chat_invite,
     functions.messages.GetChatsRequest: _get_chats,
     functions.messages.GetFullChatRequest: _get_full_chat,
     functions.users.GetFullUserRequest: _get_full_user,

@@ -45,8 +45,8 @@ _STATE = (
     "pinned_msg_id",
     "participants_hidden",
 )
-_PEOPLE = ("members", "admins", "restricted", "banned")
-"""Attributes of a `Channel`: plain values, and bare ids of people."""
+_TUPLES = ("members", "admins", "restricted", "banned", "invites")
+"""Attributes of a `Channel`: plain values, and tuples of them."""
 
 
 def write_recipe(world: World) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _channel(world: World, channel: Channel) -> dict[str, Any]:
         "participants_count": channel.participants_count,
         "made": world.made_from(channel.id),
         "state": {name: getattr(channel, name) for name in _STATE},
-        "people": {name: getattr(channel, name) for name in _PEOPLE},
+        "people": {name: getattr(channel, name) for name in _TUPLES},
         "migrated_from": channel.migrated_from,
         "ids": _ranges(channel.ids) if channel.changed else None,
         "last_id": channel.last_id,
@@ -151,7 +151,7 @@ def _remake(world: World, made: Mapping[str, Any]) -> None:
     channel.participants_count = made["participants_count"]
     for name in _STATE:
         setattr(channel, name, made["state"][name])
-    for name in _PEOPLE:
+    for name in _TUPLES:
         setattr(channel, name, tuple(made["people"][name]))
     if made["migrated_from"] is not None:
         old_id, top = made["migrated_from"]

@@ -187,6 +187,23 @@ async def test_channels_known_by_a_forward_only() -> None:
         assert bytes(wanted) == bytes(peer)
 
 
+async def test_invitations() -> None:
+    """They open the chats that the account is in; no error and no repr shows the hash."""
+    world = World(seed=7)
+    club = world.add_channel("Club", message_count=5)
+    club.invites = ("AbC-d_1",)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        peers = PeerCache(client)
+        assert bytes(club.input_peer()) == bytes(await peers.resolve("https://t.me/+AbC-d_1"))
+        assert bytes(club.input_peer()) == bytes(await peers.resolve(club.marked_id))
+        with pytest.raises(PeerNotFoundError, match="expired") as caught:
+            await peers.resolve("tg://join?invite=Gone-1")
+        assert "Gone" not in str(caught.value)
+        club.left = True
+        with pytest.raises(PeerNotFoundError, match="join it first"):
+            await PeerCache(client).resolve("t.me/joinchat/AbC-d_1")
+
+
 async def test_telethons_objects() -> None:
     """Entities, peers, dialogs and input peers are taken as they are, without a request."""
     world = World(seed=3)

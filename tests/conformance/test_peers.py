@@ -124,6 +124,21 @@ def test_comments_of_a_post(world: World) -> None:
     assert (400, "MSG_ID_INVALID") == refusal(world, replies(news, bare))
 
 
+@pytest.mark.rule("peers.invitations")
+def test_an_invitation(world: World) -> None:
+    """It shows the chat to those who are in, and its title to others."""
+    chat = club(world)
+    chat.invites = ("AbC-d_1",)
+    check = functions.messages.CheckChatInviteRequest
+    answer = ask(world, check("AbC-d_1"))
+    assert (types.ChatInviteAlready, chat.id) == (type(answer), answer.chat.id)
+    chat.left = True
+    answer = ask(world, check("AbC-d_1"))
+    assert (types.ChatInvite, chat.title, True) == (type(answer), answer.title, answer.megagroup)
+    assert (400, "INVITE_HASH_INVALID") == refusal(world, check("AbC"))
+    assert (400, "INVITE_HASH_EMPTY") == refusal(world, check(""))
+
+
 @pytest.mark.rule("peers.removed-from-group")
 def test_a_group_that_removed_us(world: World) -> None:
     """Its history is 403 CHAT_FORBIDDEN, and it is shown as forbidden."""
