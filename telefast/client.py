@@ -25,6 +25,7 @@ _OPTIONS = frozenset(
         "batch_size",
         "wait_time",
         "concurrency",
+        "fallback",
         "prefetch",
         "timeout",
         "max_flood_wait",
@@ -49,7 +50,7 @@ def wrap(client: TelegramClient, settings: Settings | None = None, **options: An
             `wrap(client, Settings.from_env())`.
         options: Defaults for every call, of the names that `telefast.BatchedHistory` has beyond
             Telethon's own: `concurrency`, `prefetch`, `timeout`, `max_flood_wait`, `wait_time`,
-            `takeout`, `request_size`, `batch_size`, `on_progress`.
+            `fallback`, `takeout`, `request_size`, `batch_size`, `on_progress`.
 
     Raises:
         ArgumentError: If an option is unknown or has no legal value.

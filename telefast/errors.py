@@ -14,6 +14,7 @@ TelefastError
 ├─ RemoteError                   Telegram or the network
 │  ├─ DeadlineError              (TimeoutError) no answer within the deadline
 │  ├─ ConnectionLostError        (ConnectionError) the connection ended with requests in flight
+│  ├─ UnexpectedAnswerError      the answer is not what the method returns
 │  ├─ FloodWaitTooLongError      a flood wait beyond what the caller allows
 │  ├─ TakeoutDelayError          a takeout has to be confirmed, or waited for, first
 │  └─ GroupMigratedError         a basic group became a supergroup while it was read
@@ -64,6 +65,7 @@ __all__ = [
     "StoreLockedError",
     "TakeoutDelayError",
     "TelefastError",
+    "UnexpectedAnswerError",
     "UnsupportedChunkError",
     "UnsupportedStateError",
     "UsageError",
@@ -197,6 +199,20 @@ class ConnectionLostError(RemoteError, ConnectionError):
     def __init__(self, method: str) -> None:
         super().__init__(f"{method}: the client was disconnected; connect it and resume")
         self.method = method
+
+
+class UnexpectedAnswerError(RemoteError):
+    """An answer is an object of another kind than the method returns.
+
+    Args:
+        method: Telegram's name of the method.
+        answer: Name of the object's type.
+    """
+
+    def __init__(self, method: str, answer: str) -> None:
+        super().__init__(f"{method}: answered {answer}, not messages; try again")
+        self.method = method
+        self.answer = answer
 
 
 class FloodWaitTooLongError(RemoteError):

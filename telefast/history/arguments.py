@@ -8,10 +8,20 @@ from typing import Any
 from telethon import types
 
 from telefast.errors import ArgumentError
-from telefast.history.query import MAX_ID, check_int
+from telefast.history.query import MAX_ID, check_int, check_number
 
-__all__ = ["check_client", "check_stock_arguments", "split_ids", "stock_reason"]
+__all__ = [
+    "check_client",
+    "check_list_arguments",
+    "check_sizes",
+    "check_waits",
+    "split_ids",
+    "stock_reason",
+]
 
+_MAX_CONCURRENCY = 64
+"""Requests in flight at most: Telethon packs up to 101 into one container; more than 64 only fills
+queues (our choice)."""
 _FILTERS = types.InputMessagesFilterEmpty.SUBCLASS_OF_ID
 
 
@@ -21,10 +31,10 @@ def check_client(client: Any) -> None:
         raise ArgumentError("client", client, "a telethon.TelegramClient")
 
 
-def check_stock_arguments(
+def check_list_arguments(
     search: Any, filter_: Any, from_user: Any, reply_to: Any, scheduled: Any
 ) -> None:
-    """Raise `ArgumentError` if an argument that goes to Telethon's iterator cannot be meant."""
+    """Raise `ArgumentError` if an argument that chooses the list cannot be meant."""
     if search is not None and not isinstance(search, str):
         raise ArgumentError("search", search, "a str, or None")
     if filter_ is not None and getattr(filter_, "SUBCLASS_OF_ID", None) != _FILTERS:
@@ -35,6 +45,28 @@ def check_stock_arguments(
         check_int("reply_to", reply_to, 1, MAX_ID, "None")
     if not isinstance(scheduled, bool):
         raise ArgumentError("scheduled", scheduled, "True or False")
+
+
+def check_sizes(request_size: Any, batch_size: Any, concurrency: Any, prefetch: Any) -> int:
+    """Return the number of pages to prefetch; `ArgumentError` if a size has no legal value."""
+    check_int("request_size", request_size, 1, 100)
+    check_int("batch_size", batch_size, 1, None)
+    check_int("concurrency", concurrency, 1, _MAX_CONCURRENCY)
+    found: int = 2 * concurrency if prefetch is None else prefetch
+    check_int("prefetch", found, 1, None, "None for twice concurrency")
+    if found < concurrency:
+        expected = f"at least concurrency={concurrency}: each request holds a page"
+        raise ArgumentError("prefetch", found, expected)
+    return found
+
+
+def check_waits(timeout: Any, max_flood_wait: Any, wait_time: Any) -> None:
+    """Raise `ArgumentError` if a time has no legal value."""
+    if timeout is not None:
+        check_number("timeout", timeout, 0.001, "None for no deadline")
+    check_number("max_flood_wait", max_flood_wait, 0)
+    if wait_time is not None:
+        check_number("wait_time", wait_time, 0, "None for no spacing")
 
 
 def split_ids(ids: Any) -> tuple[list[Any] | None, tuple[int, ...] | None, str]:
@@ -54,16 +86,7 @@ def split_ids(ids: Any) -> tuple[list[Any] | None, tuple[int, ...] | None, str]:
     return found, tuple(found), ""
 
 
-def stock_reason(
-    entity: Any, search: Any, filter_: Any, from_user: Any, reply_to: Any, scheduled: Any
-) -> str:
-    """Return which argument is not accelerated yet, "" if all are."""
-    reasons = {
-        "entity=None": entity is None,
-        "search": search is not None,
-        "filter": filter_ is not None,
-        "from_user": from_user is not None,
-        "reply_to": reply_to is not None,
-        "scheduled": bool(scheduled),
-    }
-    return next((name for name, applies in reasons.items() if applies), "")
+def stock_reason(entity: Any, from_user: Any) -> str:
+    """Return why only Telethon's iterator can be asked, "" if it need not."""
+    # One list over all chats, ordered by ids that have nothing to do with each other.
+    return "from_user without entity" if entity is None and from_user else ""

@@ -13,14 +13,14 @@ from telefast.history.isolate import Isolated, TooManyBrokenError, isolate
 from telefast.transport import telethon as door
 from telefast.transport.calls import CallOptions, call
 from telefast.transport.messages import Page, joined, read_page
-from telefast.transport.undecoded import Broken
+from telefast.transport.undecoded import Broken, UndecodedMessage
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from telethon import TelegramClient
 
-    from telefast.history.lists import History
+    from telefast.history.lists import Listing
     from telefast.history.order import Ask
 
 __all__ = ["Fetcher"]
@@ -39,7 +39,7 @@ class Fetcher:
     def __init__(
         self,
         client: TelegramClient,
-        source: History,
+        source: Listing,
         options: CallOptions,
         road: TelegramClient | None = None,
     ) -> None:
@@ -59,8 +59,24 @@ class Fetcher:
             page.count = page.position = None  # it counts itself, not the list
         return page, loop.time() - started
 
+    async def send(self, request: Any) -> tuple[Page, float]:
+        """Return the page that answers a request which no `Ask` can make, and its seconds.
+
+        Raises:
+            CompatibilityError: If one of its messages cannot be decoded; it has no parts.
+        """
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        page = await self._send(request)
+        if isinstance(page, Broken):
+            name = f"constructor {page.constructor:08x} in {door.method_of(request)}"
+            raise CompatibilityError(name, telethon_version)
+        return page, loop.time() - started
+
     async def _ask(self, ask: Ask) -> Page | Broken:
-        request = self._source.request(ask)
+        return await self._send(self._source.request(ask))
+
+    async def _send(self, request: Any) -> Page | Broken:
         try:
             data = await call(self._road, request, self._options)
         except MessageIdsEmptyError:
@@ -88,10 +104,16 @@ class Fetcher:
             raise CompatibilityError(name, telethon_version) from None
 
     def finished(self, page: Page, ids: Any) -> list[Any]:
-        """Return the messages of *page* with these ids, bound to the client; None where absent.
+        """Return the messages of *page* with these ids, bound to the client.
 
-        What cannot be decoded is an `UndecodedMessage`.
+        None where there is none, or none that the list keeps. What cannot be decoded is an
+        `UndecodedMessage`.
         """
-        found = [i for i in dict.fromkeys(ids) if i in page.found]
+        keeps = self._source.keeps
+        found = {
+            i: m
+            for i in dict.fromkeys(ids)
+            if (m := page.found.get(i)) and (isinstance(m, UndecodedMessage) or keeps(m))
+        }
         page.finished(found, self._client, self._source.peer)
-        return [page.found.get(i) for i in ids]
+        return [found.get(i) for i in ids]

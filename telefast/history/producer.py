@@ -8,16 +8,18 @@ ends a walk may come on top.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from telethon import types
-
+from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.history.fetcher import Fetcher
-from telefast.history.lists import History
+from telefast.history.lists import History, Listing
+from telefast.history.opening import Wanted, id_before, open_list
 from telefast.history.order import Ask
+from telefast.history.output import Output, Piece
 from telefast.history.plan import IdList, Plan
-from telefast.history.types import HistoryStats
+from telefast.history.sequential import GlobalSearch, chosen
+from telefast.history.stock import rest, run_stock
 from telefast.history.windows import Windows
 from telefast.logs import get_logger, warn_limited
 from telefast.tasks import Crew, Pump
@@ -28,48 +30,16 @@ from telefast.transport.takeout import Takeout
 from telefast.transport.undecoded import UndecodedMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from telethon import TelegramClient
 
     from telefast.history.query import Query
     from telefast.transport.calls import CallOptions
 
-__all__ = ["Piece", "Producer", "Tally"]
+__all__ = ["Producer"]
 
 _log = get_logger("history")
-_CHANNELS = (types.InputPeerChannel, types.InputPeerChannelFromMessage)
-_OTHERS = (
-    types.InputPeerUser,
-    types.InputPeerSelf,
-    types.InputPeerUserFromMessage,
-    types.InputPeerChat,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Finished messages on their way to the consumer, with the answer they came in."""
-
-    messages: list[Any]
-    page: Page | None
-    latency: float = 0.0
-    undecoded: Sequence[UndecodedMessage] = ()
-
-
-@dataclass(slots=True)
-class Tally:
-    """The figures of a stream while it runs; the producer writes, the stream reads.
-
-    `stats.held` leaves out what is in the pump.
-    """
-
-    stats: HistoryStats = field(default_factory=HistoryStats)
-    total: int | None = None
-
-    def set(self, **changes: Any) -> None:
-        """Change some of the figures."""
-        self.stats = replace(self.stats, **changes)
+_NOT_TELEGRAMS_WORD = (CompatibilityError, UnexpectedAnswerError)
+"""Errors that say nothing of the chat: Telethon's own iterator may still read it."""
 
 
 class Producer:
@@ -79,8 +49,10 @@ class Producer:
         client: The user's client.
         entity: What the user passed; resolved at the first request.
         query: What is asked.
-        stock: Keyword arguments of `iter_messages` for the stock path, and why it must be taken
+        wanted: Of which list.
+        stock: Keyword arguments of `iter_messages` that ask the same, and why that must be taken
             ("" if it need not).
+        fallback: Whether to go on with `iter_messages` where a fast path fails.
         takeout: Whether to make the requests as a takeout; "auto": if Telegram lets it begin.
     """
 
@@ -90,34 +62,40 @@ class Producer:
         entity: Any,
         query: Query,
         *,
+        wanted: Wanted,
         stock: tuple[dict[str, Any], str],
+        fallback: bool,
         options: CallOptions,
         request_size: int,
         concurrency: int,
         prefetch: int,
         takeout: bool | Literal["auto"] = False,
     ) -> None:
-        self.tally = Tally()
         self._client = client
         self._road = client  # what requests go through
         self._takeout = takeout
         self._entity = entity
         self._query = query
+        self._wanted = wanted
         self._stock, self._stock_reason = stock
+        self._is_falling_back = fallback
         self._options = options
         self._request_size = request_size
         self._concurrency = concurrency
         self._prefetch = prefetch
-        self._is_channel = False
-        self._fetcher: Fetcher
+        self._list = Listing(None)
+        self._fetcher = Fetcher(client, self._list, options)
+        self._out = Output(query.limit if stock[0]["ids"] is None else None)
+        self.tally = self._out.tally
         self._pages: dict[int, tuple[Page, float]] = {}
         self._ledger = EntityLedger(client)
         self._metrics = Account.of(client).metrics
 
     async def __call__(self, pump: Pump[Piece]) -> None:
         """Fetch everything; returns at the end, raises what stopped it."""
+        self._out.attach(pump, self._prefetch)
         if self._takeout is False:
-            await self._fetch_all(pump)
+            await self._fetch_all()
             return
         takeout = Takeout(
             self._client,
@@ -128,27 +106,19 @@ class Producer:
         async with takeout:
             self._road = takeout.client
             self.tally.set(takeout=takeout.refusal or "on")
-            await self._fetch_all(pump)
+            await self._fetch_all()
 
-    async def _fetch_all(self, pump: Pump[Piece]) -> None:
-        if not self._stock_reason:
-            peer: Any = await self._road.get_input_entity(self._entity)
-            self._is_channel = isinstance(peer, _CHANNELS)
-            self._fetcher = Fetcher(self._client, History(peer), self._options, self._road)
-            if not isinstance(peer, _CHANNELS + _OTHERS):
-                self._stock_reason = f"a {type(peer).__name__}"
-            elif self._query.ids is not None and not self._is_channel:
-                # One sequence of ids for each account: an answer may hold another chat's message.
-                self._stock_reason = "ids outside channels"
+    async def _fetch_all(self) -> None:
         try:
             if self._stock_reason:
-                await self._run_stock(pump)
-            elif self._query.ids is not None:
-                await self._run_ids(pump, self._query.ids)
-            elif self._query.limit == 0:
-                await self._count()
-            elif not self._query.is_empty():
-                await self._run_pages(pump)
+                await self._run_stock(self._stock, self._stock_reason)
+                return
+            try:
+                await self._run_fast()
+            except _NOT_TELEGRAMS_WORD as error:
+                if not self._is_falling_back:
+                    raise
+                await self._fall_back(error)
         finally:
             self.tally.set(in_flight=0, held=0)
             stats = self.tally.stats
@@ -163,6 +133,26 @@ class Producer:
             )
             await self._ledger.flush()
 
+    async def _run_fast(self) -> None:
+        ids = self._query.ids
+        if self._entity is None and ids is None:
+            await self._run_global()
+            return
+        found = await open_list(self._road, self._entity, self._wanted, by_ids=ids is not None)
+        if isinstance(found, str):
+            await self._run_stock(self._stock, found)
+            return
+        self._list = found
+        self._fetcher = Fetcher(self._client, found, self._options, self._road)
+        if ids is not None:
+            await self._run_ids(ids)
+        elif self._wanted.scheduled:
+            await self._run_scheduled()
+        elif self._query.limit == 0:
+            await self._count()
+        elif not self._query.is_empty():
+            await self._run_pages()
+
     # Requests
 
     def _start(self, crew: Crew[int, tuple[Page, float]], ask: Ask) -> None:
@@ -174,13 +164,23 @@ class Producer:
             len(ask.ids),
         )
         crew.start(ask.token, self._fetcher.fetch, ask)
+        self._asked(crew.in_flight)
+
+    def _asked(self, in_flight: int = 1) -> None:
         self._metrics.add("history_requests")
         stats = self.tally.stats
         self.tally.set(
             requests=stats.requests + 1,
-            in_flight=crew.in_flight,
-            peak_in_flight=max(stats.peak_in_flight, crew.in_flight),
+            in_flight=in_flight,
+            peak_in_flight=max(stats.peak_in_flight, in_flight),
         )
+
+    async def _fetch(self, request: Any) -> tuple[Page, float]:
+        """Ask outside of any plan."""
+        self._asked()
+        found = await self._fetcher.send(request)
+        await self._received(found[0])
+        return found
 
     async def _received(self, page: Page) -> None:
         stats = self.tally.stats
@@ -196,11 +196,11 @@ class Producer:
 
     # Plans
 
-    async def _run(self, plan: Plan, pump: Pump[Piece]) -> None:
+    async def _run(self, plan: Plan) -> None:
         """Carry out *plan*: send what it asks for, deliver what is complete."""
-        tally = self.tally
+        tally, out = self.tally, self._out
         async with Crew[int, tuple[Page, float]]() as crew:
-            pump.on_room = crew.wake
+            out.on_room(crew.wake)
             while True:
                 while (outcome := crew.finished()) is not None:
                     token, result, error = outcome
@@ -210,18 +210,18 @@ class Producer:
                         self._pages[token] = result
                         await self._received(result[0])
                         self._report(plan, token, result[0])
-                self._deliver(plan, pump)
+                self._deliver(plan)
                 if plan.error is not None:
                     raise plan.error
-                if plan.done:
+                if plan.done or out.left == 0:
                     return
                 while crew.in_flight < self._concurrency:
-                    held = crew.in_flight + plan.held + pump.buffered
+                    held = crew.in_flight + plan.held + out.buffered
                     ask = plan.next_request(room=self._prefetch - held)
                     if ask is None:
                         break
                     self._start(crew, ask)
-                held = plan.held + pump.buffered
+                held = plan.held + out.buffered
                 tally.set(
                     in_flight=crew.in_flight,
                     held=plan.held,
@@ -240,7 +240,7 @@ class Producer:
         elif self.tally.total is None:  # a whole list, which says no count
             self.tally.total = len(page.messages)
 
-    def _deliver(self, plan: Plan, pump: Pump[Piece]) -> None:
+    def _deliver(self, plan: Plan) -> None:
         while (delivery := plan.take()) is not None:
             entry = self._pages.pop(delivery.token, None)
             if entry is None or not delivery.ids:
@@ -253,79 +253,121 @@ class Producer:
             if page.undecoded:
                 undecoded = [each for each in messages if isinstance(each, UndecodedMessage)]
                 messages = self._without(undecoded, messages)
-            pump.put(Piece(messages, page, latency, undecoded))
+            if self._query.ids is None:  # what the list does not keep
+                messages = [m for m in messages if m is not None]
+                self._out.last = delivery.ids[-1]
+            self._out.put(messages, page, latency, undecoded)
 
     def _without(self, undecoded: list[UndecodedMessage], messages: list[Any]) -> list[Any]:
-        """Return the messages without those, None in their place where ids were asked for."""
+        """Return the messages with None in place of those."""
         for record in undecoded:
             text = "message not decoded id=%d constructor=%08x bytes=%d: Telethon is too old for it"
             self._warn("undecodable", text, record.id, record.constructor, len(record.data))
         self._metrics.add("undecodable", len(undecoded))
         stats = self.tally.stats
         self.tally.set(undecodable=stats.undecodable + len(undecoded))
-        if self._query.ids is not None:
-            return [None if isinstance(each, UndecodedMessage) else each for each in messages]
-        return [each for each in messages if not isinstance(each, UndecodedMessage)]
+        return [None if isinstance(each, UndecodedMessage) else each for each in messages]
 
-    def _warn(self, kind: str, text: str, *args: Any) -> None:
-        limiter = Account.of(self._client).limiter
-        warn_limited(_log, limiter, kind, text, *args, now=asyncio.get_running_loop().time())
-
-    async def _run_pages(self, pump: Pump[Piece]) -> None:
-        windows = Windows(self._query, request_size=self._request_size, can_sweep=self._is_channel)
+    async def _run_pages(self) -> None:
         self.tally.set(path="pages")
-        await self._run(windows, pump)
-        self._report_missing(windows)
+        if self._query.offset_date is not None and not self._list.takes_dates:
+            await self._replace_date()
+        # What is filtered here is counted here.
+        query = self._query if self._list.sender is None else replace(self._query, limit=None)
+        windows = Windows(query, request_size=self._request_size, can_sweep=self._list.can_sweep)
+        await self._run(windows)
+        if self._list.is_whole:
+            self._report_missing(windows)
 
-    async def _run_ids(self, pump: Pump[Piece], ids: tuple[int, ...]) -> None:
+    async def _replace_date(self) -> None:
+        """Begin at the id that the date means, since this list knows no dates."""
+        history = Fetcher(self._client, History(self._list.peer), self._options, self._road)
+
+        async def fetch(ask: Ask) -> Page:
+            self._asked()
+            page, _ = await history.fetch(ask)
+            await self._received(page)
+            return page
+
+        before = await id_before(fetch, self._query.offset_date or 0)
+        offset_id = before if self._query.reverse else before + 1
+        date = None
+        if not (before or self._query.reverse):
+            date = 0  # nothing comes before the first message
+            await self._count()
+        self._query = replace(self._query, offset_id=offset_id, offset_date=date)
+
+    async def _run_ids(self, ids: tuple[int, ...]) -> None:
         self.tally.total = len(ids)
         self.tally.set(path="ids")
         wanted = ids[::-1] if self._query.reverse else ids
-        await self._run(IdList(wanted, request_size=self._request_size), pump)
+        await self._run(IdList(wanted, request_size=self._request_size))
 
     def _report_missing(self, windows: Windows) -> None:
         if windows.is_given_up or (windows.missing and self._query.limit is None):
             text = "history ended missing=%d total=%s: hidden by Telegram, or deleted meanwhile"
             self._warn("missing", text, windows.missing, windows.count)
 
+    def _warn(self, key: str, text: str, *args: object) -> None:
+        limiter = Account.of(self._client).limiter
+        warn_limited(_log, limiter, key, text, *args, now=asyncio.get_running_loop().time())
+
     async def _count(self) -> None:
-        self.tally.set(path="pages", requests=1)
-        self._metrics.add("history_requests")
-        page, _ = await self._fetcher.fetch(Ask(limit=1))
-        await self._received(page)
+        self.tally.set(path="pages")
+        page, _ = await self._fetch(self._list.request(Ask(limit=1)))
         self.tally.total = page.count if page.count is not None else len(page.messages)
+
+    # Lists without positions
+
+    async def _run_scheduled(self) -> None:
+        self.tally.set(path="sequential")
+        page, latency = await self._fetch(self._list.request(Ask()))
+        self.tally.total = len(page.messages)
+        kept = [m for m in page.found.values() if self._list.keeps(m)]
+        ids = [m.id for m in chosen(kept, self._query)]
+        self._out.put(self._fetcher.finished(page, ids), page, latency)
+
+    async def _run_global(self) -> None:
+        self.tally.set(path="sequential")
+        self._fetcher = Fetcher(self._client, self._list, self._options, self._road)
+        wanted = self._wanted
+        search = GlobalSearch(wanted.search or "", wanted.message_filter(), self._query)
+        while True:
+            page, latency = await self._fetch(search.request())
+            self.tally.total = page.count if page.count is not None else len(page.messages)
+            messages = search.on_page(page)
+            for message in messages:
+                door.finish(message, self._client, page.entities, None)
+            search.go_on(messages[-1] if messages else None)
+            self._out.put(messages, page, latency)
+            self.tally.set(in_flight=0)
+            if search.done:
+                break
+            await self._out.room()
+        if search.is_given_up:
+            self._warn("global", "search of all chats ended: pages brought nothing new")
 
     # Stock
 
-    async def _run_stock(self, pump: Pump[Piece]) -> None:
-        tally = self.tally
-        tally.set(path="stock", reason=self._stock_reason)
-        room = _Room(pump, self._prefetch)
-        iterator = self._road.iter_messages(self._entity, **self._stock)
-        messages: list[Any] = []
-        async for message in iterator:
-            if message is not None and self._road is not self._client:
+    async def _fall_back(self, error: Exception) -> None:
+        """Go on with Telethon's own iterator behind what was delivered."""
+        out = self._out
+        if self._entity is None and self._query.ids is None and out.delivered:
+            raise error  # no id says where to go on in a search of all chats
+        self._metrics.add("history_fallbacks")
+        text = "history falls back to iter_messages path=%s after=%d: %s"
+        self._warn("fallback", text, self.tally.stats.path, out.delivered, error)
+        arguments = await rest(self._road, self._entity, self._query, self._stock, self._list, out)
+        if arguments is not None:
+            await self._run_stock(arguments, f"after {type(error).__name__}")
+
+    async def _run_stock(self, arguments: dict[str, Any], reason: str) -> None:
+        self.tally.set(path="stock", reason=reason, in_flight=0)
+        iterator = self._road.iter_messages(self._entity, **arguments)
+
+        def keeps(message: Any) -> bool:
+            if self._road is not self._client:
                 door.rebind(message, self._client)
-            messages.append(message)
-            if len(messages) == self._request_size:
-                tally.total = iterator.total
-                pump.put(Piece(messages, None))
-                messages = []
-                await room.wait()
-        tally.total = iterator.total
-        if messages:
-            pump.put(Piece(messages, None))
+            return self._list.keeps(message)
 
-
-class _Room:
-    """Wait until the consumer has made room."""
-
-    def __init__(self, pump: Pump[Piece], most: int) -> None:
-        self._pump = pump
-        self._most = most
-        self._crew: Crew[Any, Any] = Crew()
-        pump.on_room = self._crew.wake
-
-    async def wait(self) -> None:
-        while self._pump.buffered >= self._most:
-            await self._crew.wait()
+        await run_stock(iterator, self._out, keeps=keeps, size=self._request_size)

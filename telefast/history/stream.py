@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from telefast.errors import ArgumentError, ConcurrentUseError
 from telefast.history.arguments import (
     check_client,
-    check_stock_arguments,
+    check_list_arguments,
+    check_sizes,
+    check_waits,
     split_ids,
     stock_reason,
 )
-from telefast.history.producer import Piece, Producer
-from telefast.history.query import Query, check_int, check_number
+from telefast.history.opening import Wanted
+from telefast.history.output import Piece
+from telefast.history.producer import Producer
+from telefast.history.query import Query
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.tasks import Pump
 from telefast.transport import telethon as door
@@ -30,18 +34,14 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchedHistory"]
 
-MAX_CONCURRENCY = 64
-"""Requests in flight at most: Telethon packs up to 101 into one container; more than 64 only fills
-queues (our choice)."""
-
 
 class BatchedHistory:
     """Read a chat's history: exact, in order, many pages at a time.
 
     Yields what `client.iter_messages` yields for the same arguments, the same finished objects in
-    the same order, wherever that is right; see the guide on history for where it is not. Whole
-    histories and parts of them are read in parallel; searches, filters and the like go through
-    Telethon's own iterator (`stats().path` says which). The constructor sends nothing.
+    the same order, wherever that is right; see the guide on history for where it is not. Histories,
+    searches and threads are read in parallel; `stats().path` says how. The constructor sends
+    nothing.
 
     Use it with `async with`, or call `aclose` when you stop early::
 
@@ -55,7 +55,8 @@ class BatchedHistory:
 
     Args:
         client: A connected `telethon.TelegramClient`, or its takeout proxy.
-        entity: The chat, as for `iter_messages`. None is the global search (stock path).
+        entity: The chat, as for `iter_messages`. None is the search of all chats, by date, one page
+            after the other; there no ids bound anything and `cursor` says nothing.
         limit: Most messages to yield; None (default) for all. 0 asks for `total` only.
         offset_date: Messages before this date (in reverse: at or after it); a naive datetime is
             UTC. Counts only without *offset_id* (and without *max_id*, in reverse *min_id*).
@@ -65,15 +66,23 @@ class BatchedHistory:
         add_offset: Skip so many messages after the offset; negative begins so many earlier.
             Positive means older in both directions.
         reverse: Oldest first.
-        ids: Yield the messages with these ids instead, None where there is none. An int, or an
-            iterable of ints.
+        ids: Yield the messages with these ids instead, None where there is none in this chat. An
+            int, or an iterable of ints (or of Telethon's `InputMessage...`: stock path).
         wait_time: Least time between the starts of two requests, in seconds. None (default): no
             spacing of our own; Telegram's flood waits are always obeyed.
-        search: As in `iter_messages` (stock path).
-        filter: As in `iter_messages` (stock path).
-        from_user: As in `iter_messages` (stock path).
-        reply_to: As in `iter_messages` (stock path).
-        scheduled: As in `iter_messages` (stock path).
+        search: Only messages with this text. Telegram decides what has it.
+        filter: Only messages of this kind, a `telethon.types.InputMessagesFilter...`.
+        from_user: Only messages of this sender. In private chats and in threads, where Telegram
+            does not filter, all are read and the others dropped; *add_offset* counts those too.
+            With *entity* None: stock path.
+        reply_to: Only the thread of this message, or the comments on this post; *search* and
+            *filter* have no effect then, as in Telethon.
+        scheduled: What is scheduled in this chat, in Telegram's order; *search*, *filter*,
+            *reply_to* and *offset_date* have no effect then.
+        fallback: Whether to go on with Telethon's `iter_messages`, behind what was delivered, where
+            a fast path fails by an answer that cannot be read or is of another kind than asked
+            for. Default True: it is logged as a WARNING and counted as `history_fallbacks`;
+            False raises the error.
         request_size: Messages per request, 1 to 100 (the server's limit, tdlib MessagesManager.h).
         batch_size: Messages per batch of `batches`.
         concurrency: Requests in flight, 1 to 64. Default 4: enough to hide the round trip on a
@@ -94,6 +103,8 @@ class BatchedHistory:
         ArgumentError: By the constructor, if an argument has no legal value.
         UsageError: By the first step, if the client belongs to another event loop.
         RPCError: Telegram's error, for a chat that does not exist, is private, or vanishes.
+        CompatibilityError: If an answer cannot be read, and *fallback* is False.
+        UnexpectedAnswerError: If an answer is of another kind, and *fallback* is False.
         FloodWaitTooLongError: If Telegram asks for a longer wait than allowed.
         TakeoutDelayError: If a takeout has to be confirmed or waited for first.
         DeadlineError: If a request is not answered, though asked several times.
@@ -119,6 +130,7 @@ class BatchedHistory:
         from_user: Any = None,
         reply_to: int | None = None,
         scheduled: bool = False,
+        fallback: bool = True,
         request_size: int = 100,
         batch_size: int = 100,
         concurrency: int = 4,
@@ -129,23 +141,13 @@ class BatchedHistory:
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> None:
         check_client(client)
-        check_int("request_size", request_size, 1, 100)
-        check_int("batch_size", batch_size, 1, None)
-        check_int("concurrency", concurrency, 1, MAX_CONCURRENCY)
-        if prefetch is None:
-            prefetch = 2 * concurrency
-        check_int("prefetch", prefetch, 1, None, "None for twice concurrency")
-        if prefetch < concurrency:
-            expected = f"at least concurrency={concurrency}: each request holds a page"
-            raise ArgumentError("prefetch", prefetch, expected)
-        if timeout is not None:
-            check_number("timeout", timeout, 0.001, "None for no deadline")
-        check_number("max_flood_wait", max_flood_wait, 0)
-        if wait_time is not None:
-            check_number("wait_time", wait_time, 0, "None for no spacing")
+        prefetch = check_sizes(request_size, batch_size, concurrency, prefetch)
+        check_waits(timeout, max_flood_wait, wait_time)
         if takeout not in (True, False, "auto"):
             raise ArgumentError("takeout", takeout, 'True, False or "auto"')
-        check_stock_arguments(search, filter, from_user, reply_to, scheduled)
+        check_list_arguments(search, filter, from_user, reply_to, scheduled)
+        if not isinstance(fallback, bool):
+            raise ArgumentError("fallback", fallback, "True or False")
         if on_progress is not None and not callable(on_progress):
             raise ArgumentError("on_progress", on_progress, "a callable, or None")
         ids, wanted, others = split_ids(ids)
@@ -161,7 +163,7 @@ class BatchedHistory:
         )
         reason = others
         if not reason and ids is None:
-            reason = stock_reason(entity, search, filter, from_user, reply_to, scheduled)
+            reason = stock_reason(entity, from_user)
         if entity is None and reverse and ids is None:
             raise ArgumentError("reverse", reverse, "False where entity is None (global search)")
         stock = {
@@ -187,7 +189,9 @@ class BatchedHistory:
             client,
             entity,
             query,
+            wanted=Wanted(search, filter, from_user, reply_to, scheduled),
             stock=(stock, reason),
+            fallback=fallback,
             options=CallOptions(timeout, max_flood_wait, wait_time or 0.0),
             request_size=request_size,
             concurrency=concurrency,

@@ -72,11 +72,13 @@ class HistoryStats:
 
     Attributes:
         path: How the messages are fetched: `pages` (many pages at a time), `ids` (by ids, many at
-            a time), `stock` (Telethon's own `iter_messages`), or `none` while nothing was asked.
+            a time), `sequential` (one page after the other, where each says what follows), `stock`
+            (Telethon's own `iter_messages`), or `none` while nothing was asked.
         reason: Why the path is `stock`; empty otherwise.
         takeout: `off` (none was asked for), `on`, or why there is none: `delay` (Telegram wants it
             confirmed or waited for), `bot` (the account is one), `flood`.
-        requests: Requests sent, retries not counted; 0 on the stock path, which does not say.
+        requests: Requests sent, retries not counted; those of the stock path, which does not say,
+            left out.
         messages: Messages taken by the consumer.
         in_flight: Requests without an answer.
         peak_in_flight: The most there ever were.
@@ -90,7 +92,7 @@ class HistoryStats:
             `BatchedHistory.undecoded`.
     """
 
-    path: Literal["none", "pages", "ids", "stock"] = "none"
+    path: Literal["none", "pages", "ids", "sequential", "stock"] = "none"
     reason: str = ""
     takeout: str = "off"
     requests: int = 0

@@ -18,7 +18,7 @@ from telethon import types, utils
 from telethon.tl.types import contacts
 
 from telefast import logs
-from telefast.errors import CompatibilityError, RemoteError
+from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
 from telefast.transport.undecoded import (
@@ -72,6 +72,8 @@ class Page:
             in parts; *data* has their bytes, one after the other.
         is_cut: Whether some of its users and chats could not be decoded and are missing.
         splits: Requests that asked for it in parts.
+        next_rate: Where the next page of a search of all chats begins, None if the answer does
+            not say.
         found: The messages by id, `MessageEmpty` left out.
         empty_ids: The ids that the answer calls empty.
         entities: Its users and chats by marked peer id.
@@ -87,6 +89,7 @@ class Page:
     undecoded: list[UndecodedMessage] = field(default_factory=list)
     is_cut: bool = False
     splits: int = 0
+    next_rate: int | None = None
 
     found: dict[int, Any] = field(init=False)
     empty_ids: list[int] = field(init=False)
@@ -122,7 +125,7 @@ def read_page(data: bytes, request: Any) -> Page | Broken:
     Raises:
         RPCError: If the answer is an error.
         CompatibilityError: If this Telethon cannot decode it.
-        RemoteError: If it is no list of messages.
+        UnexpectedAnswerError: If it is no list of messages.
     """
     spans: dict[int, tuple[int, int]] = {}
     try:
@@ -143,9 +146,7 @@ def read_page(data: bytes, request: Any) -> Page | Broken:
         messages, users, chats = answer.messages, answer.users, answer.chats
     except AttributeError:
         # messagesNotModified must never come for hash=0; tdesktop's export calls it an error too.
-        raise RemoteError(
-            f"{door.method_of(request)}: answered {type(answer).__name__}, not messages; try again"
-        ) from None
+        raise UnexpectedAnswerError(door.method_of(request), type(answer).__name__) from None
     return Page(
         data[:end] if end != len(data) else data,
         messages,
@@ -154,6 +155,7 @@ def read_page(data: bytes, request: Any) -> Page | Broken:
         getattr(answer, "count", None),
         getattr(answer, "offset_id_offset", None),
         spans,
+        next_rate=getattr(answer, "next_rate", None),
     )
 
 

@@ -12,7 +12,15 @@ from telethon import types
 
 from telefast import BatchedHistory
 from telefast.history.query import Query
-from telefast.testing import ChangeWorld, LocalTelegram, OnlyEmpty, Rule, ShortPage, World
+from telefast.testing import (
+    ChangeWorld,
+    LocalTelegram,
+    OnlyEmpty,
+    Rule,
+    ScrambleIds,
+    ShortPage,
+    World,
+)
 from tests.client.exact import HISTORY, assert_same, ids_of, read, stock
 from tests.unit.history_model import oracle
 
@@ -101,14 +109,43 @@ async def test_deletions_in_mid_run_lose_nothing_else(kind: str) -> None:
     assert len(got) == len(set(got))
 
 
-async def test_ids_go_through_stock() -> None:
-    """By ids, outside channels, Telethon decides what belongs to the chat; `stats` says so."""
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_ids_are_those_of_the_chat(kind: str, reverse: bool) -> None:
+    """By ids, 200 to a request: a message of another chat is None, as from stock."""
     world = World(seed=5)
-    chat, peer = chat_in(world, "private", 50)
-    other = next(i for i in range(1, 10_000) if i not in chat.ids)
-    wanted = [chat.ids[3], other, chat.ids[0]]
+    chat, peer = chat_in(world, kind, 300)
+    rng = Random(1)
+    wanted = [rng.randrange(1, max(chat.ids) + 50) for _ in range(950)]
     async with LocalTelegram(world) as telegram, telegram.client() as client:
-        async with BatchedHistory(client, peer, ids=wanted) as history:
-            got = ids_of([message async for message in history])
-        assert [wanted[0], None, wanted[2]] == got
-        assert ("stock", "ids outside channels") == (history.stats().path, history.stats().reason)
+        async with BatchedHistory(client, peer, ids=wanted, reverse=reverse) as history:
+            ours = [message async for message in history]
+        asked = wanted[::-1] if reverse else wanted
+        assert [i if i in chat.ids else None for i in asked] == ids_of(ours)
+        stats = history.stats()
+        assert ("ids", 5, 4) == (stats.path, stats.requests, stats.peak_in_flight)
+        assert telegram.requests["messages.getMessages"] == 5
+        assert_same(ours, client, await stock(client, peer, ids=wanted, reverse=reverse), client)
+
+
+async def test_ids_of_no_chat() -> None:
+    """Without a chat, ids are those of all private chats and basic groups, as from stock."""
+    world = World(seed=5)
+    chat_in(world, "private", 50)
+    wanted = [*range(1, 60), 10_000]
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        ours = await read(client, None, ids=wanted)
+        assert len({m.chat_id for m in ours if m is not None}) > 1
+        assert_same(ours, client, await stock(client, None, ids=wanted), client)
+
+
+async def test_stock_mixes_up_ids_out_of_order() -> None:
+    """Answers may leave out what is missing and come in any order; stock goes by their order."""
+    world = World(seed=5)
+    chat, peer = chat_in(world, "private", 300)
+    wanted = list(range(1, max(chat.ids), 2))
+    expected = [i if i in chat.ids else None for i in wanted]
+    rules: list[Rule] = [ScrambleIds()]
+    async with LocalTelegram(world, rules=rules) as telegram, telegram.client() as client:
+        assert expected == ids_of(await read(client, peer, ids=wanted))
+        assert expected != ids_of(await stock(client, peer, ids=wanted))

@@ -68,6 +68,7 @@ WRONG = [
     ("from_user", 3.5, "a user: an entity, an id or a name; or None"),
     ("reply_to", "x", "an integer from 1 to 2147483647, or None"),
     ("scheduled", "x", "True or False"),
+    ("fallback", 1, "True or False"),
     ("request_size", 0, "an integer from 1 to 100"),
     ("request_size", 101, "an integer from 1 to 100"),
     ("batch_size", 0, "an integer from 1 up"),

@@ -1,0 +1,101 @@
+"""The producer's end of the pump: what goes out, what was counted, how much is still wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from telefast.history.types import HistoryStats
+from telefast.tasks import Crew
+
+if TYPE_CHECKING:
+    from telefast.tasks import Pump
+    from telefast.transport.messages import Page
+    from telefast.transport.undecoded import UndecodedMessage
+
+__all__ = ["Output", "Piece", "Tally"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Finished messages on their way to the consumer, with the answer they came in."""
+
+    messages: list[Any]
+    page: Page | None
+    latency: float = 0.0
+    undecoded: Sequence[UndecodedMessage] = ()
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of a stream while it runs; the producer writes, the stream reads.
+
+    `stats.held` leaves out what is in the pump.
+    """
+
+    stats: HistoryStats = field(default_factory=HistoryStats)
+    total: int | None = None
+
+    def set(self, **changes: Any) -> None:
+        """Change some of the figures."""
+        self.stats = replace(self.stats, **changes)
+
+
+class Output:
+    """Hand finished messages to the consumer.
+
+    Args:
+        limit: Most messages to hand over, None for all.
+
+    Attributes:
+        left: How many of them are still wanted, None for all. A plan that counts by itself comes
+            to the same; where messages are filtered here, only this counts.
+        last: The last id of the list that was passed, handed over or not; None before the first.
+        delivered: Entries handed over.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self.tally = Tally()
+        self.left = limit
+        self.last: int | None = None
+        self.delivered = 0
+        self._pump: Pump[Piece] | None = None
+        self._most = 1
+
+    def attach(self, pump: Pump[Piece], most: int) -> None:
+        """Put into *pump* from now on; `room` waits while it holds *most* pieces."""
+        self._pump = pump
+        self._most = most
+
+    @property
+    def buffered(self) -> int:
+        """Pieces that the consumer has not taken yet."""
+        return 0 if self._pump is None else self._pump.buffered
+
+    def on_room(self, call: Callable[[], None]) -> None:
+        """Call *call* whenever the consumer has taken a piece."""
+        if self._pump is not None:
+            self._pump.on_room = call
+
+    def put(
+        self,
+        messages: list[Any],
+        page: Page | None,
+        latency: float = 0.0,
+        undecoded: Sequence[UndecodedMessage] = (),
+    ) -> None:
+        """Hand messages over, no more than are wanted."""
+        if self.left is not None:
+            messages = messages[: self.left]
+            self.left -= len(messages)
+        if (messages or undecoded) and self._pump is not None:
+            self.delivered += len(messages)
+            self._pump.put(Piece(messages, page, latency, undecoded))
+
+    async def room(self) -> None:
+        """Wait until the consumer has made room for another piece."""
+        crew: Crew[Any, Any] = Crew()
+        self.on_room(crew.wake)
+        while self.buffered >= self._most:
+            await crew.wait()
