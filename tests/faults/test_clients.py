@@ -91,28 +91,30 @@ async def test_a_foreign_loop_is_refused(scene: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entity", "arguments", "reason"),
+    ("entity", "arguments", "path"),
     [
-        ("club", {"search": "a"}, "search"),
-        ("club", {"filter": types.InputMessagesFilterPhotos()}, "filter"),
-        ("club", {"from_user": "me"}, "from_user"),
-        ("club", {"reply_to": 8}, "reply_to"),
-        ("club", {"scheduled": True}, "scheduled"),
-        (None, {"search": "a"}, "entity=None"),
+        ("club", {"search": "a"}, "pages"),
+        ("club", {"filter": types.InputMessagesFilterPhotos()}, "pages"),
+        ("club", {"from_user": "me"}, "pages"),
+        ("club", {"reply_to": 8}, "pages"),
+        ("club", {"scheduled": True}, "sequential"),
+        ("club", {"ids": [types.InputMessageID(7), types.InputMessagePinned()]}, "stock"),
+        (None, {"search": "a"}, "sequential"),
     ],
 )
-async def test_what_is_not_accelerated_goes_by_stock(
-    scene: Any, entity: Any, arguments: dict[str, Any], reason: str
+async def test_every_list_says_how_it_came(
+    scene: Any, entity: Any, arguments: dict[str, Any], path: str
 ) -> None:
-    """Everything else is Telethon's own iterator with the same arguments, and says why."""
+    """What stock yields for the same arguments, and the way that it came."""
     async with scene() as here:
         theirs = await stock(here.client, entity, **arguments)
         async with BatchedHistory(here.client, entity, wait_time=0, **arguments) as history:
             ours = [message async for message in history]
-        assert [bytes(message) for message in theirs] == [bytes(message) for message in ours]
-        assert ("stock", reason) == (history.stats().path, history.stats().reason)
-        assert bool(theirs) is (reason != "scheduled")
-        assert history.stats().requests == 0
+        assert [m and bytes(m) for m in theirs] == [m and bytes(m) for m in ours]
+        stats = history.stats()
+        assert (path, path == "stock") == (stats.path, bool(stats.reason))
+        assert bool(theirs) is ("scheduled" not in arguments)
+        assert bool(stats.requests) is (path != "stock")
         assert here.telegram.unknown == []
 
 
