@@ -11,6 +11,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from telethon.errors.common import TypeNotFoundError
+
 from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.history.fetcher import Fetcher
 from telefast.history.lists import History, Listing
@@ -357,9 +359,15 @@ class Producer:
         self._metrics.add("history_fallbacks")
         text = "history falls back to iter_messages path=%s after=%d: %s"
         self._warn("fallback", text, self.tally.stats.path, out.delivered, error)
-        arguments = await rest(self._road, self._entity, self._query, self._stock, self._list, out)
-        if arguments is not None:
-            await self._run_stock(arguments, f"after {type(error).__name__}")
+        try:
+            arguments = await rest(
+                self._road, self._entity, self._query, self._stock, self._list, out
+            )
+            if arguments is not None:
+                await self._run_stock(arguments, f"after {type(error).__name__}")
+        except (TypeNotFoundError, AttributeError):
+            # The same again, as Telethon says it: with the answer's bytes, and so its texts.
+            raise error from None
 
     async def _run_stock(self, arguments: dict[str, Any], reason: str) -> None:
         self.tally.set(path="stock", reason=reason, in_flight=0)
