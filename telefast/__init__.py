@@ -7,6 +7,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `ProcessedIds` is an exact set of the messages that are done.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
+* `group_albums` keeps the messages of an album together.
 * `ordered_map` works on many items at a time and keeps their order.
 * `Takeout` makes requests as an export, which Telegram grants a larger budget.
 * `PeerCache` finds the peer that a number, name or link means, `MetadataCache` what it is,
@@ -65,6 +66,7 @@ from telefast.errors import (
     WorldError,
 )
 from telefast.history import (
+    AlbumGroups,
     Batch,
     BatchedHistory,
     HistoryCursor,
@@ -74,6 +76,8 @@ from telefast.history import (
     ProcessedIds,
     UndecodedMessage,
     WholeHistory,
+    group_albums,
+    widen_albums,
 )
 from telefast.ordered import Failed, OrderedMap, ordered_map
 from telefast.peers import (
@@ -95,6 +99,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AlbumGroups",
     "ArgumentError",
     "Batch",
     "BatchedHistory",
@@ -152,9 +157,11 @@ __all__ = [
     "WholeHistory",
     "WorldError",
     "__version__",
+    "group_albums",
     "ordered_map",
     "parse_link",
     "rehydrate",
+    "widen_albums",
     "wrap",
 ]
 

@@ -1,5 +1,6 @@
 """Read a chat's history: exact, in order, many pages at a time."""
 
+from telefast.history.albums import AlbumGroups, group_albums, widen_albums
 from telefast.history.progress import ProcessedIds
 from telefast.history.stream import BatchedHistory
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
@@ -7,6 +8,7 @@ from telefast.history.whole import MessageKey, MissingPart, WholeHistory
 from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = [
+    "AlbumGroups",
     "Batch",
     "BatchedHistory",
     "HistoryCursor",
@@ -16,4 +18,6 @@ __all__ = [
     "ProcessedIds",
     "UndecodedMessage",
     "WholeHistory",
+    "group_albums",
+    "widen_albums",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from telefast.errors import ArgumentError, ConcurrentUseError
@@ -15,6 +15,7 @@ from telefast.history.arguments import (
     split_ids,
     stock_reason,
 )
+from telefast.history.batching import Gathering
 from telefast.history.opening import Wanted
 from telefast.history.output import Piece
 from telefast.history.producer import Producer
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from telethon import TelegramClient
 
-    from telefast.transport.messages import Page
     from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = ["BatchedHistory"]
@@ -85,6 +85,8 @@ class BatchedHistory:
             False raises the error.
         request_size: Messages per request, 1 to 100 (the server's limit, tdlib MessagesManager.h).
         batch_size: Messages per batch of `batches`.
+        albums: Whether batches are longer where they would cut an album. Bounds and *limit* cut
+            as always; `widen_albums` fetches what they cut off. Default False.
         concurrency: Requests in flight, 1 to 64. Default 4: enough to hide the round trip on a
             good line, and mild on the account's flood budget.
         prefetch: Pages held or in flight, at least *concurrency*. None (default): twice
@@ -133,6 +135,7 @@ class BatchedHistory:
         fallback: bool = True,
         request_size: int = 100,
         batch_size: int = 100,
+        albums: bool = False,
         concurrency: int = 4,
         prefetch: int | None = None,
         timeout: float | None = 60.0,
@@ -143,6 +146,8 @@ class BatchedHistory:
         check_client(client)
         prefetch = check_sizes(request_size, batch_size, concurrency, prefetch)
         check_waits(timeout, max_flood_wait, wait_time)
+        if not isinstance(albums, bool):
+            raise ArgumentError("albums", albums, "True or False")
         if takeout not in (True, False, "auto"):
             raise ArgumentError("takeout", takeout, 'True, False or "auto"')
         check_list_arguments(search, filter, from_user, reply_to, scheduled)
@@ -183,7 +188,6 @@ class BatchedHistory:
             "scheduled": scheduled,
         }
         self._client = client
-        self._batch_size = batch_size
         self._on_progress = on_progress
         producer = Producer(
             client,
@@ -210,7 +214,7 @@ class BatchedHistory:
         self._handed = 0
         self._is_done = False
         self._undecoded: list[UndecodedMessage] = []
-        self._batch = _Partial()
+        self._gathering = Gathering(batch_size, albums=albums)
         self._error: Exception | None = None
 
     # What is known
@@ -223,7 +227,8 @@ class BatchedHistory:
     @property
     def cursor(self) -> HistoryCursor:
         """How far the consumer has come."""
-        return HistoryCursor(self._offset_id, self._taken, self._is_done)
+        is_done = self._is_done and not self._gathering
+        return HistoryCursor(self._offset_id, self._taken, is_done)
 
     @property
     def undecoded(self) -> list[UndecodedMessage]:
@@ -262,6 +267,10 @@ class BatchedHistory:
     def batches(self) -> AsyncIterator[Batch]:
         """Return an iterator of batches of *batch_size* messages, the last one shorter.
 
+        With *albums*, a batch is longer by what an album at its end needs (nine messages, if no
+        others stand between), so that none is cut; up to 30 messages more are read ahead. After an
+        error, an album that may not be complete is not handed out, and the cursor is before it.
+
         A stream is taken either by messages or by batches, not both.
 
         Raises:
@@ -274,6 +283,8 @@ class BatchedHistory:
         """Stop fetching; what was fetched and not taken is dropped. Safe to call twice."""
         self._is_closed = True
         self._piece = None
+        self._is_done = self._is_done and not self._gathering
+        self._gathering = Gathering(1, albums=False)
         await self._pump.aclose()
 
     async def __aenter__(self) -> Self:
@@ -326,56 +337,37 @@ class BatchedHistory:
             self._offset_id = message.id
 
     async def _next_batch(self) -> Batch:
-        batch = self._batch
-        while len(batch.messages) < self._batch_size:
-            piece = self._piece
-            if piece is None or self._index >= len(piece.messages):
-                try:
-                    error, self._error = self._error, None
-                    if error is not None:
-                        raise error  # noqa: TRY301 - handled like a new one
-                    piece = await self._next_piece()
-                except StopAsyncIteration:
-                    break
-                except ConcurrentUseError:
-                    raise
-                except Exception as failure:
-                    if not batch.messages:
-                        raise
-                    self._error = failure  # after what came before it
-                    break
-            room = self._batch_size - len(batch.messages)
-            part = piece.messages[self._index : self._index + room]
-            self._index += len(part)
-            batch.messages += part
-            batch.latency = max(batch.latency, piece.latency)
-            if piece.page is not None:
-                batch.pages.append(piece.page)
-        if not batch.messages:
-            raise StopAsyncIteration
-        self._batch = _Partial()
-        for message in batch.messages:
+        gathering = self._gathering
+        while (count := gathering.next_count()) is None:
+            try:
+                piece = self._piece or await self._next_piece()
+            except StopAsyncIteration:
+                gathering.end(is_failed=False)
+            except Exception as error:
+                if not self._is_closed:
+                    raise  # wrong use, or the callback's own error: the stream can go on
+                gathering.end(is_failed=True)
+                self._error = error  # after what came before it
+            else:
+                self._piece = None
+                gathering.add(piece.messages, piece.page, piece.latency)
+        if count == 0:
+            failure, self._error = self._error, None
+            raise failure or StopAsyncIteration
+        messages, parts = gathering.take(count)
+        for message in messages:
             self._took(message)
-        found = [m.id for m in batch.messages if m is not None] or [0]
+        found = [m.id for m in messages if m is not None] or [0]
         return Batch(
-            batch.messages,
+            messages,
             found[0],
             found[-1],
             self.total,
             self._tally.stats.requests,
-            batch.latency,
-            tuple(batch.pages),
+            max(part.latency for part in parts),
+            tuple(part.page for part in parts if part.page is not None),
             door.self_id(self._client),
         )
-
-
-@dataclass(slots=True)
-class _Partial:
-    """A batch in the making; it outlives a cancelled wait."""
-
-    messages: list[Any] = field(default_factory=list)
-    pages: list[Page] = field(default_factory=list)
-    latency: float = 0.0
 
 
 class _Batches:

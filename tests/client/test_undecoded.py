@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from telethon.errors import TypeNotFoundError
 from telethon.extensions import BinaryReader
-from telethon.tl import types
+from telethon.tl import functions, types
 
 from telefast import BatchedHistory, CompatibilityError, UndecodedMessage
 from telefast.testing import LocalTelegram, Rule, UnknownConstructor, World
 from telefast.transport.account import Account
+from telefast.transport.messages import read_page
 from tests.client.exact import BY_IDS, HISTORY, club, down, ids_of
 
 UNKNOWN = struct.pack("<I", 0x7E1EFA57)
@@ -213,6 +214,17 @@ async def test_too_many_are_an_error() -> None:
             await consume()
         assert down(300, 201) == found
         assert telegram.requests[HISTORY] < 100
+
+
+def test_an_unknown_object_elsewhere_is_an_error() -> None:
+    """In what is no list of messages nothing can be worked around."""
+    request = functions.messages.GetHistoryRequest(types.InputPeerSelf(), 0, None, 0, 1, 0, 0, 0)
+    chat = types.ChannelForbidden(id=9, access_hash=5, title="Club")
+    answer = bytes(types.messages.Chats(chats=[chat])).replace(bytes(chat)[:4], UNKNOWN)
+    for data in (answer, UNKNOWN + b"secret"):
+        with pytest.raises(CompatibilityError, match="7e1efa57") as caught:
+            read_page(data, request)
+        assert "Club" not in str(caught.value)
 
 
 async def test_the_stock_path_has_telethons_error() -> None:

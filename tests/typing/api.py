@@ -32,9 +32,11 @@ from telefast import (
     TelefastError,
     UndecodedRecord,
     WholeHistory,
+    group_albums,
     ordered_map,
     parse_link,
     rehydrate,
+    widen_albums,
     wrap,
 )
 
@@ -74,6 +76,13 @@ async def batches(client: TelegramClient) -> None:
         assert_type(error.retryable, bool)
     finally:
         await history.aclose()
+
+
+async def albums(client: TelegramClient) -> None:
+    """Albums whole."""
+    async for group in group_albums(BatchedHistory(client, "durov", albums=True)):
+        assert_type(group, list[Any])
+    assert_type(await widen_albums(client, "durov", [], reverse=True), list[list[Any]])
 
 
 async def in_order(client: TelegramClient) -> None:

@@ -74,6 +74,8 @@ WRONG = [
     ("request_size", 101, "an integer from 1 to 100"),
     ("batch_size", 0, "an integer from 1 up"),
     ("batch_size", 10.0, "an integer from 1 up"),
+    ("albums", "yes", "True or False"),
+    ("albums", 1, "True or False"),
     ("concurrency", 0, "an integer from 1 to 64"),
     ("concurrency", 65, "an integer from 1 to 64"),
     ("prefetch", 0, "an integer from 1 up, or None for twice concurrency"),
@@ -83,6 +85,7 @@ WRONG = [
     ("timeout", "60", "a number of seconds from 0.001 up, or None for no deadline"),
     ("max_flood_wait", -1, "a number of seconds from 0 up"),
     ("max_flood_wait", None, "a number of seconds from 0 up"),
+    ("takeout", "yes", 'True, False or "auto"'),
     ("on_progress", "print", "a callable, or None"),
 ]
 

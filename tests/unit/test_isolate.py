@@ -188,6 +188,17 @@ def test_a_page_of_broken_messages_is_given_up() -> None:
         assert len(chat.asks) <= 70
 
 
+def test_a_page_behind_a_run_of_broken_messages() -> None:
+    """Where a page begins is found over a few broken ones before it; over many it is given up."""
+    chat = List(range(1, 301), dict.fromkeys(range(190, 201), ()))
+    found, broken = chat.isolate(Ask(201, 10, 10))
+    assert (list(broken), len(found)) == ([190], 9)
+    chat = List(range(1, 301), dict.fromkeys(range(150, 201), ()))
+    with pytest.raises(TooManyBrokenError):
+        chat.isolate(Ask(201, 50, 10))
+    assert len(chat.asks) <= 25
+
+
 @given(lists(), st.data())
 def test_messages_that_come_and_go_meanwhile(
     case: tuple[List, list[int]], data: st.DataObject
