@@ -85,7 +85,6 @@ WRONG = [
     ("timeout", "60", "a number of seconds from 0.001 up, or None for no deadline"),
     ("max_flood_wait", -1, "a number of seconds from 0 up"),
     ("max_flood_wait", None, "a number of seconds from 0 up"),
-    ("takeout", "yes", 'True, False or "auto"'),
     ("on_progress", "print", "a callable, or None"),
 ]
 
