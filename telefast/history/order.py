@@ -40,6 +40,9 @@ class Answer:
         empty_ids: Ids that it calls empty.
         position: Position of its newest message in the whole list, if it says so.
         error: What came instead of an answer.
+        count: Messages in the whole list, if it says so.
+        pts: Telegram's counter of changes in a channel, if it says so.
+        marked: Those of the ids that carry a reason why their display is restricted.
     """
 
     token: int
@@ -47,6 +50,9 @@ class Answer:
     empty_ids: Sequence[int] = ()
     position: int | None = None
     error: Exception | None = None
+    count: int | None = None
+    pts: int | None = None
+    marked: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,3 +65,20 @@ class Outbox:
         if is_part or query.offset_date is not None or count is None:
             return 0
         return max(count - self.delivered, 0)
+
+    def left_behind(self, answer: Answer, count: int | None) -> int:
+        """Return how many messages follow an empty page by the counts; 0 if they do not say."""
+        left = self.missing(count)
+        if count is not None and answer.position is not None and not self._query.reverse:
+            left = max(left, count - answer.position)
+        return left
+
+    def remaining(self, page: Answer, count: int | None) -> int | None:
+        """Return how many messages of a list of *count* follow *page*, None if unknown."""
+        if count is None:
+            return None
+        if page.position is None:
+            return count - self.delivered
+        if self._query.reverse:
+            return page.position
+        return count - page.position - len(page.ids) - len(page.empty_ids)

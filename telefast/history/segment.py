@@ -26,6 +26,8 @@ class Segment:
     def __init__(self, order: Order, anchor: int, *, remaining: int, most: int) -> None:
         self.passed = 0
         """The last position that had its turn; position 0 was taken by the walk."""
+        self.is_joined = False
+        """Whether no seam is due before the head."""
         self._pages: dict[int, Answer] = {}
         self._order = order
         self._anchor = anchor

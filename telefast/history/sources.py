@@ -6,17 +6,38 @@ sources are alike to the walk: what they bring is checked at the seam, whatever 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
+from telefast.history.dense import Dense, following
 from telefast.history.order import Answer, Ask, Order
 from telefast.history.query import MAX_ID
 from telefast.history.segment import Segment
+from telefast.history.spans import Spans
 
 __all__ = ["Source", "Sources"]
 
+_PAGE_SIZE = 100
+"""Only beside full pages sweeps are worth their room."""
 _HIDDEN_RUN = 2000
 """Messages hidden in one run, before it is believed that all the rest is hidden: our choice."""
+_MOST_SWEEPS = 10
+"""Sweeps in a stretch: 11 requests then bring 2,100 messages. Longer ones gain little, and cost
+more where a stretch is not proven. Our choice."""
+_DENSE = 0.6
+"""Messages per id from which stretches by ids are tried: they break even at 0.5, their borders
+apart."""
+_LEAST_AHEAD = 1000
+"""Messages and ids ahead from which stretches by ids are tried: our choice."""
+_MEASURED = 10
+"""Pages over which the density is measured: our choice."""
+_LOST = 2
+"""How many stretches that fail, beyond those that do not, end the use of ids: our choice."""
+_LEAST_REACH = 20
+"""Where the server honours fewer positions, spans of ids take their place: our choice."""
+_LEAST_PAGES, _MOST_PAGES = 5, 20
+"""Pages in a span, measured in simulations: below 5 too much is wasted, above 20 nothing gained."""
 
 
 class Source(Protocol):
@@ -25,6 +46,10 @@ class Source(Protocol):
     @property
     def held(self) -> int:
         """Pages of room that its answers take."""
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether its head follows what was delivered, without a gap, so that no seam is due."""
 
     @property
     def is_used_up(self) -> bool:
@@ -60,25 +85,81 @@ class Sources:
 
     Args:
         order: Direction, bounds and page size.
+        prefetch: Pages that may be held or in flight; it decides how long a stretch by ids is, or
+            a span.
+        can_sweep: Whether stretches by ids may take the place of pages.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, *, prefetch: int, can_sweep: bool) -> None:
         self.is_given_up = False
         """Whether so long a run was hidden that the rest was not looked for."""
+        self.mismatches = 0
+        """Stretches by ids that the history did not confirm."""
         self._order = order
+        self._prefetch = prefetch
         self._reach = MAX_ID  # positions that the server honours
         self._empty_run = 0
         self._stale: Segment | None = None
         self._stale_at = 0
+        # Sweeps in a stretch: its border, the next one, and two pages of room for each sweep.
+        self._sweeps = min(_MOST_SWEEPS, (prefetch - 2) // 2)
+        self._can_sweep = can_sweep and order.size == _PAGE_SIZE and self._sweeps > 0
+        self._proven = 0
+        self._failed_to: int | None = None
+        self._patience = 0  # pages to see before the next try
+        self._tries = 0
+        self._seen: deque[tuple[int, int]] = deque(maxlen=_MEASURED)  # messages and ids of a page
 
-    def plan(self, anchor: int, *, remaining: int) -> Source:
-        """Return the source behind the page at *anchor*; *remaining* messages follow, at most."""
-        return Segment(self._order, anchor, remaining=remaining, most=self._reach)
+    def plan(self, page: Answer | None, anchor: int, *, remaining: int, top: int | None) -> Source:
+        """Return the source behind a page just delivered.
 
-    def on_new(self) -> None:
-        """The head of a source brought something new."""
+        Args:
+            page: That page; None if there is none.
+            anchor: What it was anchored at.
+            remaining: Messages that follow it, at most.
+            top: The newest id, if known.
+        """
+        order = self._order
+        if page is None:
+            return Segment(order, anchor, remaining=remaining, most=self._reach)
+        self._measure(page)
+        if self._is_dense(page, min(remaining, self._order.ids_behind(page.ids[-1], top))):
+            self._tries += 1
+            return Dense(self._order, page, most=self._sweeps, left=remaining, top=top)
+        is_bounded = not order.query.reverse or top is not None
+        if self._reach < _LEAST_REACH and is_bounded and self._seen:
+            last, ids_left = page.ids[-1], order.ids_behind(page.ids[-1], top)
+            end = last + ids_left if order.query.reverse else last - ids_left
+            pages = min(max(self._prefetch // 4, _LEAST_PAGES), _MOST_PAGES)
+            return Spans(
+                order, last, end=end, density=self._density, pages=pages, remaining=remaining
+            )
+        return Segment(order, anchor, remaining=remaining, most=self._reach)
+
+    def on_end(self, source: Source) -> None:
+        """Learn from a source that is not needed any more."""
+        if not isinstance(source, Dense):
+            return
+        self._proven += source.proven
+        if source.failed_to is not None:
+            self.mismatches += 1
+            self._failed_to = source.failed_to
+        self._patience = 0
+        if source.failed_to is not None or source.is_sparse:
+            self._patience = _MEASURED * 2**self._tries
+        if source.is_spoiled or self.mismatches > self._proven + _LOST:
+            self._can_sweep = False
+        if source.proven:
+            self._tries = 0
+
+    def on_new(self, source: Source, answer: Answer, *, ahead: int) -> None:
+        """The head of *source* brought something new; *ahead* messages may follow, at most."""
         self._empty_run = 0
         self._stale = None
+        if not isinstance(source, Dense):
+            self._measure(answer)
+            if isinstance(source, Segment) and self._is_dense(answer, ahead):
+                source.stop()
 
     def on_nothing_new(self, source: Source, answer: Answer) -> bool:
         """The head of *source*, just passed, brought nothing new; True: drop what follows it."""
@@ -94,3 +175,26 @@ class Sources:
         # Twice only what is known: the server does not honour positions that large.
         self._reach, self._stale = self._stale_at, None
         return True
+
+    # Density
+
+    def _measure(self, answer: Answer) -> None:
+        self._patience -= 1
+        if len(answer.ids) > 1:
+            self._seen.append((len(answer.ids) - 1, abs(answer.ids[-1] - answer.ids[0])))
+
+    @property
+    def _density(self) -> float:
+        """Messages per id on the last pages."""
+        messages, ids = map(sum, zip(*self._seen, strict=True))
+        return messages / ids
+
+    def _is_dense(self, page: Answer, ahead: int) -> bool:
+        """Tell whether it is worth while to go on by ids behind *page*."""
+        if not self._can_sweep or self._patience > 0 or len(page.ids) < self._order.size:
+            return False
+        if min(following(page, self._order) or 0, ahead) < _LEAST_AHEAD:
+            return False
+        is_behind = self._order.is_behind
+        has_passed = self._failed_to is None or not is_behind(self._failed_to, page.ids[-1])
+        return has_passed and self._density >= _DENSE

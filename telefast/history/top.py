@@ -31,13 +31,13 @@ class Top:
         """Put the question."""
         self._ask = Ask(limit=1)
 
-    def take_ask(self) -> Ask | None:
-        """Return the question to send now, if there is one."""
+    def next_ask(self, *, room: int) -> Ask | None:
+        """Return the question to send now, if there is one; it needs no room."""
         ask, self._ask = self._ask, None
         return ask
 
     def on_sent(self, token: int) -> None:
-        """Report the token of the question that `take_ask` returned."""
+        """Report the token of the question that `next_ask` returned."""
         self._token = token
 
     def on_answer(self, answer: Answer, *, count: int | None) -> bool:

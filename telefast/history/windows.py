@@ -25,7 +25,7 @@ Sans-I/O: requests go out by `next_request`, answers come in by `on_answer`, in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from telefast.history.order import Answer, Ask, Delivery, Order
@@ -34,6 +34,7 @@ from telefast.history.query import MAX_ID, Query
 from telefast.history.segment import Segment
 from telefast.history.sources import Source, Sources
 from telefast.history.start import Begin, Start
+from telefast.history.step import Step
 from telefast.history.sweep import Sweep
 from telefast.history.top import Top
 from telefast.history.walk import Walk
@@ -51,14 +52,26 @@ class Windows:
         can_sweep: Whether the chat's ids are its own, so that a range of them can be asked for;
             private chats and basic groups share one sequence, and there a gap is believed once a
             walk and a page behind it agree.
+        by_ids: Whether dense stretches may be read by ids, where `can_sweep`.
+        prefetch: Pages that the caller holds or has in flight, at most.
     """
 
-    def __init__(self, query: Query, *, request_size: int = 100, can_sweep: bool = True) -> None:
+    def __init__(
+        self,
+        query: Query,
+        *,
+        request_size: int = 100,
+        can_sweep: bool = True,
+        by_ids: bool = True,
+        prefetch: int = 8,
+    ) -> None:
         self.done = False
         self.error: Exception | None = None
         """What stopped the walk; everything before it was delivered."""
         self.count: int | None = None
         """Messages in the whole list, as last announced."""
+        self.by_ids = 0
+        """Requests by ids that bring messages, where those of `sweeps` only find them."""
         self.walks = 0
         self.sweeps = 0
         self._query = query
@@ -66,13 +79,10 @@ class Windows:
         self._order = Order(query, request_size)
         self._out = Outbox(self._order)
         self._next_token = 0
-        # The one sequential request: to be sent, in flight, and who hears its answer.
-        self._ask: Ask | None = None
-        self._ask_token = 0
-        self._on_step: Callable[[Answer], None] | None = None
+        self._step = Step()
         # Pages ahead; this first source holds nothing, so that the walk begins.
         self._source: Source = Segment(self._order, 0, remaining=0, most=1)
-        self._sources = Sources(self._order)
+        self._sources = Sources(self._order, prefetch=prefetch, can_sweep=can_sweep and by_ids)
         # The walk.
         self._walk = Walk(self._order, 0, None)
         self._claimed: int | None = None  # an honest empty page followed this id
@@ -107,6 +117,11 @@ class Windows:
         return self._out.missing(self.count)
 
     @property
+    def mismatches(self) -> int:
+        """Stretches by ids that the history did not confirm, and that were read by pages."""
+        return self._sources.mismatches
+
+    @property
     def is_given_up(self) -> bool:
         """Whether so long a run was hidden that the rest was not looked for."""
         return self._sources.is_given_up
@@ -120,16 +135,15 @@ class Windows:
         """
         if self.done or self.error is not None:
             return None
-        ask, self._ask = self._ask, None
-        if ask is not None:
-            return ask
-        if (ask := self._top.take_ask()) is not None:
-            ask = self._named(ask)
-            self._top.on_sent(ask.token)
-        elif not self._top.is_pending and (ask := self._source.next_ask(room=room)) is not None:
-            ask = self._named(ask)
-            self._source.on_sent(ask.token)
-        return ask
+        for asker in (self._step, self._top, self._source):
+            if (ask := asker.next_ask(room=room)) is not None:
+                self._next_token += 1
+                asker.on_sent(self._next_token)
+                self.by_ids += asker is self._source and bool(ask.ids)
+                return replace(ask, token=self._next_token)
+            if self._top.is_pending and asker is self._top:
+                break
+        return None
 
     def on_answer(
         self,
@@ -139,11 +153,14 @@ class Windows:
         empty_ids: Sequence[int] = (),
         count: int | None = None,
         position: int | None = None,
+        pts: int | None = None,
+        marked: Collection[int] = (),
     ) -> None:
         """Report an answer; see `Plan`."""
         if count is not None:
             self.count = count
-        self._on(Answer(token, self._order.sorted(ids), empty_ids, position))
+        ids = self._order.sorted(ids)
+        self._on(Answer(token, ids, empty_ids, position, None, count, pts, marked))
 
     def on_error(self, token: int, error: Exception) -> None:
         """Report that a request failed for good; what lies before it is still delivered."""
@@ -155,27 +172,16 @@ class Windows:
 
     # Answers
 
-    def _named(self, ask: Ask) -> Ask:
-        self._next_token += 1
-        return replace(ask, token=self._next_token)
-
-    def _do(self, ask: Ask, on_answer: Callable[[Answer], None]) -> None:
-        """Make *ask* the one sequential request."""
-        self._ask = self._named(ask)
-        self._ask_token = self._ask.token
-        self._on_step = on_answer
-
     def _on(self, answer: Answer) -> None:
         if self.done:
             return
         if self._top.on_answer(answer, count=self.count):
             self._on_top(answer)
-        elif answer.token == self._ask_token and self._on_step is not None:
-            step, self._on_step = self._on_step, None
+        elif (heard := self._step.on_answer(answer)) is not None:
             if answer.error is not None:
                 self.error = answer.error
             else:
-                step(answer)
+                heard(answer)
         elif not self._source.on_answer(answer, top=self._top.id):
             self._out.drop(answer)
         self._advance()
@@ -190,7 +196,6 @@ class Windows:
 
     def _finish(self) -> None:
         self.done = True
-        self._ask = None
 
     def _accept(self, answer: Answer) -> None:
         """Deliver what is new in an answer; the caller has checked that, and the seam."""
@@ -201,7 +206,7 @@ class Windows:
 
     def _begin(self, step: Ask | Begin, answer: Answer | None = None) -> None:
         if isinstance(step, Ask):
-            self._do(step, self._on_start)
+            self._step.do(step, self._on_start)
         elif step.last is None:
             self._finish()
         else:
@@ -225,31 +230,29 @@ class Windows:
         self._accept(answer)
         if self.done:
             return
-        remaining = self.count
-        if remaining is not None:
-            if answer.position is None:
-                remaining -= self._out.delivered
-            elif self._query.reverse:
-                remaining = answer.position
-            else:
-                remaining -= answer.position + len(answer.ids) + len(answer.empty_ids)
-        self._plan(anchor, remaining)
+        self._plan(answer, anchor, self._out.remaining(answer, self.count))
 
-    def _plan(self, anchor: int, remaining: int | None) -> None:
-        """Begin a segment; *remaining* messages follow its first page, None if unknown."""
+    def _plan(self, page: Answer | None, anchor: int, remaining: int | None) -> None:
+        """Begin a source behind *page*; *remaining* messages follow that, None if unknown."""
         self._drop_source()
-        bound = min(self._order.ids_behind(self._out.last, self._top.id), self._out.left)
-        remaining = bound if remaining is None else min(bound, remaining)
-        self._source = self._sources.plan(anchor, remaining=remaining)
+        remaining = self._ahead if remaining is None else min(self._ahead, remaining)
+        top = self._top.id
+        self._source = self._sources.plan(page, anchor, remaining=remaining, top=top)
+
+    @property
+    def _ahead(self) -> int:
+        """How many messages may follow, at most."""
+        return min(self._order.ids_behind(self._out.last, self._top.id), self._out.left)
 
     def _drop_source(self) -> None:
         for answer in self._source.waiting():
             self._out.drop(answer)
+        self._sources.on_end(self._source)
         self._source = Segment(self._order, 0, remaining=0, most=1)
 
     def _advance(self) -> None:
         """Deliver, in order, all that is complete; start the next step where that ends."""
-        while not self.done and self.error is None and self._on_step is None:
+        while not self.done and self.error is None and not self._step.is_open:
             answer = self._source.head()
             if answer is not None:
                 self._on_head(answer)
@@ -267,25 +270,29 @@ class Windows:
         if answer.error is not None:
             self.error = answer.error
             return
+        is_joined = self._source.is_joined
         if not self._out.fresh(answer):
-            self._on_nothing_new(answer)
+            self._on_nothing_new(answer, is_joined=is_joined)
             return
         first = answer.ids[0]
-        is_open = self._order.is_behind(first, self._out.last) and abs(first - self._out.last) > 1
+        is_known = is_joined or first in (self._proven, self._order.one_behind(self._out.last))
+        is_open = not is_known and self._order.is_behind(first, self._out.last)
         # Where the very top is hidden (MAX_ID stands for it) there is nothing to close.
-        if is_open and first != self._proven and not (self._claimed == self._out.last == MAX_ID):
+        if is_open and not (self._claimed == self._out.last == MAX_ID):
             if self._claimed == self._out.last:
                 self._sweep_on(Sweep(self._order, self._out.last, first))
             else:
                 self._walk_to(first)
             return
         self._source.pass_head()
-        self._sources.on_new()
         self._accept(answer)
+        self._sources.on_new(self._source, answer, ahead=self._ahead)
 
-    def _on_nothing_new(self, answer: Answer) -> None:
+    def _on_nothing_new(self, answer: Answer, *, is_joined: bool) -> None:
         self._source.pass_head()
         self._out.drop(answer)
+        if is_joined:
+            return
         if self._sources.on_nothing_new(self._source, answer):
             self._drop_source()
         if self._claimed != self._out.last:
@@ -302,7 +309,7 @@ class Windows:
         self.walks += 1
         # The very first page need not be full.
         size = self._order.size if self._out.delivered else min(self._order.size, self._out.left)
-        self._do(walk.next_ask(size), self._on_walk)
+        self._step.do(walk.next_ask(size), self._on_walk)
 
     def _on_walk(self, answer: Answer) -> None:
         if not self._out.fresh(answer):
@@ -320,7 +327,7 @@ class Windows:
     def _on_empty_walk(self, answer: Answer) -> None:
         """Nothing follows, says the server: believe it, or look again."""
         walk = self._walk
-        left = self._left_behind(answer)
+        left = self._out.left_behind(answer, self.count)
         doubt = walk.on_nothing(answer, left)
         if doubt is not None and doubt.empty_to is not None:
             end = self._order.one_behind(doubt.empty_to)
@@ -334,14 +341,7 @@ class Windows:
             elif self._source.is_used_up and left and self._counted != self._out.last:
                 # The counts say that something follows: look further on.
                 self._counted = self._out.last
-                self._plan(self._order.anchor_after(self._out.last), left)
-
-    def _left_behind(self, answer: Answer) -> int:
-        """Return how many messages follow an empty page by the counts; 0 if they do not say."""
-        left = self.missing
-        if self.count is not None and answer.position is not None and not self._query.reverse:
-            left = max(left, self.count - answer.position)
-        return left
+                self._plan(None, self._order.anchor_after(self._out.last), left)
 
     # Sweeps
 
@@ -354,7 +354,7 @@ class Windows:
             return
         self._swept = self._out.last
         if self._query.reverse:
-            self._do(Ask(self._query.max_id, 0, self._order.size), self._on_top_page)
+            self._step.do(Ask(self._query.max_id, 0, self._order.size), self._on_top_page)
         elif self._out.last < MAX_ID:
             self._sweep_on(Sweep(self._order, self._out.last, None))
 
@@ -376,7 +376,7 @@ class Windows:
         if ask is not None:
             self._sweep, self._detour = sweep, detour
             self.sweeps += 1
-            self._do(ask, self._on_sweep)
+            self._step.do(ask, self._on_sweep)
         elif detour is not None:
             self._walk_on(Walk(self._order, detour, self._walk.target))
         else:

@@ -31,14 +31,46 @@ def oracle(ids: Sequence[int], query: Query) -> list[int]:
 
 @dataclass
 class Server:
-    """The ids of a chat, and what goes wrong while they are read."""
+    """The ids of a chat, and what goes wrong while they are read.
+
+    Attributes:
+        ids: The list, which a test may change at any time.
+        restricted: Ids that count, and are dropped from every page after it was cut; by id they
+            are there, with a mark.
+        hidden: Ids that exist by id alone: cleared for us (available_min_id), or from before we
+            joined (hidden prehistory).
+        tells_pts: Whether answers say the counter of changes: one for each message posted,
+            edited or deleted.
+        edits: Messages edited so far.
+    """
 
     ids: list[int]
-    restricted: frozenset[int] = frozenset()  # dropped after slicing
+    restricted: frozenset[int] = frozenset()
+    hidden: frozenset[int] = frozenset()
+    tells_pts: bool = True
+    edits: int = 0
     dates: Callable[[int], int] = lambda message_id: message_id * 10
     tells_position: bool = True
     clamp: int | None = None
     requests: list[Ask] = field(default_factory=list)
+    _changes: int = 1
+    _known: set[int] = field(default_factory=set)
+
+    @property
+    def pts(self) -> int | None:
+        """The counter of changes."""
+        there = set(self.ids)
+        self._changes += len(there ^ self._known)
+        self._known = there
+        return self._changes + self.edits if self.tells_pts else None
+
+    def clear(self, up_to: int) -> None:
+        """Hide what is not newer than *up_to*, as when a history is cleared for us: without pts."""
+        self.pts  # noqa: B018 - takes note of the changes before
+        gone = {i for i in self.ids if i <= up_to}
+        self.hidden |= gone
+        self._known -= gone
+        self.ids = [i for i in self.ids if i > up_to]
 
     def page(self, ask: Ask) -> tuple[list[int], int, int | None]:
         """Return (ids newest first, count, position of the first)."""
@@ -59,7 +91,7 @@ class Server:
 
     def by_ids(self, ask: Ask) -> list[int]:
         """Return those of the ids that exist."""
-        there = sorted(self.ids)
+        there = sorted({*self.ids, *self.hidden})
         found = []
         for message_id in ask.ids[:200]:
             index = bisect_left(there, message_id)
@@ -99,11 +131,20 @@ def run(
         ask = in_flight.pop(rng.randrange(len(in_flight)))
         before_answer(server, ask)
         if ask.ids:
-            windows.on_answer(ask.token, server.by_ids(ask))
+            found = server.by_ids(ask)
+            marked = server.restricted.intersection(found)
+            windows.on_answer(ask.token, found, pts=server.pts, marked=marked)
         else:
             ids, count, position = server.page(ask)
             ids, empties = change_page(ask, ids)
-            windows.on_answer(ask.token, ids, empty_ids=empties, count=count, position=position)
+            windows.on_answer(
+                ask.token,
+                ids,
+                empty_ids=empties,
+                count=count,
+                position=position,
+                pts=server.pts,
+            )
         while (delivery := windows.take()) is not None:
             delivered.extend(delivery.ids)
     return delivered
