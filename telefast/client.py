@@ -220,6 +220,9 @@ class MessagesIter:
         if isinstance(limit, int):
             limit = max(limit, 0)
         self._limit = None if limit == float("inf") else limit
+        low, high = arguments.get("min_id"), arguments.get("max_id")
+        if isinstance(low, int) and isinstance(high, int) and 0 < high < low:
+            arguments = arguments | {"min_id": high}  # nothing, as there, and no error
         self._arguments = arguments
         self._history = self._make()
         self._is_used = False

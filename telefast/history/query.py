@@ -71,6 +71,8 @@ class Query:
             check_int("limit", limit, 0, None, "None for no limit")
         check_int("min_id", min_id, 0, MAX_ID)
         check_int("max_id", max_id, 0, MAX_ID)
+        if 0 < max_id < min_id:
+            raise ArgumentError("min_id", min_id, f"at most max_id={max_id}; all ids lie between")
         check_int("offset_id", offset_id, 0, MAX_ID)
         check_int("add_offset", add_offset, -MAX_ID, MAX_ID)
         if not isinstance(reverse, bool):

@@ -110,7 +110,7 @@ class BatchedHistory:
         FloodWaitTooLongError: If Telegram asks for a longer wait than allowed.
         TakeoutDelayError: If a takeout has to be confirmed or waited for first.
         DeadlineError: If a request is not answered, though asked several times.
-        ConnectionLostError: If the client is disconnected meanwhile.
+        ConnectionLostError: If the client is not connected, or is disconnected meanwhile.
     """
 
     def __init__(
@@ -309,6 +309,7 @@ class BatchedHistory:
             raise StopAsyncIteration
         if not self._is_started:
             door.check_loop(self._client)
+            door.check_connected(self._client)
             self._is_started = True
             self._pump.start(self)
         self._piece = None

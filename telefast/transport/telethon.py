@@ -28,7 +28,7 @@ from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl.tlobject import TLRequest
 
-from telefast.errors import ClosedError, CompatibilityError, UsageError
+from telefast.errors import ClosedError, CompatibilityError, ConnectionLostError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STOPPED_AT",
     "Raw",
+    "check_connected",
     "check_loop",
     "decode",
     "disconnection",
@@ -159,6 +160,18 @@ def check_loop(client: TelegramClient) -> None:
             "the client was connected in another event loop; use it in that loop, "
             "or connect one client per loop"
         )
+
+
+def check_connected(client: TelegramClient) -> None:
+    """Refuse a client that is not connected, before anything is asked of it.
+
+    One that is reconnecting by itself counts as connected.
+
+    Raises:
+        ConnectionLostError: If it was never connected, or was disconnected.
+    """
+    if not client.is_connected():
+        raise ConnectionLostError("nothing sent")
 
 
 def self_id(client: TelegramClient) -> int | None:

@@ -115,10 +115,14 @@ def queries(ids: Ids) -> st.SearchStrategy[Query]:
             return value if rng.random() < 0.3 else 0
 
         limit = rng.choice([0, 1, 5, 99, 100, 101, 150, 250, 500])
+        min_id = maybe(rng.randint(1, rng.choice([top // 4, top])))
+        max_id = maybe(rng.randint(rng.choice([1, top // 4 * 3]), top))
+        if 0 < max_id < min_id:  # an error
+            min_id, max_id = max_id, min_id
         return Query(
             limit=limit if rng.random() < 0.3 else None,
-            min_id=maybe(rng.randint(1, rng.choice([top // 4, top]))),
-            max_id=maybe(rng.randint(rng.choice([1, top // 4 * 3]), top)),
+            min_id=min_id,
+            max_id=max_id,
             offset_id=maybe(rng.randint(1, top)),
             add_offset=maybe(rng.choice([1, 10, 99, 100, 101, 250, 400]) * rng.choice([1, -1])),
             reverse=rng.random() < 0.5,

@@ -37,6 +37,7 @@ async def test_iter_messages_yields_what_the_client_yields() -> None:
         {"limit": -3},
         {"limit": float("inf"), "min_id": 900},
         {"min_id": 100, "max_id": 110},
+        {"min_id": 110, "max_id": 100},
         {"min_id": 100, "limit": 3, "reverse": True},
         {"ids": 17},
         {"ids": 5000},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from telethon import TelegramClient, functions, types
 from telethon.errors import TakeoutInvalidError
 from telethon.sessions import SQLiteSession
 
-from telefast import BatchedHistory, CompatibilityError, RemoteError, UsageError
+from telefast import BatchedHistory, CompatibilityError, RemoteError
 from telefast.testing import LocalTelegram
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
@@ -73,21 +72,6 @@ async def test_an_unhashable_subclass() -> None:
         await client.connect()
         assert down(150) == ids_of(await read(client, chat.input_peer()))
         await client.disconnect()
-
-
-async def test_a_foreign_loop_is_refused(scene: Any) -> None:
-    """In another loop than the client's: a typed error at once, nothing is sent, none runs."""
-    async with scene() as here:
-
-        async def use() -> None:
-            async with BatchedHistory(here.client, here.peer) as history:
-                async for _ in history:
-                    raise AssertionError("delivered")
-
-        with pytest.raises(UsageError, match="another event loop"):
-            await asyncio.to_thread(asyncio.run, use())
-        assert here.telegram.requests[HISTORY] == 0
-        assert down(1000) == ids_of(await read(here.client, here.peer))
 
 
 @pytest.mark.parametrize(
