@@ -108,19 +108,43 @@ async def test_a_name_is_resolved_within_too(scene: Any, wrappers: list[tuple[st
         assert all(each[0] == IN for each in wrappers if each != ("InitTakeoutSession",))
 
 
-@pytest.mark.parametrize("options", [{"search": "a"}, {"ids": [types.InputMessageID(7)]}])
-async def test_the_stock_path_is_wrapped_too(
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"search": "a"},
+        {"ids": [7, 4000]},
+        {"ids": [types.InputMessageID(7), types.InputMessageID(4000)]},
+        {"from_user": "me"},
+        {"reply_to": 8},
+        {"scheduled": True},
+    ],
+    ids=str,
+)
+async def test_every_path_is_wrapped(
     scene: Any, wrappers: list[tuple[str, ...]], options: dict[str, Any]
 ) -> None:
-    """Telethon's own iterator goes through the takeout, and its messages are the client's."""
+    """Telethon's own iterator goes through the takeout too, and its messages are the client's."""
     async with scene(count=300) as here:
         theirs = await stock(here.client, here.peer, **options)
         wrappers.clear()
         ours = await read(here.client, here.peer, takeout=True, **options)
         assert_same(ours, here.client, theirs, here.client)
-        assert ours
-        assert all(each[0] == IN for each in wrappers[1:])
+        assert bool(theirs) is ("scheduled" not in options)
+        assert all(each[0] == IN and IN not in each[1:] for each in wrappers[1:])
         assert is_over(here, True)
+
+
+async def test_a_search_of_all_chats_is_wrapped(
+    scene: Any, wrappers: list[tuple[str, ...]]
+) -> None:
+    """As is what falls back to Telethon's iterator in mid-run."""
+    async with scene(count=300) as here:
+        theirs = await stock(here.client, None, search="a")
+        wrappers.clear()
+        ours = await read(here.client, None, search="a", takeout=True)
+        assert ids_of(theirs) == ids_of(ours)
+        assert all(message.client is here.client for message in ours)
+        assert {(IN, "SearchGlobal")} == set(wrappers[1:-1])
 
 
 async def test_a_client_without_updates(scene: Any, wrappers: list[tuple[str, ...]]) -> None:
@@ -763,14 +787,6 @@ async def test_through_a_cut_line(scene: Any) -> None:
 
 
 # Misuse
-
-
-@pytest.mark.parametrize("takeout", [None, 2, "always", "True"])
-async def test_no_other_value_than_these(scene: Any, takeout: Any) -> None:
-    """True, False and "auto", or an error at once."""
-    async with scene(count=1) as here:
-        with pytest.raises(ArgumentError, match=r"takeout=.*auto"):
-            BatchedHistory(here.client, here.peer, takeout=takeout)
 
 
 @pytest.mark.parametrize(

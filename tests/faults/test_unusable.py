@@ -1,4 +1,4 @@
-"""Bad input on every road: a typed error at once, and nothing is sent."""
+"""A client or a stream that cannot be used: a typed error at once, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from telethon import types
 
 from telefast import (
-    ArgumentError,
     BatchedHistory,
     ConcurrentUseError,
     ConnectionLostError,
@@ -103,44 +102,3 @@ async def test_two_consumers(scene: Any, road: tuple[Any, dict[str, Any]], taken
         gate.set()
         found = [await first] + [each async for each in iterator]
         assert found
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ({"min_id": 9, "max_id": 5}, "min_id"),
-        ({"min_id": -1}, "min_id"),
-        ({"max_id": -1}, "max_id"),
-        ({"offset_id": -1}, "offset_id"),
-        ({"limit": -1}, "limit"),
-        ({"limit": 1.5}, "limit"),
-        ({"ids": [1, "2"]}, "ids"),
-        ({"concurrency": 0}, "concurrency"),
-        ({"prefetch": 1}, "prefetch"),
-        ({"request_size": 101}, "request_size"),
-        ({"batch_size": 0}, "batch_size"),
-        ({"timeout": -1}, "timeout"),
-        ({"max_flood_wait": -1}, "max_flood_wait"),
-        ({"wait_time": -1}, "wait_time"),
-        ({"takeout": "yes"}, "takeout"),
-        ({"reply_to": -3}, "reply_to"),
-        ({"scheduled": 1}, "scheduled"),
-        ({"on_progress": 5}, "on_progress"),
-    ],
-    ids=str,
-)
-async def test_impossible_arguments(scene: Any, arguments: dict[str, Any], name: str) -> None:
-    """The constructor names the argument; so a stream that exists is one that can be read."""
-    async with scene(count=1) as here:
-        before = here.telegram.requests.snapshot()
-        for more in ({}, {"search": "a"}, {"reverse": True}):
-            with pytest.raises(ArgumentError, match=f"^{name}="):
-                BatchedHistory(here.client, here.peer, **{**more, **arguments})
-        assert here.telegram.requests.since(before) == {}
-
-
-async def test_what_is_no_client() -> None:
-    """Neither a session's path nor a wrapped client's own parts."""
-    for wrong in ("me.session", None, object()):
-        with pytest.raises(ArgumentError, match=r"^client="):
-            BatchedHistory(wrong, "me")  # type: ignore[arg-type]
