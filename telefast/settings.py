@@ -103,6 +103,14 @@ class Settings(BaseSettings):
         validation_alias=_names("max_flood_wait", "FLOOD_MAX_SLEEP"),
         description="Longest flood wait to sit out, in seconds; a longer one is an error.",
     )
+    takeout: bool | Literal["auto"] = Field(
+        default=False,
+        validation_alias=_names("takeout", "USE_TAKEOUT"),
+        description=(
+            "Whether to read as a takeout, which shows up on the user's other devices: "
+            "True, False, or auto for where Telegram asks for no delay."
+        ),
+    )
 
     compression_enabled: bool = Field(
         default=True,
@@ -207,6 +215,7 @@ class Settings(BaseSettings):
             "prefetch": self.prefetch,
             "timeout": self.timeout or None,
             "max_flood_wait": self.max_flood_wait,
+            "takeout": self.takeout,
         }
 
     def codec_options(self) -> dict[str, Any]:
@@ -246,13 +255,15 @@ def _explain(error: ValidationError, cls: type[Settings], origins: Mapping[str, 
         else:
             shown = f"{origins.get(field, field)}={problem['input']!r:.80}"
             problems.append(f"{shown}: expected {_legal(cls.model_fields[field])}")
-    return "; ".join(problems)
+    return "; ".join(dict.fromkeys(problems))  # a union tells each of its failures
 
 
 def _legal(info: FieldInfo) -> str:
     """Say which values a field takes."""
     if info.annotation is bool:
         return "True or False"
+    if bool in get_args(info.annotation):
+        return 'True, False or "auto"'
     if get_origin(info.annotation) is Literal:
         return "one of " + ", ".join(get_args(info.annotation))
     bounds = {

@@ -30,6 +30,7 @@ LEGAL = {
     "prefetch": 11,
     "timeout": 2.5,
     "max_flood_wait": 9.0,
+    "takeout": "auto",
     "compression_enabled": False,
     "compression": "zlib",
     "compression_level": 7,
@@ -135,6 +136,7 @@ def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             {"REQUEST_DELAY": "-1"},
             "REQUEST_DELAY='-1': expected a number of seconds, at least 0",
         ),
+        ({"USE_TAKEOUT": "maybe"}, "USE_TAKEOUT='maybe': expected True, False or \"auto\""),
         ({"COMPRESSION_ENABLED": "2"}, "COMPRESSION_ENABLED='2': expected True or False"),
         (
             {"SHARD_COMPRESSION_CODEC": "gz"},
