@@ -378,4 +378,10 @@ class Producer:
                 door.rebind(message, self._client)
             return self._list.keeps(message)
 
-        await run_stock(iterator, self._out, keeps=keeps, size=self._request_size)
+        await run_stock(
+            iterator,
+            self._out,
+            keeps=keeps,
+            size=self._request_size,
+            tells_total=self._query.ids is None,
+        )

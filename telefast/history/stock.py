@@ -60,7 +60,9 @@ async def rest(
     return {**choice, **found, "limit": limit, "wait_time": stock["wait_time"]}
 
 
-async def run_stock(iterator: Any, out: Output, *, keeps: Callable[[Any], bool], size: int) -> None:
+async def run_stock(
+    iterator: Any, out: Output, *, keeps: Callable[[Any], bool], size: int, tells_total: bool
+) -> None:
     """Hand on what Telethon's iterator yields.
 
     Args:
@@ -68,6 +70,7 @@ async def run_stock(iterator: Any, out: Output, *, keeps: Callable[[Any], bool],
         out: Where to.
         keeps: Whether a message is wanted.
         size: Messages in a piece.
+        tells_total: Whether its total is that of the whole list, and not of what is left.
     """
     messages: list[Any] = []
     async for message in iterator:
@@ -75,13 +78,15 @@ async def run_stock(iterator: Any, out: Output, *, keeps: Callable[[Any], bool],
             continue
         messages.append(message)
         if len(messages) in (size, out.left):
-            out.tally.total = iterator.total
+            if tells_total:
+                out.tally.total = iterator.total
             out.put(messages, None)
             messages = []
             if out.left == 0:
                 break
             await out.room()
-    out.tally.total = iterator.total
+    if tells_total:
+        out.tally.total = iterator.total
     out.put(messages, None)
 
 
@@ -119,8 +124,10 @@ async def _beginning(
         rest["offset_date"] = query.offset_date
     if not query.add_offset:
         return rest
+    # Without the bounds, or it would not even look where they leave nothing at this offset.
+    unbound = {k: v for k, v in rest.items() if k not in ("min_id", "max_id")}
     found: Any = await client.get_messages(
-        entity, limit=1, add_offset=query.add_offset, **rest, **chosen
+        entity, limit=1, add_offset=query.add_offset, **unbound, **chosen
     )
     if not found and (query.add_offset > 0) != query.reverse:
         return None  # shifted beyond the end of the walk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
@@ -82,6 +82,11 @@ def club(count: int = 1000, *, seed: int = 7, holes: float = 0.0) -> tuple[World
     """Return a world with one supergroup."""
     world = World(seed=seed)
     return world, world.add_channel("Club", message_count=count, holes=holes, username="club")
+
+
+def has(words: str) -> Callable[[Any], bool]:
+    """Return whether a message has these words."""
+    return lambda m: words in (getattr(m, "message", None) or "").casefold()
 
 
 def down(top: int, bottom: int = 1) -> list[int]:

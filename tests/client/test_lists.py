@@ -28,7 +28,7 @@ from telefast.testing import (
     SwapNeighbours,
     World,
 )
-from tests.client.exact import BY_IDS, HISTORY, assert_same, club, ids_of, read, stock
+from tests.client.exact import BY_IDS, HISTORY, assert_same, club, has, ids_of, read, stock
 from tests.unit.history_model import oracle
 
 T = TypeVar("T")
@@ -55,11 +55,6 @@ class Kind:
 
     def __repr__(self) -> str:
         return f"Kind({self.arguments})"
-
-
-def has(words: str) -> Callable[[Any], bool]:
-    """Return whether a message has these words."""
-    return lambda m: words in (getattr(m, "message", None) or "").casefold()
 
 
 def is_photo(message: Any) -> bool:
@@ -171,10 +166,12 @@ def query_of(rng: Random, top: int) -> Query:
     def maybe(value: int) -> int:
         return value if rng.random() < 0.3 else 0
 
+    low = maybe(rng.randint(1, rng.choice([top // 4, top])))
+    high = maybe(rng.randint(rng.choice([1, top // 4 * 3]), top))
     return Query(
         limit=rng.choice([0, 1, 5, 99, 100, 101, 250]) if rng.random() < 0.3 else None,
-        min_id=maybe(rng.randint(1, rng.choice([top // 4, top]))),
-        max_id=maybe(rng.randint(rng.choice([1, top // 4 * 3]), top)),
+        min_id=min(low, high or low),  # crossing bounds are an error
+        max_id=high and max(low, high),
         offset_id=maybe(rng.randint(1, top)),
         add_offset=maybe(rng.choice([1, 10, 99, 150]) * rng.choice([1, -1])),
         reverse=rng.random() < 0.5,
