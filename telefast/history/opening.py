@@ -9,6 +9,7 @@ from telethon import types
 
 from telefast.history.lists import ByIds, History, Listing, Scheduled, Search, Thread
 from telefast.history.order import Ask
+from telefast.peers.cache import exact_peer
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
@@ -64,7 +65,7 @@ async def open_list(
         return ByIds(peer, owner=None if is_channel else await client.get_peer_id(peer))
     from_id = sender = None
     if wanted.from_user:
-        from_id = await client.get_input_entity(wanted.from_user)
+        from_id = await client.get_input_entity(await exact_peer(client, wanted.from_user))
         sender = await client.get_peer_id(from_id)
     if wanted.scheduled:
         return Scheduled(peer, sender)

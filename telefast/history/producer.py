@@ -24,6 +24,7 @@ from telefast.history.sequential import GlobalSearch, chosen
 from telefast.history.stock import rest, run_stock
 from telefast.history.windows import Windows
 from telefast.logs import get_logger, warn_limited
+from telefast.peers.cache import exact_peer
 from telefast.tasks import Crew, Pump
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
@@ -111,6 +112,7 @@ class Producer:
             await self._fetch_all()
 
     async def _fetch_all(self) -> None:
+        self._entity = await exact_peer(self._road, self._entity)
         try:
             if self._stock_reason:
                 await self._run_stock(self._stock, self._stock_reason)

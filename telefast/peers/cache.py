@@ -36,7 +36,7 @@ from telethon.tl.types.messages import Chats
 
 from telefast.errors import ArgumentError, PeerNotFoundError
 from telefast.peers.asking import Asker
-from telefast.peers.links import TelegramLink, check_id, read_name
+from telefast.peers.links import TelegramLink, check_id, is_id, read_name
 from telefast.tasks import SingleFlight
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
@@ -45,11 +45,14 @@ from telefast.transport.calls import CallOptions
 if TYPE_CHECKING:
     from telethon import TelegramClient
 
-__all__ = ["PeerCache"]
+__all__ = ["PeerCache", "exact_peer"]
 
 _NOT_BY_ID = (
     "known by its id alone, which opens nothing; let telefast see it first (PeerCache.learn of a "
     "page that shows it, or client.get_dialogs()), or name it by its @username"
+)
+_OF_A_USER = (
+    "a positive number is a user's id (a group has -id, a channel -100id), and this one is "
 )
 _NOT_A_MEMBER = "this account is not in the chat that the invitation is for; join it first"
 
@@ -137,9 +140,12 @@ class PeerCache:
             raise ArgumentError("entity", entity, "a marked id, @username, link or entity")
         elif not isinstance(entity, int):
             try:
-                return utils.get_input_peer(entity)
+                peer = utils.get_input_peer(entity)
             except TypeError:
-                named = _marked_id(entity)
+                peer = None
+            if peer is not None and not isinstance(peer, types.InputPeerEmpty):
+                return peer
+            named = _marked_id(entity)
         return await self._of_id(check_id(named))
 
     def learn(self, *answers: Any) -> None:
@@ -237,7 +243,8 @@ class PeerCache:
         await self._take(answer)
         peer = self._peers.get(marked_id)
         if peer is None:
-            raise self._not_found(marked_id, _NOT_BY_ID)
+            hint = _OF_A_USER if kind is types.PeerUser else ""
+            raise self._not_found(marked_id, hint + _NOT_BY_ID)
         return peer
 
     # By name and link
@@ -301,6 +308,25 @@ class PeerCache:
     def _not_found(self, peer: int | str, problem: str) -> PeerNotFoundError:
         self._absent[peer] = problem
         return PeerNotFoundError(peer, problem)
+
+
+async def exact_peer(client: TelegramClient, entity: Any) -> Any:
+    """Return what `client.get_input_entity` will take for what *entity* says, and nothing else.
+
+    A string of digits is a marked id, and a negative number names that group or channel and not
+    the user of the same bare id. Everything else is left to Telethon.
+
+    Raises:
+        ValueError: If a group or channel is not known by its id.
+    """
+    if isinstance(entity, str) and is_id(entity):
+        entity = int(entity)
+    if not isinstance(entity, int) or entity >= 0:
+        return entity
+    peer = await client.get_input_entity(entity)
+    if utils.get_peer_id(peer) == entity:
+        return peer
+    return await PeerCache(client).resolve(entity)
 
 
 def _marked_id(entity: Any) -> int:

@@ -13,7 +13,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from telefast.errors import ArgumentError, LinkError
 
-__all__ = ["CHANNEL_MARK", "TelegramLink", "mark_channel", "parse_link", "read_name"]
+__all__ = [
+    "CHANNEL_MARK",
+    "TelegramLink",
+    "check_id",
+    "is_id",
+    "mark_channel",
+    "parse_link",
+    "read_name",
+]
 
 CHANNEL_MARK: Final = 10**12
 """What Telethon's marked ids of channels begin with: -100... (https://core.telegram.org/api/bots/ids:
@@ -27,7 +35,7 @@ _HOSTS = frozenset({"t.me", "telegram.me", "telegram.dog"})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
 """A username: 5 to 32 characters, bought ones from 4, some old ones of Telegram's own 3."""
 _HASH = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ID = re.compile(r"[-+]?[0-9]{1,19}")
+_ID = re.compile(r"-?[0-9]{1,19}")
 _NO_NAMES = frozenset(
     {
         "addemoji",
@@ -166,7 +174,7 @@ def read_name(text: str) -> int | str | TelegramLink:
         LinkError: If it is a link to something else.
     """
     word = text.strip()
-    if _ID.fullmatch(word) and word[0] != "+":
+    if is_id(word):
         return check_id(int(word))
     lower = word.lower()
     if lower in {"me", "self"}:
@@ -179,6 +187,11 @@ def read_name(text: str) -> int | str | TelegramLink:
     # What it holds may be a phone number: not shown.
     expected = "a marked id, @username or link; phone numbers and titles are not looked up"
     raise ArgumentError("entity", "...", expected)
+
+
+def is_id(text: str) -> bool:
+    """Return whether *text* is a number, with a minus or without."""
+    return _ID.fullmatch(text.strip()) is not None
 
 
 def check_id(marked_id: int) -> int:

@@ -21,6 +21,7 @@ from telefast import (
     PeerNotFoundError,
 )
 from telefast.testing import ErrorOn, LocalTelegram, World
+from telefast.transport.account import Account
 
 FULL = "channels.getFullChannel"
 PROFILE = "users.getFullUser"
@@ -100,7 +101,9 @@ async def test_one_request_for_all_who_ask_in_an_hour() -> None:
         assert 1 == telegram.requests[FULL]
         clocks.monotonic = 3601
         assert meta == await cache.full("club")
+        metrics = Account.of(client).metrics
         assert 2 == telegram.requests[FULL]
+        assert (21, 1) == (metrics["metadata_cache_misses"], metrics["metadata_cache_hits"])
         cache.invalidate(meta.id + 1)
         await cache.full("club")
         cache.invalidate(meta.id)

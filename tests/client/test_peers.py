@@ -71,6 +71,31 @@ async def test_ids_of_different_kinds_are_different() -> None:
             await peers.resolve(-(10**12 + crew.id))
 
 
+@pytest.mark.parametrize("search", [None, "e"], ids=["all", "search"])
+async def test_a_history_is_that_of_the_chat_that_the_number_names(search: str | None) -> None:
+    """Digits are no phone number, and group -5 is not user 5, whom Telethon would find."""
+    world = World(seed=3)
+    crew = world.add_group("Crew", message_count=40)
+    twin = world.add_user(types.User(crew.id, access_hash=9, first_name="Twin"))
+    world.add_private_chat(twin, message_count=20)
+    club = world.add_channel("Club", message_count=30)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        assert isinstance(await client.get_input_entity(crew.marked_id), types.InputPeerUser)
+        for chat in (crew, club):
+            for spelling in (chat.marked_id, str(chat.marked_id)):
+                async with BatchedHistory(client, spelling, search=search) as history:
+                    found = [message async for message in history]
+                assert {chat.marked_id} == {message.chat_id for message in found}
+                assert search or [*reversed(chat.ids)] == [message.id for message in found]
+        sender = str(world.me.id)
+        async with BatchedHistory(client, club.marked_id, from_user=sender) as history:
+            assert {world.me.id} >= {message.sender_id async for message in history}
+        async with BatchedHistory(client, str(crew.id)) as history:
+            assert {crew.id} == {message.chat_id async for message in history}
+        assert not any(telegram.requests[method] for method in PHONE)
+
+
 async def test_a_username_is_asked_for_once() -> None:
     """Names, links and `@names` of one peer cost one request for all who ask, in one hour."""
     world = World(seed=3)
@@ -223,6 +248,7 @@ async def test_telethons_objects() -> None:
     ("wrong", "error"),
     [
         *((None, ArgumentError), (True, ArgumentError), (3.5, ArgumentError), (0, ArgumentError)),
+        (types.UserEmpty(0), ArgumentError),
         *(("Some title", ArgumentError), ("https://example.org/a", LinkError), ([], ArgumentError)),
         *(("t.me/addstickers/Animals", LinkError), (-(10**12), ArgumentError)),
     ],
