@@ -8,6 +8,7 @@ full numbers (`make test-long`). A costly test takes a share of the profile's co
 from __future__ import annotations
 
 import os
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -18,3 +19,8 @@ settings.register_profile("dev", max_examples=50, **_COMMON)
 settings.register_profile("ci", max_examples=300, derandomize=True, print_blob=True, **_COMMON)
 settings.register_profile("long", max_examples=10_000, print_blob=True, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# What telefast remembers of an account's limits is never kept in the home of whoever runs the
+# tests, nor in that of a program that a test starts.
+_STATE = tempfile.TemporaryDirectory(prefix="telefast-state-")
+os.environ["XDG_STATE_HOME"] = os.environ["LOCALAPPDATA"] = _STATE.name

@@ -15,21 +15,30 @@ from typing import TYPE_CHECKING
 from telefast.logs import RateLimiter
 from telefast.metrics import Metrics
 from telefast.transport import telethon as door
+from telefast.transport.gate import Gate
 from telefast.transport.lease import Lease
+from telefast.transport.memory import Memory
 from telefast.transport.pacing import FloodPacer
 from telefast.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telethon import TelegramClient
+
+    from telefast.transport.waits import WaitEvent
 
 __all__ = ["Account"]
 
 
 class Account:
-    """Pacer, retry policy, metrics, takeout and the limit on warnings of one client."""
+    """Pacing, retry policy, metrics, takeout and the limit on warnings of one client."""
 
     def __init__(self) -> None:
         self.pacer = FloodPacer()
+        self.gate = Gate(self.pacer)
+        self.memory = Memory()
+        self.on_wait: Callable[[WaitEvent], object] | None = None
         self.retry = RetryPolicy()
         self.metrics = Metrics()
         self.limiter = RateLimiter()

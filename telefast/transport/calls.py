@@ -8,6 +8,7 @@ the user's session.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,22 @@ from telefast import logs
 from telefast.errors import ConnectionLostError, DeadlineError, FloodWaitTooLongError
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
-from telefast.transport.retry import Flood
+from telefast.transport.pacing import kind_of
+from telefast.transport.retry import Flood, Pause
+from telefast.transport.waits import Reason, WaitEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telethon import TelegramClient
 
-__all__ = ["CallOptions", "call"]
+__all__ = ["CallOptions", "call", "remember"]
 
 _log = logs.get_logger("calls")
+
+LEAST_TOLD = 1.0
+"""Seconds that a pause of pacing or spacing lasts at least to be told of; all are counted, in
+`pacing_seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +48,15 @@ class CallOptions:
         asks: How often the request is sent at most before its silence is an error. Default 3: a
             lost answer is asked again once, and once more across a reconnect. 1 for what must
             not be done twice.
+        on_wait: Told of each wait as it begins (`told_once` spares it repetitions). What it
+            raises ends the call.
     """
 
     timeout: float | None = 60.0
     max_flood_wait: float = 3600.0
     spacing: float = 0.0
     asks: int = 3
+    on_wait: Callable[[WaitEvent], object] | None = None
 
 
 async def call(client: TelegramClient, request: Any, options: CallOptions) -> bytes:
@@ -59,77 +71,137 @@ async def call(client: TelegramClient, request: Any, options: CallOptions) -> by
         ConnectionLostError: If the client was disconnected meanwhile.
     """
     account = Account.of(client)
-    method = door.kind_of(client, request)
+    turns = _Turns(client, account, request, options)
     raw = await door.prepare(client, request)
-    waited = 0.0
+    await account.memory.recall(client, account.pacer)
     retries = 0
     while True:
-        await _wait_for_turn(client, account, method, request, options)
+        number = await turns.wait()
+        outcome: Flood | Pause | None = None
         try:
-            return await _ask(client, account, method, raw, options)
+            answer = await _ask(client, account, turns, raw)
         except RPCError as error:
             door.unwrap(error, request)
-            step = account.retry.decide(error, retries=retries)
-            if step is None:
+            outcome = account.retry.decide(error, retries=retries)
+            if isinstance(outcome, Flood):
+                await turns.on_flood(number, outcome, error)
+                continue
+            account.gate.on_reply(turns.kind, number)
+            if outcome is None:
                 raise
-            if isinstance(step, Flood):
-                waited += step.seconds
-                _on_flood(account, method, step)
-                if waited > options.max_flood_wait:
-                    raise _too_long(method, step.seconds, options) from error
-            else:
-                retries += 1
-                account.metrics.add("retries")
-                _log.debug(
-                    "retry method=%s in=%g reason=%s", method, step.seconds, type(error).__name__
-                )
-                await asyncio.sleep(step.seconds)
+            _log.debug(
+                "retry method=%s in=%g reason=%s",
+                turns.method,
+                outcome.seconds,
+                type(error).__name__,
+            )
+        except BaseException:
+            account.gate.on_lost(turns.kind, number)
+            raise
+        else:
+            account.gate.on_reply(turns.kind, number)
+            return answer
+        retries += 1
+        account.metrics.add("retries")
+        await asyncio.sleep(outcome.seconds)
 
 
-async def _wait_for_turn(
-    client: TelegramClient, account: Account, method: str, request: Any, options: CallOptions
-) -> None:
-    pacer = account.pacer
-    loop = asyncio.get_running_loop()  # its time, since the sleeps below go by it
-    now = loop.time()
-    user_wait = door.user_flood_due(client, request) - time.time()
-    if user_wait > 0:
-        pacer.on_flood(method, user_wait, now=now)
-    start = pacer.next_start(method, now=now, spacing=options.spacing)
-    while start > (now := loop.time()):
-        # The wait may be another call's, or the user's own; this call's budget holds all the same.
-        held = pacer.held_until(method) - now
-        if held > options.max_flood_wait:
-            raise _too_long(method, held, options)
-        await asyncio.sleep(start - now)
-        start = max(start, pacer.held_until(method))
+async def remember(client: TelegramClient) -> None:
+    """Keep what was learned of the account's limits for the next run, if it is to be kept."""
+    account = Account.of(client)
+    await account.memory.keep(account.pacer)
 
 
-def _on_flood(account: Account, method: str, flood: Flood) -> None:
-    now = asyncio.get_running_loop().time()
-    account.pacer.on_flood(method, flood.seconds, now=now)
-    account.metrics.add("flood_waits")
-    account.metrics.add("flood_wait_seconds", flood.seconds)
-    text = "flood wait method=%s seconds=%g kind=%s"
-    args = (method, flood.seconds, flood.name)
-    logs.warn_limited(_log, account.limiter, method, text, *args, now=now)
+class _Turns:
+    """The waits of one call, however often it is sent."""
+
+    def __init__(
+        self, client: TelegramClient, account: Account, request: Any, options: CallOptions
+    ) -> None:
+        self.method = door.method_of(request)
+        is_takeout = door.is_in_takeout(client, request)
+        self.kind = kind_of(self.method, is_takeout=is_takeout)
+        self.options = options
+        self._client = client
+        self._account = account
+        self._request = request
+        self._waited = 0.0
+
+    async def wait(self) -> int:
+        """Wait until the request may start; returns its number."""
+        spacing = self.options.spacing
+        return await self._account.gate.enter(self.kind, self._look, spacing=spacing)
+
+    async def on_flood(self, number: int, flood: Flood, error: RPCError) -> None:
+        """Hold the kind, and count and tell it once; FloodWaitTooLongError past the budget."""
+        account, seconds = self._account, flood.seconds
+        now = asyncio.get_running_loop().time()
+        more = now + seconds - max(account.pacer.held_until(self.kind), now)
+        self._waited += seconds
+        account.metrics.add("flood_refusals")
+        if account.gate.on_flood(self.kind, number, seconds, now=now):
+            account.gate.held_by[self.kind] = ("flood", flood.name)
+            for name in ("", f".{self.method}", f".{flood.name}"):
+                account.metrics.add(f"flood_waits{name}")
+            text = "flood wait method=%s seconds=%g kind=%s"
+            args = (self.method, seconds, flood.name)
+            logs.warn_limited(_log, account.limiter, self.kind, text, *args, now=now)
+            await remember(self._client)
+        if more > 0:
+            for name in ("", f".{self.method}"):
+                account.metrics.add(f"flood_wait_seconds{name}", more)
+        if self._waited > self.options.max_flood_wait:
+            raise self._too_long(seconds) from error
+
+    def on_repeat(self) -> None:
+        """Let a request that is sent once more take its share of the budget."""
+        pacer = self._account.pacer
+        number = pacer.on_sent(self.kind, now=asyncio.get_running_loop().time())
+        pacer.on_lost(self.kind, number)
+
+    def _look(self, now: float, start: float) -> bool:
+        """Tell what keeps the call waiting; True if that has just changed."""
+        pacer, gate = self._account.pacer, self._account.gate
+        user_wait = door.user_flood_due(self._client, self._request) - time.time()
+        if user_wait > 0 and pacer.hold(self.kind, now + user_wait, now=now):
+            gate.held_by[self.kind] = ("own call", "")
+            return True
+        held = pacer.held_until(self.kind) - now
+        if held > self.options.max_flood_wait:
+            # It may be another call's wait, or the user's own; this call's budget holds all the
+            # same.
+            raise self._too_long(held)
+        if held > 0:
+            reason, error = gate.held_by.get(self.kind, ("remembered", ""))
+            self._tell(reason, held, error)
+        elif now < start < math.inf:
+            is_spaced = pacer.next_start(self.kind, now=now) <= now
+            self._account.metrics.add("pacing_seconds", start - now)
+            if start - now >= LEAST_TOLD:
+                self._tell("spacing" if is_spaced else "pacing", start - now)
+        return False
+
+    def _tell(self, reason: Reason, seconds: float, error: str = "") -> None:
+        event = WaitEvent(self.method, self.kind, reason, seconds, time.time() + seconds, error)
+        for tell in (self._account.on_wait, self.options.on_wait):
+            if tell is not None:
+                tell(event)
+
+    def _too_long(self, seconds: float) -> FloodWaitTooLongError:
+        budget = self.options.max_flood_wait
+        return FloodWaitTooLongError(self.method, seconds, budget, time.time() + seconds)
 
 
-def _too_long(method: str, seconds: float, options: CallOptions) -> FloodWaitTooLongError:
-    budget = options.max_flood_wait
-    return FloodWaitTooLongError(method, seconds, budget, time.time() + seconds)
-
-
-async def _ask(
-    client: TelegramClient, account: Account, method: str, raw: door.Raw, options: CallOptions
-) -> bytes:
+async def _ask(client: TelegramClient, account: Account, turns: _Turns, raw: door.Raw) -> bytes:
     """Send, and send again at each deadline; the first answer wins."""
-    timeout = options.timeout
+    method, timeout, most = turns.method, turns.options.timeout, turns.options.asks
     futures: list[asyncio.Future[bytes]] = []
     # A request that is still queued when the client disconnects stays pending for ever.
     gone = door.disconnection(client)
     try:
-        for _ in range(options.asks):
+        for asked in range(most):
+            if asked:
+                turns.on_repeat()
             try:
                 futures.append(door.send(client, raw))
             except ConnectionError as error:
@@ -145,7 +217,7 @@ async def _ask(
             account.metrics.add("timeouts")
             door.reap(client, now=time.time())
             _log.debug("deadline method=%s timeout=%s asked=%d", method, timeout, len(futures))
-        raise DeadlineError(method, timeout or 0.0, options.asks)
+        raise DeadlineError(method, timeout or 0.0, most)
     finally:
         for future in futures:
             if not future.cancel() and not future.cancelled():

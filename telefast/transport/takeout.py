@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from telethon import types, utils
 from telethon.errors import (
-    BadRequestError,
     BotMethodInvalidError,
-    ForbiddenError,
     RPCError,
     TakeoutInitDelayError,
     TakeoutInvalidError,
@@ -228,8 +226,6 @@ class Takeout:
             door.decode(await call(self._proxy(), request, self._options), request)
         except TakeoutInvalidError:
             return False
-        except (BadRequestError, ForbiddenError):
-            pass  # known, though perhaps begun for less; what needs more will say so itself
         return True
 
     async def _begin(self) -> int:

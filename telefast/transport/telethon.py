@@ -47,7 +47,6 @@ __all__ = [
     "is_in_takeout",
     "is_takeout_proxy",
     "key_of",
-    "kind_of",
     "method_of",
     "prepare",
     "reap",
@@ -129,15 +128,6 @@ def is_in_takeout(client: TelegramClient, request: Any) -> bool:
             return True
         request = request.query
     return False
-
-
-def kind_of(client: TelegramClient, request: Any) -> str:
-    """Return the name of the budget that a request draws from.
-
-    The method; within a takeout `takeout:` and the method, since that is another budget.
-    """
-    method = method_of(request)
-    return f"takeout:{method}" if is_in_takeout(client, request) else method
 
 
 def key_of(client: TelegramClient) -> object:

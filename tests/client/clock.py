@@ -1,7 +1,7 @@
 """A clock that only moves when a test turns it: waits of minutes, tested in no time.
 
-It stands in for `time` and for the waiting functions of `asyncio` in `telefast.transport.calls`,
-and nowhere else: Telethon and the embedded Telegram keep the real one.
+It stands in for `time` and for the waiting functions of `asyncio` in `telefast.transport`'s
+`calls` and `gate`, and nowhere else: Telethon and the embedded Telegram keep the real one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from telefast.testing import Call, NeverAnswer
-from telefast.transport import calls
+from telefast.transport import calls, gate
 
 
 class Clock:
@@ -117,7 +117,8 @@ class _Asyncio:
 def put_in_force(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let calls go by *clock* until the end of the test."""
     monkeypatch.setattr(calls, "time", clock)
-    monkeypatch.setattr(calls, "asyncio", _Asyncio(clock))
+    for module in (calls, gate):
+        monkeypatch.setattr(module, "asyncio", _Asyncio(clock))
     return clock
 
 

@@ -478,16 +478,6 @@ async def test_a_running_takeout_is_adopted(scene: Any) -> None:
         assert is_over(here, True)
 
 
-async def test_a_takeout_that_was_begun_for_less(scene: Any) -> None:
-    """That ranges are refused does not make it unknown: it is adopted, and not replaced."""
-    async with scene(ErrorOn(RANGES, 403, "TAKEOUT_REQUIRED", nth=1), count=300) as here:
-        async with here.client.takeout(finalize=False, megagroups=True):
-            kept = here.client.session.takeout_id
-        assert down(300) == ids_of(await read(here.client, here.peer, takeout=True))
-        assert kept == here.client.session.takeout_id
-        assert counts(here) == (1, 1, 0)
-
-
 async def test_a_takeout_that_is_kept(scene: Any) -> None:
     """With `finish=False` the next run goes on with it."""
     async with scene(count=300) as here:
@@ -673,21 +663,7 @@ async def test_a_plain_flood_holds_no_takeout(scene: Any, clock: Clock) -> None:
         assert down(300) == ids_of(await plain)
 
 
-# Requests of the user's own
-
-
-async def test_a_list_of_requests(scene: Any, wrappers: list[tuple[str, ...]]) -> None:
-    """Each is wrapped by itself, with its peer resolved."""
-    async with scene(count=50) as here, Takeout(here.client) as takeout:
-        wrappers.clear()
-        requests = [
-            functions.messages.GetHistoryRequest("club", 0, None, 0, limit, 0, 0, 0)
-            for limit in (3, 4)
-        ]
-        assert [3, 4] == [len(page.messages) for page in await takeout.client(requests)]
-        assert [3, 4] == [len((await takeout.ask(each)).messages) for each in requests]
-        assert 4 == wrappers.count((IN, "GetHistory"))
-        assert {IN} == {each[0] for each in wrappers}
+# Ranges
 
 
 async def test_ranges(wrappers: list[tuple[str, ...]]) -> None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any, assert_type
 
 from telethon import TelegramClient
-from telethon.types import MessageRange
 
 import telefast
 from telefast import (
@@ -30,8 +29,6 @@ from telefast import (
     SenderNames,
     Settings,
     StoreStats,
-    Takeout,
-    TakeoutDelayError,
     TelefastError,
     UndecodedRecord,
     WholeHistory,
@@ -171,14 +168,3 @@ async def both_sides(client: TelegramClient) -> None:
         async for key, _message in history:
             assert_type(key, MessageKey)
         assert_type(history.cursor, MessageKey | None)
-
-
-async def takeouts(client: TelegramClient) -> None:
-    """The budget of exports."""
-    async with Takeout(client, files=True, finish=None, optional=True) as takeout:
-        assert_type(takeout, Takeout)
-        assert_type(takeout.client, TelegramClient)
-        assert_type(takeout.refusal, str)
-        assert_type(await takeout.ranges(), list[MessageRange])
-        BatchedHistory(client, "durov", takeout="auto")
-    assert_type(TakeoutDelayError(5, 6).date, datetime)
