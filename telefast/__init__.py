@@ -4,7 +4,8 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 
 * `wrap` makes a drop-in for the client that a program already has.
 * `BatchedHistory` reads a chat's history, message by message or in `Batch`es.
-* `ProcessedIds` is an exact set of the messages that are done.
+* `Checkpoint` keeps what was processed, for `BatchedHistory.resume`; `ProcessedIds` is an exact set
+  of message ids.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
 * `group_albums` keeps the messages of an album together.
@@ -69,8 +70,11 @@ from telefast.history import (
     AlbumGroups,
     Batch,
     BatchedHistory,
+    ChatProgress,
+    Checkpoint,
     HistoryCursor,
     HistoryStats,
+    MessageFailure,
     MessageKey,
     MissingPart,
     ProcessedIds,
@@ -104,6 +108,8 @@ __all__ = [
     "Batch",
     "BatchedHistory",
     "ChatMeta",
+    "ChatProgress",
+    "Checkpoint",
     "Chunk",
     "ChunkCodec",
     "ChunkError",
@@ -126,6 +132,7 @@ __all__ = [
     "HistoryStats",
     "LinkError",
     "MessageCount",
+    "MessageFailure",
     "MessageKey",
     "MessagesIter",
     "MetadataCache",

@@ -1,6 +1,8 @@
 """Read a chat's history: exact, in order, many pages at a time."""
 
 from telefast.history.albums import AlbumGroups, group_albums, widen_albums
+from telefast.history.chat_progress import ChatProgress, MessageFailure
+from telefast.history.checkpoint import Checkpoint
 from telefast.history.progress import ProcessedIds
 from telefast.history.stream import BatchedHistory
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
@@ -11,8 +13,11 @@ __all__ = [
     "AlbumGroups",
     "Batch",
     "BatchedHistory",
+    "ChatProgress",
+    "Checkpoint",
     "HistoryCursor",
     "HistoryStats",
+    "MessageFailure",
     "MessageKey",
     "MissingPart",
     "ProcessedIds",

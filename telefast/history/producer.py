@@ -18,7 +18,7 @@ from telefast.history.fetcher import Fetcher
 from telefast.history.lists import History, Listing
 from telefast.history.opening import Wanted, id_before, open_list
 from telefast.history.order import Ask
-from telefast.history.output import Output, Piece
+from telefast.history.output import Output, Piece, Tally
 from telefast.history.plan import IdList, Plan
 from telefast.history.sequential import GlobalSearch, chosen
 from telefast.history.stock import rest, run_stock
@@ -93,6 +93,10 @@ class Producer:
         self._pages: dict[int, tuple[Page, float]] = {}
         self._ledger = EntityLedger(client)
         self._metrics = Account.of(client).metrics
+
+    def share(self, tally: Tally) -> None:
+        """Count into *tally*, which several producers share."""
+        self.tally = self._out.tally = tally
 
     async def __call__(self, pump: Pump[Piece]) -> None:
         """Fetch everything; returns at the end, raises what stopped it."""

@@ -20,6 +20,9 @@ from telefast.history.opening import Wanted
 from telefast.history.output import Piece
 from telefast.history.producer import Producer
 from telefast.history.query import Query
+from telefast.history.resumable import Resumable
+from telefast.history.resume import key_of
+from telefast.history.track import Track
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.tasks import Pump
 from telefast.transport import telethon as door
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchedHistory"]
 
 
-class BatchedHistory:
+class BatchedHistory(Resumable):
     """Read a chat's history: exact, in order, many pages at a time.
 
     Yields what `client.iter_messages` yields for the same arguments, the same finished objects in
@@ -188,8 +191,9 @@ class BatchedHistory:
             "scheduled": scheduled,
         }
         self._client = client
+        self._track = Track(query, key_of(stock), has_ids=ids is not None)
         self._on_progress = on_progress
-        producer = Producer(
+        self._producer = Producer(
             client,
             entity,
             query,
@@ -202,15 +206,13 @@ class BatchedHistory:
             prefetch=prefetch,
             takeout=takeout,
         )
-        self._tally = producer.tally
-        self._pump: Pump[Piece] = Pump(producer)
+        self._tally = self._producer.tally
+        self._pump = Pump(self._producer)
         self._is_started = False
         self._is_closed = False
         self._mode = ""
         self._piece: Piece | None = None
         self._index = 0
-        self._offset_id = 0
-        self._taken = 0
         self._handed = 0
         self._is_done = False
         self._undecoded: list[UndecodedMessage] = []
@@ -227,8 +229,7 @@ class BatchedHistory:
     @property
     def cursor(self) -> HistoryCursor:
         """How far the consumer has come."""
-        is_done = self._is_done and not self._gathering
-        return HistoryCursor(self._offset_id, self._taken, is_done)
+        return self._track.cursor
 
     @property
     def undecoded(self) -> list[UndecodedMessage]:
@@ -241,7 +242,7 @@ class BatchedHistory:
     def stats(self) -> HistoryStats:
         """Return the figures of this stream so far."""
         stats = self._tally.stats
-        return replace(stats, messages=self._taken, held=stats.held + self._pump.buffered)
+        return replace(stats, messages=self._track.taken, held=stats.held + self._pump.buffered)
 
     # Taking
 
@@ -260,9 +261,11 @@ class BatchedHistory:
             if piece is not None and self._index < len(piece.messages):
                 message = piece.messages[self._index]
                 self._index += 1
-                self._took(message)
-                return message
-            await self._next_piece()
+                if self._track.offers(message):
+                    self._track.took(message)
+                    return message
+            else:
+                await self._next_piece()
 
     def batches(self) -> AsyncIterator[Batch]:
         """Return an iterator of batches of *batch_size* messages, the last one shorter.
@@ -323,19 +326,20 @@ class BatchedHistory:
             raise
         if piece is None or self._is_closed:
             self._is_done = piece is None
+            self._end_track()
             await self._pump.aclose()
             raise StopAsyncIteration
         self._piece, self._index = piece, 0
         self._handed += len(piece.messages)
         self._undecoded += piece.undecoded
+        self._track.skip([each.id for each in piece.undecoded])
         if self._on_progress is not None:
             self._on_progress(self._handed, self.total)
         return piece
 
-    def _took(self, message: Any) -> None:
-        self._taken += 1
-        if message is not None:
-            self._offset_id = message.id
+    def _end_track(self) -> None:
+        if self._is_done and not self._gathering:
+            self._track.ended()
 
     async def _next_batch(self) -> Batch:
         gathering = self._gathering
@@ -351,13 +355,15 @@ class BatchedHistory:
                 self._error = error  # after what came before it
             else:
                 self._piece = None
-                gathering.add(piece.messages, piece.page, piece.latency)
+                offered = [m for m in piece.messages if self._track.offers(m)]
+                gathering.add(offered, piece.page, piece.latency)
         if count == 0:
             failure, self._error = self._error, None
             raise failure or StopAsyncIteration
         messages, parts = gathering.take(count)
         for message in messages:
-            self._took(message)
+            self._track.took(message)
+        self._end_track()
         found = [m.id for m in messages if m is not None] or [0]
         return Batch(
             messages,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from telefast.errors import CorruptStateError, UnsupportedStateError
+from telefast.history.query import Query
 
 if TYPE_CHECKING:
     from telefast.transport.messages import Page
 
 __all__ = ["Batch", "HistoryCursor", "HistoryStats"]
+
+_CURSOR_VERSION = 1
+_QUERY = ("limit", "min_id", "max_id", "offset_id", "add_offset", "offset_date", "reverse")
+"""What a cursor keeps of a query; the ids are in its key."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -52,18 +61,93 @@ class Batch:
 class HistoryCursor:
     """How far the consumer has come; what was fetched ahead does not count.
 
-    To go on later, pass `offset_id=cursor.offset_id` with the same bounds and direction, and no
-    `add_offset`.
+    It holds what is needed to go on: keep it by `to_json`, and pass it to
+    `BatchedHistory.resume`.
 
     Attributes:
         offset_id: Id of the last message taken, 0 before the first.
-        taken: Messages taken so far.
+        taken: Messages taken so far, those of the streams that this one goes on from included.
         done: Whether the stream has come to its end.
+        peer_id: Marked id of the chat; None before the first message, and for a global search.
+        query: What was asked: bounds, direction, limit.
+        key: Names the list and the ids that were asked for; "" for a chat's history.
     """
 
     offset_id: int = 0
     taken: int = 0
     done: bool = False
+    peer_id: int | None = None
+    query: Query = field(default=Query(), repr=False)
+    key: str = field(default="", repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a dict that JSON can hold; what was searched for is in it as a digest."""
+        query = {name: getattr(self.query, name) for name in _QUERY}
+        return {
+            "version": _CURSOR_VERSION,
+            "peer_id": self.peer_id,
+            "offset_id": self.offset_id,
+            "taken": self.taken,
+            "done": self.done,
+            "key": self.key,
+            "query": query,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> HistoryCursor:
+        """Return what was kept by `to_dict`.
+
+        Raises:
+            CorruptStateError: If *fields* are anything else.
+            UnsupportedStateError: If a later release of telefast has made them.
+        """
+        try:
+            version = fields["version"]
+        except (KeyError, TypeError):
+            raise CorruptStateError("no cursor") from None
+        if type(version) is int and version > _CURSOR_VERSION:
+            raise UnsupportedStateError(f"a cursor of version {version}")
+        try:
+            query = Query(**{name: fields["query"][name] for name in _QUERY})
+            found = cls(
+                fields["offset_id"],
+                fields["taken"],
+                fields["done"],
+                fields["peer_id"],
+                query,
+                fields["key"],
+            )
+        except (KeyError, TypeError):
+            raise CorruptStateError("no cursor") from None
+        numbers = (found.offset_id, found.taken, query.min_id, query.max_id, query.offset_id)
+        optional = (found.peer_id, query.limit, query.offset_date)
+        kinds: list[tuple[Any, type]] = [
+            (found.done, bool),
+            (found.key, str),
+            (query.reverse, bool),
+            (query.add_offset, int),
+        ]
+        is_legal = (
+            all(type(each) is int and each >= 0 for each in numbers)
+            and all(each is None or type(each) is int for each in optional)
+            and all(type(each) is kind for each, kind in kinds)
+        )
+        if not is_legal:
+            raise CorruptStateError("no cursor")
+        return found
+
+    def to_json(self) -> str:
+        """Return it as JSON, as `to_dict` does."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> HistoryCursor:
+        """Return what was kept by `to_json`; raises as `from_dict` does."""
+        try:
+            fields = json.loads(text)
+        except ValueError:
+            raise CorruptStateError("no JSON") from None
+        return cls.from_dict(fields)
 
 
 @dataclass(frozen=True, slots=True)
