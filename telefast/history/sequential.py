@@ -9,14 +9,13 @@ Sans-I/O: answers come in, messages come out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from telethon import types, utils
+from telethon import types
 from telethon.tl.functions.messages import SearchGlobalRequest
 
 if TYPE_CHECKING:
     from telefast.history.query import Query
-    from telefast.transport.messages import Page
 
 __all__ = ["GlobalSearch", "chosen"]
 
@@ -26,6 +25,14 @@ _FRUITLESS = 4
 """Pages in a row that bring nothing new before the search is given up: our choice."""
 _REMEMBER = 1000
 """Messages remembered as delivered, so that a repetition is known: our choice, ten pages."""
+
+
+class _Page(Protocol):
+    """What of an answer matters here; see `transport.messages.Page`."""
+
+    messages: list[Any]
+    count: int | None
+    next_rate: int | None
 
 
 class GlobalSearch:
@@ -53,7 +60,7 @@ class GlobalSearch:
         self._offset: tuple[int, Any, int] = (0, types.InputPeerEmpty(), 0)
         self._next_rate: int | None = None
         self._fruitless = 0
-        self._seen: dict[tuple[int, int], None] = {}
+        self._seen: dict[tuple[bytes, int], None] = {}
 
     def request(self) -> Any:
         """Return the next request."""
@@ -70,13 +77,13 @@ class GlobalSearch:
             limit=_PAGE if self._left is None else max(min(self._left, _PAGE), 1),
         )
 
-    def on_page(self, page: Page) -> list[Any]:
+    def on_page(self, page: _Page) -> list[Any]:
         """Return what is new on a page, in its order."""
         fresh = []
         for message in page.messages:
             if isinstance(message, types.MessageEmpty):
                 continue
-            key = (utils.get_peer_id(message.peer_id), message.id)
+            key = (bytes(message.peer_id), message.id)
             if key not in self._seen:
                 self._seen[key] = None
                 fresh.append(message)
@@ -96,9 +103,9 @@ class GlobalSearch:
     def go_on(self, last: Any) -> None:
         """Plan the page that follows: *last* is the last message delivered, None if none was."""
         if last is None:
-            _, peer, message_id = self._offset
             if self._next_rate:
-                self._offset = (self._next_rate, peer, message_id)
+                # No message says where in that second the page ended: all of it once more.
+                self._offset = (self._next_rate + 1, types.InputPeerEmpty(), 0)
             return
         # Without a rate its date takes that place.
         rate = self._next_rate or int(last.date.timestamp())

@@ -149,3 +149,16 @@ async def test_stock_mixes_up_ids_out_of_order() -> None:
     async with LocalTelegram(world, rules=rules) as telegram, telegram.client() as client:
         assert expected == ids_of(await read(client, peer, ids=wanted))
         assert expected != ids_of(await stock(client, peer, ids=wanted))
+
+
+async def test_saved_messages() -> None:
+    """Saved messages are a private chat like others: by sender, by id, by words, as from stock."""
+    world = World(seed=5)
+    world.add_group("Neighbours", message_count=100)
+    chat = world.add_private_chat(world.me, message_count=250)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        for arguments in ({"from_user": "me"}, {"ids": list(range(1, 300))}, {"search": "e"}, {}):
+            ours = await read(client, "me", **arguments)
+            assert len([m for m in ours if m is not None]) > 50
+            assert_same(ours, client, await stock(client, "me", **arguments), client)
+        assert len(chat.ids) == 250
