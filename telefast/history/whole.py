@@ -290,10 +290,9 @@ class WholeHistory:
                 self._waiting.append(new_id)
 
     def _look_for_migration(self, batch: Batch) -> None:
-        """See whether the group that is read has become a supergroup: its pages show it."""
-        shown = [page.entities.get(self._part_id) for page in batch.pages]
-        shown.append(batch.messages[-1].chat)
-        for chat in shown:
+        """See whether the group that is read has become a supergroup: the pages show it."""
+        shown = {id(message.chat): message.chat for message in batch.messages}
+        for chat in shown.values():
             new = getattr(chat, "migrated_to", None)
             if not isinstance(new, types.InputChannel):
                 continue

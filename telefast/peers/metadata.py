@@ -298,7 +298,7 @@ class MetadataCache:
         try:
             value = await ask(*args)
         except RPCError as error:
-            if self._negative_ttl and _is_about_one(error):
+            if _is_about_one(error):
                 self._put(key, error, self._wall_clock(), self._negative_ttl)
             raise
         self._put(key, value, self._wall_clock(), self._ttl)

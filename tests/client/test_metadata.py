@@ -204,6 +204,21 @@ async def test_a_damaged_file_costs_requests_only(tmp_path: Path, text: str) -> 
         assert 1 == telegram.requests[FULL]
 
 
+async def test_a_file_of_another_account(tmp_path: Path) -> None:
+    """Accounts see different things: what one was told is not told to another."""
+    world = World(seed=3)
+    world.add_channel("Club", message_count=5, username="club")
+    second = world.add_account()
+    path = tmp_path / "metadata.json"
+    async with LocalTelegram(world) as telegram:
+        for number, account in enumerate([None, second], 1):
+            async with telegram.client(account=account) as client:
+                for _ in range(2):
+                    async with MetadataCache(client, path=path) as cache:
+                        await cache.full("club")
+                assert number == telegram.requests[FULL]
+
+
 def crowd(count: int) -> tuple[World, list[types.User]]:
     """Return a world with many people, all known to the account."""
     world = World(seed=3, user_count=0)

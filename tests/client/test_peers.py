@@ -69,6 +69,11 @@ async def test_ids_of_different_kinds_are_different() -> None:
         assert types.InputPeerChat(crew.id) == await peers.resolve(crew.marked_id)
         with pytest.raises(PeerNotFoundError):
             await peers.resolve(-(10**12 + crew.id))
+        club = world.add_channel("Club", message_count=5)
+        await client.get_dialogs()
+        assert bytes(club.input_peer()) == bytes(await PeerCache(client).resolve(club.marked_id))
+        with pytest.raises(PeerNotFoundError, match="-100id"):
+            await PeerCache(client).resolve(club.id)
 
 
 @pytest.mark.parametrize("search", [None, "e"], ids=["all", "search"])

@@ -15,7 +15,7 @@ from telefast import (
     MetadataCache,
     WholeHistory,
 )
-from telefast.testing import ChangeWorld, Channel, Group, LocalTelegram, World
+from telefast.testing import ChangeWorld, Channel, ErrorOn, Group, LocalTelegram, World
 
 HISTORY = "messages.getHistory"
 BOTH = pytest.mark.parametrize("reverse", [False, True], ids=["newest first", "oldest first"])
@@ -120,6 +120,16 @@ async def test_a_closed_new_part_is_reported() -> None:
         assert (club.marked_id, errors.ChannelPrivateError) == (part.peer_id, type(part.error))
 
 
+async def test_a_chat_that_tells_of_itself_and_no_more() -> None:
+    """The chat that was asked for is no missing part, whatever else may be read of it."""
+    world, _, club = moved()
+    rule = ErrorOn(HISTORY, 406, "CHANNEL_PRIVATE", nth=1)
+    async with LocalTelegram(world, rules=[rule]) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        with pytest.raises(errors.ChannelPrivateError):
+            await read(client, club.marked_id)
+
+
 async def test_a_loss_in_the_middle_is_an_error() -> None:
     """A part that closes after something of it was delivered is not passed over."""
     world, group, club = moved(old=400)
@@ -179,6 +189,20 @@ async def test_an_upgrade_in_mid_run(reverse: bool, follow: bool) -> None:
             assert len(owed) == len(found)
             assert not migrated.retryable
         assert [] == [key async for key, _ in history]
+
+
+@pytest.mark.parametrize("limit", [320, 451])
+async def test_an_upgrade_behind_the_limit(limit: int) -> None:
+    """Whoever got all that was asked for is told nothing; `migrated_to` says it all the same."""
+    world = World(seed=5)
+    group = world.add_group("Crew", message_count=450)
+    rule = ChangeWorld(HISTORY, 3, lambda world: world.migrate(group))
+    async with LocalTelegram(world, rules=[rule]) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        arguments: Any = {"reverse": True, "concurrency": 1}
+        async with WholeHistory(client, group.marked_id, limit, **arguments) as history:
+            assert limit == len([key async for key, _ in history])
+        assert history.migrated_to is not None
 
 
 async def test_searches_go_through_both() -> None:

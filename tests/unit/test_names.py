@@ -51,6 +51,8 @@ def test_changes_are_kept_with_dates() -> None:
         names.see([full(first)], at=at)
     wanted = [("Ida", 10, 20), ("Ada", 40, 50), ("Eda", 60, 61)]
     assert wanted == [(each.name, each.since, each.until) for each in names.records(7)]
+    names.see([full("Ida")], at=15)  # changes nothing
+    assert wanted == [(each.name, each.since, each.until) for each in names.records(7)]
     names.see([full("Ida")], at=45)
     wanted = [("Ida", 10, 20), ("Ada", 40, 40), ("Ida", 45, 45), ("Ada", 50, 50), ("Eda", 60, 61)]
     assert wanted == [(each.name, each.since, each.until) for each in names.records(7)]
