@@ -25,6 +25,7 @@ from telefast.testing.account import Account
 from telefast.testing.assumptions import Assumptions
 from telefast.testing.channel import Channel
 from telefast.testing.chat import Chat
+from telefast.testing.client_faults import ClientFault
 from telefast.testing.clock import Clock, VirtualClock
 from telefast.testing.datacentres import DataCentre
 from telefast.testing.dialogs import DialogBook
@@ -112,6 +113,7 @@ __all__ = [
     "Channel",
     "Chat",
     "ClampAddOffset",
+    "ClientFault",
     "Clock",
     "ClockSkew",
     "CorruptPart",

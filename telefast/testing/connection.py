@@ -16,28 +16,23 @@ from typing import TYPE_CHECKING, Final, cast
 from telethon.tl.types import ResPQ, ServerDHParamsOk
 
 from telefast.testing import service
-from telefast.testing.dispatcher import Answer, rpc_result
 from telefast.testing.handshake import Handshake, HandshakeError
-from telefast.testing.rpc import Origin, RpcFault
-from telefast.testing.sending import MAX_HELD, WRITE_AT_ONCE, Sending
+from telefast.testing.sending import MAX_HELD, WRITE_AT_ONCE
+from telefast.testing.serving import Serving
 from telefast.testing.session import (
     BadMessageError,
     EnvelopeError,
     Message,
     Session,
+    UnknownKeyError,
     check_time,
     split,
     unseal,
 )
-from telefast.testing.tasks import Tasks
 from telefast.testing.transport import FramingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from telefast.testing.faults import Rule
     from telefast.testing.keys import ServerKey
-    from telefast.testing.rpc import Call
     from telefast.testing.sending import Owner
 
 __all__ = ["Connection"]
@@ -51,7 +46,7 @@ _STEPS: Final = {
 """First bytes of an answer in a key exchange -> step; the last one may have three forms."""
 
 
-class Connection(Sending, asyncio.Protocol):
+class Connection(Serving, asyncio.Protocol):
     """One client on one TCP connection; the sessions of that client live as long.
 
     Args:
@@ -62,11 +57,7 @@ class Connection(Sending, asyncio.Protocol):
         super().__init__(owner)
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._handshake = Handshake(owner.dc_id, self._time)
-        self._close_handle: asyncio.Handle | None = None
         self._may_read = True
-        self._tasks = Tasks()
-        self._held: dict[int, asyncio.Task[None]] = {}
-        self._held_bytes = 0
 
     # What asyncio calls.
 
@@ -129,34 +120,6 @@ class Connection(Sending, asyncio.Protocol):
         await self.closed
         await self._tasks.wait()
 
-    # What service messages ask for (`service.Desk`).
-
-    def is_known(self, msg_id: int) -> bool:
-        """Return whether an API request with this id is not answered yet."""
-        return msg_id in self._unanswered
-
-    def drop_answer(self, msg_id: int) -> str:
-        """Drop the answer to a request; return `unknown`, `running` or `dropped`."""
-        call = self._unanswered.pop(msg_id, None)
-        if call is None:
-            return "unknown"
-        self._ledger.on_lost(call.method)
-        task = self._held.pop(msg_id, None)
-        if task is not None:
-            task.cancel()
-            return "running"
-        return "dropped" if self._outbox.drop(msg_id) else "running"
-
-    def forget_session(self, session_id: int) -> bool:
-        """End a session of this connection; return whether it existed."""
-        return self._sessions.pop(session_id, None) is not None
-
-    def close_after(self, delay: float) -> None:
-        """Close the connection after *delay* seconds, unless told again."""
-        if self._close_handle is not None:
-            self._close_handle.cancel()
-        self._close_handle = self._loop.call_later(delay, self.abort)
-
     # In.
 
     def _read_packets(self) -> None:
@@ -180,9 +143,12 @@ class Connection(Sending, asyncio.Protocol):
                     self._on_packet(packet)
         except FramingError as error:
             logger.warning("connection closed: %s", error)
+            self._blame(str(error))
             self.abort()
         except (EnvelopeError, HandshakeError) as error:
             logger.info("connection refused: %s", error)
+            if not isinstance(error, UnknownKeyError):
+                self._blame(str(error))
             self.refuse(getattr(error, "code", -404))
         except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
             self._owner.dispatcher.fail("a connection", error)
@@ -198,7 +164,7 @@ class Connection(Sending, asyncio.Protocol):
             return
         key = self._owner.keys.get(key_id)
         if key is None:
-            raise EnvelopeError("unknown authorization key")
+            raise UnknownKeyError("unknown authorization key")
         outer = unseal(key, packet)
         if self._wire.wants_ack:
             self._acknowledge(outer.token)
@@ -240,123 +206,10 @@ class Connection(Sending, asyncio.Protocol):
                 first = min((message.msg_id for message in messages), default=outer.msg_id)
                 self._send(session, service.new_session(first, outer.session_id, self.salt))
         except BadMessageError as error:
-            self._send(session, service.bad_message(outer, error.code), is_content=False)
+            self._refuse_message(session, outer, error.code)
             return
         self._speaker = session
         for message in messages:
             if self._is_ending:
                 break
             self._on_message(session, message)
-
-    def _on_message(self, session: Session, message: Message) -> None:
-        """Handle one message: service or API."""
-        constructor = int.from_bytes(message.body[:4], "little")
-        name = service.NAMES.get(constructor)
-        if name is None:
-            if not message.seqno & 1:
-                self._send(session, service.bad_message(message, 35), is_content=False)
-            elif message.msg_id not in self._unanswered:
-                self._on_request(session, message)
-            return
-        self._ledger.service[name] += 1
-        try:
-            answer = service.answer(constructor, message, self)
-        except ValueError:
-            logger.warning("malformed service message name=%s", name)
-            return
-        delay = 0.0
-        for rule in self._rules.service:
-            late = rule.service(self, name)
-            if late is None:
-                answer = None
-            else:
-                delay += late
-        if answer is not None:
-            self._send(session, answer, is_content=False, delay=delay)
-
-    def _on_request(self, session: Session, message: Message) -> None:
-        """Answer an API request, now or when its rules let go of it."""
-        dispatcher = self._owner.dispatcher
-        try:
-            unwrapped = dispatcher.read(message.body, session.key)
-        except RpcFault as fault:
-            refusal = dispatcher.refuse(fault)
-            self._send(session, rpc_result(message.msg_id, refusal.body))
-            return
-        due = self._ready_at()
-        call = dispatcher.call(unwrapped, Origin(self._owner.dc_id, self.number, session.key))
-        session.wants_updates = unwrapped.wants_updates
-        self._unanswered[message.msg_id] = call
-        if not self._rules:
-            self._reply(session, message.msg_id, dispatcher.answer(call), due)
-            return
-        try:
-            for rule in self._rules.arrived:
-                rule.arrived(self, call)
-            if self._is_ending:
-                return
-            answer = dispatcher.answer(call)
-            for rule in self._rules.answered:
-                body = rule.answered(self, call, answer.body)
-                answer = Answer(body, answer.error)
-            holding = [rule for rule in self._rules.reply if rule.holds(call)]
-        except BadMessageError as error:
-            self._unanswered.pop(message.msg_id)
-            self._ledger.on_lost(call.method)
-            self._send_refusal(session, message, error.code)
-            return
-        except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
-            answer, holding = dispatcher.fail(call.method, error), []
-        if holding:
-            self._hold(session, message.msg_id, call, answer, due, holding)
-        else:
-            self._reply(session, message.msg_id, answer, due)
-
-    def _send_refusal(self, session: Session, message: Message, code: int) -> None:
-        """Say what is wrong with a message that was not carried out."""
-        body = (
-            service.bad_salt(message, self.salt)
-            if code == 48
-            else service.bad_message(message, code)
-        )
-        self._send(session, body, is_content=False)
-
-    def _hold(
-        self,
-        session: Session,
-        msg_id: int,
-        call: Call,
-        answer: Answer,
-        due: float,
-        rules: Sequence[Rule],
-    ) -> None:
-        """Let the rules hold an answer back; the connection goes on meanwhile."""
-        size = len(answer.body)
-
-        def let_go(_: asyncio.Task[None]) -> None:
-            self._held_bytes -= size
-            self._held.pop(msg_id, None)
-            self._on_room()
-
-        self._held_bytes += size
-        task = self._tasks.start(self._ask_rules(session, msg_id, call, answer, due, rules))
-        self._held[msg_id] = task
-        task.add_done_callback(let_go)
-
-    async def _ask_rules(
-        self,
-        session: Session,
-        msg_id: int,
-        call: Call,
-        answer: Answer,
-        due: float,
-        rules: Sequence[Rule],
-    ) -> None:
-        """Reply when all rules agree, or never."""
-        try:
-            for rule in rules:
-                if not await rule.reply(call):
-                    return
-        except Exception as error:  # noqa: BLE001 - kept, logged, and raised on leaving
-            answer = self._owner.dispatcher.fail(call.method, error)
-        self._reply(session, msg_id, answer, max(due, self._loop.time()))

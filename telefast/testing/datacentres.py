@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from telefast.testing.dispatcher import Dispatcher
     from telefast.testing.rpc import Address
+    from telefast.testing.world import World
 
-__all__ = ["DataCentre", "DataCentres", "as_data", "check_line"]
+__all__ = ["DataCentre", "DataCentres", "as_data", "check_data_centres", "check_line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,23 @@ class DataCentres:
         """Stop listening and cut all connections; no task and no socket is left."""
         for server in self.servers:
             await server.aclose()
+
+
+def check_data_centres(world: World, data_centres: Sequence[DataCentre]) -> None:
+    """Refuse data centres that contradict the world or one another.
+
+    Raises:
+        ArgumentError: Names those that do.
+    """
+    ids = [each.dc_id for each in data_centres]
+    if len(set(ids)) < len(ids):
+        raise ArgumentError("data_centres", ids, "each dc_id once")
+    for each in data_centres:
+        if each.cdn == (each.dc_id in world.dc_ids):
+            expected = "none of" if each.cdn else "one of"
+            raise ArgumentError(
+                "data_centres", each, f"a dc_id that is {expected} World.dc_ids {world.dc_ids}"
+            )
 
 
 def as_data(data_centre: DataCentre) -> dict[str, Any]:

@@ -203,7 +203,9 @@ class Dispatcher:
     def answer(self, call: Call) -> Answer:
         """Answer a call; never raises."""
         if not call.key.is_initialized:
-            return self.refuse(RpcFault(400, "CONNECTION_NOT_INITED"))
+            fault = RpcFault(400, "CONNECTION_NOT_INITED")
+            methods.note_fault(call, fault)
+            return self.refuse(fault)
         if self.floods.budgets:
             refusal = self.floods.judge(asked_by(call), call.now)
             if refusal is not None:

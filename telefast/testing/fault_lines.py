@@ -286,6 +286,8 @@ class RefuseKeyExchange(LineRule):
 class RevokeAccount(Timed):
     """End a login: what is asked from then on gets 401, but for what needs no login.
 
+    A key without a login is told so as ever (`AUTH_KEY_UNREGISTERED`), whatever *message* says.
+
     Args:
         message: What Telegram says: `SESSION_REVOKED`, `AUTH_KEY_UNREGISTERED`, `USER_DEACTIVATED`.
         forget_keys: Whether all authorization keys of the account are forgotten after the first
@@ -308,7 +310,9 @@ class RevokeAccount(Timed):
 
     def before(self, call: Call) -> None:
         """Refuse the call if it is due and needs a login."""
-        if self.due(call) and not call.method.startswith(_OPEN_TO_ALL):
+        if not self.due(call) or call.asker is None:
+            return
+        if not call.method.startswith(_OPEN_TO_ALL):
             self.fired += 1
             self._told.add(call.key.account)
             raise RpcFault(401, self.message)

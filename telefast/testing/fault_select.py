@@ -118,7 +118,7 @@ class Selector:
             return False
         if not self._counts_here:
             return self._has(call.number)
-        if self._account is not None and call.account is not self._account:
+        if self._account is not None and call.asker is not self._account:
             return False
         if self._from_request is not None and call.ledger.total < self._from_request:
             return False

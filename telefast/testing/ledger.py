@@ -10,6 +10,8 @@ import asyncio
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from telefast.testing.client_faults import ClientFault
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -22,6 +24,9 @@ LOG_SIZE = 10_000
 
 ATTEMPTS_SIZE = 1_000
 """Connections that `Ledger.attempts` remembers."""
+
+FAULTS_SIZE = 1_000
+"""What `Ledger.client_faults` remembers."""
 
 _COUNTERS = ("counts", "answered", "errors", "service", "in_flight_by", "peak_in_flight_by")
 _NUMBERS = (
@@ -59,7 +64,7 @@ class Ledger:
     `invokeWithLayer`, `initConnection` and their like are taken off and not counted. It is *in
     flight* from its arrival until its answer is handed to the socket (or its connection is lost).
     Memory is bounded: one number per method, the newest 10,000 requests, and the newest 1,000
-    connections.
+    connections and faults of clients.
 
     Attributes:
         total: API requests received. Service messages (pings, acks) are not among them.
@@ -79,6 +84,8 @@ class Ledger:
         open_connections: TCP connections that are open now.
         handshakes: Key exchanges finished.
         attempts: The newest connections, oldest first, each with its time.
+        client_faults: What clients did wrong lately, oldest first; see
+            `LocalTelegram.client_faults`.
         log: The newest requests as `(method, request)`, oldest first. Empty when the server runs
             in its own process.
 
@@ -108,6 +115,7 @@ class Ledger:
         self.open_connections = 0
         self.handshakes = 0
         self.attempts: deque[Attempt] = deque(maxlen=ATTEMPTS_SIZE)
+        self.client_faults: deque[ClientFault] = deque(maxlen=FAULTS_SIZE)
         self.log: deque[tuple[str, TLRequest]] = deque(maxlen=LOG_SIZE)
         self._waiters: list[tuple[Callable[[Ledger], bool], asyncio.Future[None]]] = []
 
@@ -129,7 +137,8 @@ class Ledger:
     async def until(self, condition: Callable[[Ledger], bool]) -> None:
         """Wait until *condition* holds.
 
-        It is looked at after each request, each answer, and whenever a connection begins or ends.
+        It is looked at after each request, each answer, each fault of a client, and whenever a
+        connection begins or ends.
 
         Args:
             condition: Gets this ledger, returns whether to stop waiting. An exception that it
@@ -149,7 +158,9 @@ class Ledger:
         """Return all counts as plain numbers and dicts, ready for JSON; `log` is left out."""
         numbers: dict[str, Any] = {name: getattr(self, name) for name in _NUMBERS}
         counters = {name: dict(getattr(self, name)) for name in _COUNTERS}
-        return numbers | counters | {"attempts": [list(attempt) for attempt in self.attempts]}
+        attempts = [list(attempt) for attempt in self.attempts]
+        faults = [list(fault) for fault in self.client_faults]
+        return numbers | counters | {"attempts": attempts, "client_faults": faults}
 
     def since(self, earlier: Mapping[str, Any]) -> dict[str, int]:
         """Return the requests per method that arrived after *earlier*.
@@ -170,6 +181,8 @@ class Ledger:
             setattr(self, name, Counter(snapshot[name]))
         self.attempts.clear()
         self.attempts.extend(Attempt(*attempt) for attempt in snapshot["attempts"])
+        self.client_faults.clear()
+        self.client_faults.extend(ClientFault(*fault) for fault in snapshot["client_faults"])
         self._tell()
 
     # What the server reports.
@@ -208,6 +221,12 @@ class Ledger:
         if error is not None:
             self.errors[error] += 1
         self.on_lost(method)
+
+    def on_client_fault(self, fault: ClientFault) -> None:
+        """Write down what a client did wrong."""
+        self.client_faults.append(fault)
+        if self._waiters:
+            self._tell()
 
     def on_lost(self, method: str) -> None:
         """Count a request that is no longer in flight, with or without an answer."""

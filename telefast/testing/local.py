@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from telethon import TelegramClient
-from telethon.crypto.authkey import AuthKey
-from telethon.sessions.abstract import Session
-from telethon.sessions.memory import MemorySession
-from telethon.sessions.sqlite import SQLiteSession
 from telethon.sessions.string import StringSession
 
 from telefast.errors import ArgumentError, ClosedError
+from telefast.testing.clients import Clients, as_session, forget_config, point
 from telefast.testing.clock import running_clock
-from telefast.testing.datacentres import DataCentre, DataCentres, as_data, check_line
+from telefast.testing.datacentres import (
+    DataCentre,
+    DataCentres,
+    as_data,
+    check_data_centres,
+    check_line,
+)
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.faults import Rule, UnusedRuleError
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
@@ -27,17 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from telethon import TelegramClient
     from telethon.tl.tlobject import TLObject
 
     from telefast.testing.account import Account
+    from telefast.testing.client_faults import ClientFault
     from telefast.testing.rpc import Address
     from telefast.testing.world import World
 
 __all__ = ["LocalTelegram"]
-
-API_ID: Final = 17349
-API_HASH: Final = "0123456789abcdef0123456789abcdef"
-"""What the clients say they are; the embedded Telegram takes any."""
 
 AnyRule = TypeVar("AnyRule", bound=Rule)
 
@@ -72,7 +72,8 @@ class LocalTelegram:
             A speed of the profile counts if it is lower than *bandwidth* or *dc_bandwidth*.
         process: Whether the server runs in a process of its own, so that it costs the client's
             process no time: for benchmarks. It gets a copy of *world*, made by `World.recipe`, as
-            it is on entering; call `sync` before you read `requests` and `unknown`.
+            it is on entering; call `sync` before you read `requests`, `unknown`
+            and `client_faults`.
         rules: Faults in force from the start, applied in this order. Not with *process*.
         gzip: Whether answers are compressed if that makes them smaller: True or `gzip`, or `zlib`
             for the other framing that `gzip_packed` may hold and that Telethon does not read.
@@ -131,7 +132,7 @@ class LocalTelegram:
         if process and rules:
             raise ArgumentError("rules", rules, "none with process=True; leave it out to use rules")
         world.check()
-        _check_data_centres(world, data_centres)
+        check_data_centres(world, data_centres)
         self.world = world
         self._options: dict[str, Any] = {
             "rtt": rtt,
@@ -148,7 +149,7 @@ class LocalTelegram:
         self._in_process = process
         self._server: DataCentres | ServerProcess | None = None
         self._addresses: Sequence[Address] = ()
-        self._clients: list[TelegramClient] = []
+        self._clients = Clients()
 
     def __repr__(self) -> str:
         """Show where it listens; no key."""
@@ -169,6 +170,18 @@ class LocalTelegram:
     def unknown(self) -> list[str]:
         """Requests that the server does not know, each once, in order of appearance."""
         return self._dispatcher.unknown
+
+    @property
+    def client_faults(self) -> list[ClientFault]:
+        """What clients did wrong, the oldest first.
+
+        These are requests and messages that break Telegram's rules, and that got Telegram's error
+        for it. Not among them is what happens to clients that do nothing
+        wrong (flood waits, migrations, a login that is missing or was revoked, rights, references
+        that expired, names and codes that users mistype), nor what a rule does. An id counts as
+        wrong if nothing has it any more. The newest 1,000 are kept.
+        """
+        return [*self._dispatcher.ledger.client_faults]
 
     @property
     def host(self) -> str:
@@ -205,7 +218,7 @@ class LocalTelegram:
         self._dispatcher.clock = running_clock().time
         self._server = self._new_server()
         self._addresses = await self._server.start()
-        _forget_config()
+        forget_config()
         return self
 
     async def __aexit__(
@@ -221,11 +234,8 @@ class LocalTelegram:
             UnusedRuleError: If the body ended well, but a rule that is not `optional` never fired.
         """
         try:
-            for client in self._clients:
-                if client.is_connected():
-                    await client.disconnect()
+            await self._clients.aclose()
         finally:
-            self._clients.clear()
             self._addresses = ()
             failure = await self._stop()
         if failure is None:
@@ -247,6 +257,8 @@ class LocalTelegram:
     ) -> TelegramClient:
         """Return a client of this Telegram, logged in and not yet connected.
 
+        It is Telethon's own, of a class of this server that differs from `TelegramClient` in
+        nothing, so that clients of several servers do not share where their data centres are.
         Where keys have to be exchanged (with *key_exchange*, or since there are several data
         centres) this makes Telethon trust the test key in the whole process: see
         `telefast.testing.keys`.
@@ -267,21 +279,12 @@ class LocalTelegram:
         """
         if key_exchange and account not in {None, self.world.account}:
             raise ArgumentError("account", account, "the first one with key_exchange=True")
-        if session is None:
-            session = MemorySession()
-        elif not isinstance(session, Session):
-            session = SQLiteSession(str(session))
-        self._point(session, account)
-        if key_exchange:
-            session.auth_key = None
+        key = self._key_of(account)
+        session = as_session(session)
+        point(session, self._where(account), None if key_exchange else key)
         if key_exchange or len(self._addresses) > 1:
             trust_test_key()
-        _forget_config()
-        options.setdefault("api_id", API_ID)
-        options.setdefault("api_hash", API_HASH)
-        client = TelegramClient(session, **options)
-        self._clients.append(client)
-        return client
+        return self._clients.new(session, options)
 
     def session_string(self, account: Account | None = None) -> str:
         """Return a session for a client in another process.
@@ -297,12 +300,12 @@ class LocalTelegram:
             ClosedError: If the server is not running.
         """
         session: Any = StringSession("")
-        self._point(session, account)
+        point(session, self._where(account), self._key_of(account))
         string: str = session.save()
         return string
 
     async def sync(self) -> Ledger:
-        """Bring `requests` and `unknown` up to date, and return `requests`.
+        """Bring `requests`, `unknown` and `client_faults` up to date, and return `requests`.
 
         In the event loop they always are.
 
@@ -369,12 +372,6 @@ class LocalTelegram:
         self._where()
         if self._server is not None:
             await self._server.drop_connections()
-
-    def _point(self, session: Any, account: Account | None = None) -> None:
-        """Let a session of Telethon's lead to this server, with a key that it knows."""
-        where = self._where(account)
-        session.set_dc(where.dc_id, where.host, where.port)
-        session.auth_key = AuthKey(self._key_of(account).data)
 
     def _key_of(self, account: Account | None) -> ServerKey:
         """Return the key of an account; the server learns it if the account is new."""
@@ -447,25 +444,3 @@ class LocalTelegram:
         self.unknown[:] = state["unknown"]
         failures: list[str] = state["failures"]
         return failures
-
-
-def _check_data_centres(world: World, data_centres: Sequence[DataCentre]) -> None:
-    """Refuse data centres that contradict the world or one another."""
-    ids = [each.dc_id for each in data_centres]
-    if len(set(ids)) < len(ids):
-        raise ArgumentError("data_centres", ids, "each dc_id once")
-    for each in data_centres:
-        if each.cdn == (each.dc_id in world.dc_ids):
-            expected = "none of" if each.cdn else "one of"
-            raise ArgumentError(
-                "data_centres", each, f"a dc_id that is {expected} World.dc_ids {world.dc_ids}"
-            )
-
-
-def _forget_config() -> None:
-    """Make clients ask this server where the data centres are, and not remember another's.
-
-    Telethon keeps the answer on the class, for the life of the process.
-    """
-    TelegramClient._config = None  # noqa: SLF001 - no public name, and tests need it
-    TelegramClient._cdn_config = None  # noqa: SLF001

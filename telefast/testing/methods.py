@@ -13,6 +13,7 @@ from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.access import NOT_FOR_BOTS, open_channel
+from telefast.testing.client_faults import ClientFault, is_breach
 from telefast.testing.method_auth import AUTH_HANDLERS, check_login
 from telefast.testing.method_cdn import CDN_HANDLERS
 from telefast.testing.method_dialogs import DIALOG_HANDLERS
@@ -27,7 +28,7 @@ from telefast.testing.method_stickers import STICKER_HANDLERS
 from telefast.testing.method_takeout import TAKEOUT_HANDLERS, check_takeout
 from telefast.testing.rpc import Call, RpcFault, UnknownMethodFault
 
-__all__ = ["HANDLERS", "NOW", "answer"]
+__all__ = ["HANDLERS", "NOW", "answer", "note_fault"]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """The date in every answer that tells one: a world does not age."""
@@ -45,6 +46,23 @@ def answer(call: Call) -> bytes:
     call.world.file_store.now = call.now
     for rule in call.rules:
         rule.before(call)
+    try:
+        return _answer(call)
+    except RpcFault as fault:
+        note_fault(call, fault)
+        raise
+
+
+def note_fault(call: Call, fault: RpcFault) -> None:
+    """Write down that a request was refused, if that is the client's fault."""
+    if is_breach(fault.code, fault.message):
+        call.ledger.on_client_fault(
+            ClientFault(call.method, fault.message, call.now, call.connection, call.dc_id)
+        )
+
+
+def _answer(call: Call) -> bytes:
+    """Answer a call that no rule refused."""
     check_login(call)
     if call.key.account is not None and call.account.me.bot and call.method in NOT_FOR_BOTS:
         raise RpcFault(400, "BOT_METHOD_INVALID")

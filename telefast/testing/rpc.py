@@ -183,6 +183,11 @@ class Call:
         return self.origin.connection
 
     @property
+    def asker(self) -> Account | None:
+        """Who asks, or None before a login."""
+        return None if self.key.account is None else self.account
+
+    @property
     def key(self) -> ServerKey:
         """The authorization key that the request was encrypted with."""
         return self.origin.key

@@ -28,6 +28,7 @@ __all__ = [
     "Message",
     "Outgoing",
     "Session",
+    "UnknownKeyError",
     "check_time",
     "gunzip",
     "seal",
@@ -68,6 +69,10 @@ _CONTAINER_HEAD: Final = struct.Struct("<Ii")
 
 class EnvelopeError(ValueError):
     """A packet that cannot be decrypted or is not whole; Telegram answers with -404."""
+
+
+class UnknownKeyError(EnvelopeError):
+    """A packet under an authorization key that is not known, or not any more."""
 
 
 class BadMessageError(ValueError):

@@ -72,6 +72,28 @@ async def test_telethon_fetches_a_file_from_another_data_centre(
         assert not telegram.unknown
 
 
+async def test_clients_of_two_servers_do_not_mix_them_up(world: World) -> None:
+    """Each fetches its file from the second data centre of its own server."""
+    number, content = put_file(world, 9_000, dc_id=4)
+    second = World(seed=6, dc_ids=(2, 4))
+    second.add_channel("Ships", message_count=30, username="ships")
+    other_number, other_content = put_file(second, 8_000, dc_id=4)
+    async with (
+        LocalTelegram(world) as one,
+        LocalTelegram(second) as two,
+        one.client() as here,
+        two.client() as there,
+    ):
+        messages = (
+            await here.get_messages("ships", ids=number),
+            await there.get_messages("ships", ids=other_number),
+        )
+        assert await here.download_media(messages[0], bytes) == content
+        assert await there.download_media(messages[1], bytes) == other_content
+        for telegram in (one, two):
+            assert telegram.requests["auth.importAuthorization"] == 1
+
+
 @pytest.mark.rule("auth.export-once", "auth.own-dc")
 async def test_an_export_is_good_for_one_import_elsewhere(
     world: World, raw_client: Callable[..., Any]

@@ -27,6 +27,7 @@ from telefast.testing import (
     TransportError,
     World,
 )
+from telefast.testing.keys import ServerKey
 
 HISTORY = "messages.getHistory"
 GET_STATE = functions.updates.GetStateRequest()
@@ -227,6 +228,24 @@ async def test_a_whole_account_is_revoked(world: World) -> None:
         assert telegram.requests.total >= 10
         assert telegram.requests.errors.keys() == {"SESSION_REVOKED"}
     assert rule.fired == telegram.requests.errors["SESSION_REVOKED"]
+
+
+async def test_a_key_without_a_login_is_nobodys(
+    world: World, raw_client: Callable[..., Any]
+) -> None:
+    """Faults of an account pass it over, also those of the first one; it is told to log in."""
+    rules = [
+        RevokeAccount(),
+        RevokeAccount(account=world.account),
+        ErrorOn(None, 420, "FLOOD_WAIT_9", account=world.account),
+    ]
+    async with LocalTelegram(world, rules=[each.maybe() for each in rules]) as telegram:
+        key = ServerKey(is_initialized=True)
+        telegram._dispatcher.keys[2][key.key_id] = key
+        async with raw_client(telegram, key) as raw:
+            assert (await raw.ask(GET_STATE)).error_message == "AUTH_KEY_UNREGISTERED"
+            assert isinstance(await raw.ask(functions.help.GetConfigRequest()), types.Config)
+    assert [each.fired for each in rules] == [0, 0, 0]
 
 
 async def test_a_revoked_account_may_lose_its_keys(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from telethon.errors import BadMessageError
+from telethon.errors import BadMessageError, ChannelInvalidError
 from telethon.tl import functions, types
 
 from telefast.errors import WorldError
@@ -17,6 +17,7 @@ from telefast.testing import (
     BadMessage,
     ClockSkew,
     DropSilent,
+    ErrorOn,
     LatePongs,
     LocalTelegram,
     Packing,
@@ -97,6 +98,17 @@ async def test_some_bad_messages_are_errors(world: World, code: int) -> None:
         assert (await client.get_messages("ships", 1)).total == 700
         assert telegram.requests.connections == 1
     assert rule.fired == 1
+
+
+async def test_a_refused_request_counts_for_the_rules_after(world: World) -> None:
+    """What is sent again is the second request, for every rule and in either order."""
+    for order in (1, -1):
+        bad = BadMessage(HISTORY, 48, nth=1)
+        rules = [bad, ErrorOn((HISTORY,), 400, "CHANNEL_INVALID", nth=2)]
+        async with LocalTelegram(world, rules=rules[::order]) as telegram:
+            with pytest.raises(ChannelInvalidError):
+                await read(telegram)
+            assert telegram.requests[HISTORY] == 2
 
 
 async def test_a_bad_salt_is_a_new_one(world: World, raw_client: Callable[..., Any]) -> None:
