@@ -7,7 +7,7 @@ import copy
 from typing import TYPE_CHECKING, Unpack
 
 from telefast.errors import WorldError
-from telefast.testing.faults import HISTORY, Rule, Timed
+from telefast.testing.faults import HISTORY, Timed
 from telefast.testing.rpc import RpcFault
 
 if TYPE_CHECKING:
@@ -181,23 +181,34 @@ class NeverAnswer(Timed):
         return False
 
 
-class ClampAddOffset(Rule):
+class ClampAddOffset(Timed):
     """Treat an `add_offset` as no larger than *limit*, in both directions.
 
     This holds for every list that is paged as a history is: also for searches and threads.
 
     Args:
         limit: Largest `add_offset` that has its effect; at least 100, which walks upwards need.
+        nth: Which of those requests, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
+        **where: What else must hold, see `Where`.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(
+        self,
+        limit: int,
+        *,
+        nth: Numbers = None,
+        every: int | None = None,
+        **where: Unpack[Where],
+    ) -> None:
+        super().__init__(PAGED, nth, every, **where)
         if limit < 100:
             raise WorldError(f"ClampAddOffset: limit={limit}: expected 100 or more")
         self.limit = limit
 
     def before(self, call: Call) -> None:
         """Replace the request by one with a smaller offset, if it is too large."""
-        if call.method not in PAGED:
+        if not self.due(call):
             return
         clamped = max(-self.limit, min(self.limit, call.request.add_offset))
         if clamped != call.request.add_offset:

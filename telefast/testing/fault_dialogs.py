@@ -5,14 +5,15 @@ Rules as in `faults`, for messages.getDialogs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 from telefast.testing.faults import Timed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from telefast.testing.dialogs import Place
+    from telefast.testing.fault_select import Numbers, Where
     from telefast.testing.rpc import Call
 
 __all__ = ["DialogRule", "OverlapDialogs", "RepeatDialogs"]
@@ -26,12 +27,13 @@ class DialogRule(Timed):
     Args:
         nth: Which calls, 1 for the first: a number or several.
         every: Every call whose number is a multiple of this.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
-        self, *, nth: int | Collection[int] | None = None, every: int | None = None
+        self, *, nth: Numbers = None, every: int | None = None, **where: Unpack[Where]
     ) -> None:
-        super().__init__(DIALOGS, nth, every)
+        super().__init__(DIALOGS, nth, every, **where)
 
     def dialogs(self, call: Call, others: Sequence[Place], page: list[Place]) -> list[Place]:
         """Return what a page shows instead of *page*; every page passes here.
@@ -53,16 +55,18 @@ class OverlapDialogs(DialogRule):
         nth: Which calls, 1 for the first: a number or several.
         every: Every call whose number is a multiple of this.
         by: How many dialogs are shown again.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
         by: int = 1,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(nth=nth, every=every)
+        super().__init__(nth=nth, every=every, **where)
         self.by = by
 
     def dialogs(self, call: Call, others: Sequence[Place], page: list[Place]) -> list[Place]:
@@ -83,12 +87,13 @@ class RepeatDialogs(DialogRule):
     Args:
         nth: Which calls, 1 for the first: a number or several.
         every: Every call whose number is a multiple of this.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
-        self, *, nth: int | Collection[int] | None = None, every: int | None = None
+        self, *, nth: Numbers = None, every: int | None = None, **where: Unpack[Where]
     ) -> None:
-        super().__init__(nth=nth, every=every)
+        super().__init__(nth=nth, every=every, **where)
         self._latest: dict[int, list[Place]] = {}
 
     def dialogs(self, call: Call, others: Sequence[Place], page: list[Place]) -> list[Place]:

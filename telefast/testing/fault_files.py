@@ -1,12 +1,13 @@
 """Faults of files: parts that are short or wrong, sizes that lie, references that run out.
 
-Rules as in `faults`. Those of parts look at `upload.getFile` alone and count its calls.
+Rules as in `faults`. Those of parts look at `upload.getFile` alone and count its calls, also one
+that is sent to another data centre: with `dc=` only the calls at that one count.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from telefast.errors import WorldError
 from telefast.testing.faults import Timed
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from telethon.tl import types
 
+    from telefast.testing.fault_select import Methods, Numbers, Where
     from telefast.testing.file_content import Blob
     from telefast.testing.rpc import Call
 
@@ -54,16 +56,18 @@ class ShortPart(FileFault):
         nth: Which calls of `upload.getFile`, 1 for the first: a number or several.
         every: Every call whose number is a multiple of this.
         keep: How many bytes are sent at most; 0 for an empty part.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
         keep: int = 0,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(GET_FILE, nth, every)
+        super().__init__(GET_FILE, nth, every, **where)
         if keep < 0:
             raise WorldError(f"ShortPart: keep={keep}: expected 0 or more")
         self.keep = keep
@@ -83,16 +87,18 @@ class CorruptPart(FileFault):
         nth: Which calls of `upload.getFile`, 1 for the first: a number or several.
         every: Every call whose number is a multiple of this.
         at: Which byte of the part; negative counts from its end. Clipped to the part.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
         at: int = 0,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(GET_FILE, nth, every)
+        super().__init__(GET_FILE, nth, every, **where)
         self.at = at
 
     def part(self, call: Call, data: bytes) -> bytes:
@@ -112,6 +118,7 @@ class WrongSize(FileFault):
         file_id: Only the document or photo with this id; None means every one.
         nth: Which calls of `upload.getFile`, 1 for the first: a number or several.
         every: Every call whose number is a multiple of this; default: every one.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
@@ -119,10 +126,11 @@ class WrongSize(FileFault):
         by: int,
         *,
         file_id: int | None = None,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(GET_FILE, nth, 1 if nth is None and every is None else every)
+        super().__init__(GET_FILE, nth, every, **where)
         if not by:
             raise WorldError("WrongSize: by=0: expected another number")
         self.by = by
@@ -146,19 +154,21 @@ class ExpireReferences(Timed):
         every: Every call whose number is a multiple of this.
         chat: Marked id of the chat whose references expire; None means all of the world's.
         message_ids: Only those of these messages of *chat*; none means all of them.
-        method: The method whose calls are counted.
+        method: The method whose calls are counted, or several.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
         chat: int | None = None,
         message_ids: Collection[int] = (),
-        method: str = GET_FILE,
+        method: Methods = GET_FILE,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
         if message_ids and chat is None:
             raise WorldError("ExpireReferences: message_ids=...: expected with chat")
         self.chat = chat
@@ -180,7 +190,8 @@ class ReplaceMedia(Timed):
         media: What it has from then on; None for nothing.
         nth: Which calls, 1 for the first: a number or several.
         every: Every call whose number is a multiple of this.
-        method: The method whose calls are counted.
+        method: The method whose calls are counted, or several.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
@@ -189,11 +200,12 @@ class ReplaceMedia(Timed):
         message_id: int,
         media: types.TypeMessageMedia | None,
         *,
-        nth: int | Collection[int] | None = None,
+        nth: Numbers = None,
         every: int | None = None,
-        method: str = GET_FILE,
+        method: Methods = GET_FILE,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(method, nth, every)
+        super().__init__(method, nth, every, **where)
         self.chat = chat
         self.message_id = message_id
         self.media = media

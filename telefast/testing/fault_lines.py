@@ -290,34 +290,62 @@ class RevokeAccount(Timed):
 
     Args:
         message: What Telegram says: `SESSION_REVOKED`, `AUTH_KEY_UNREGISTERED`, `USER_DEACTIVATED`.
-        forget_keys: Whether all authorization keys of the account are forgotten after the first
-            such answer, so that the transport answers -404 from then on.
+        forget_keys: Whether all authorization keys of the account (at the data centres that `dc=`
+            names, if it does) are forgotten after the first such answer, so that the transport
+            answers -404 from then on.
+        log_out: Whether only the key that asks is logged out, each key once. It gets *message* for
+            that request and is nobody's from then on, until an authorization is imported or
+            somebody signs in.
+        nth: With *log_out*, on which of those that match, 1 for the first: a number or several.
         **where: From when on, see `Where`: `from_request=50` for the fiftieth request of all,
             `start=50` for the fiftieth of those that match.
+
+    Raises:
+        WorldError: If both *forget_keys* and *log_out* are wanted, or *nth* without *log_out*.
 
     Example:
         >>> RevokeAccount(from_request=50)
         <RevokeAccount from_request=50 fired=0>
+        >>> RevokeAccount("AUTH_KEY_UNREGISTERED", log_out=True, dc=4)
+        <RevokeAccount dc=4 fired=0>
     """
 
     def __init__(
-        self, message: str = "SESSION_REVOKED", *, forget_keys: bool = False, **where: Unpack[Where]
+        self,
+        message: str = "SESSION_REVOKED",
+        *,
+        forget_keys: bool = False,
+        log_out: bool = False,
+        nth: Numbers = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(None, **where)
+        super().__init__(None, nth, **where)
+        if forget_keys and log_out:
+            raise WorldError("RevokeAccount: expected forget_keys=True or log_out=True, not both")
+        if nth is not None and not log_out:
+            raise WorldError(f"RevokeAccount: nth={nth}: expected start=, or log_out=True")
         self.message = message
         self.forget_keys = forget_keys
+        self.log_out = log_out
+        self._again = nth is not None
         self._told: set[int | None] = set()
+        self._logged_out: set[bytes] = set()
 
     def before(self, call: Call) -> None:
         """Refuse the call if it is due and needs a login."""
-        if not self.due(call) or call.asker is None:
+        key = call.key
+        if not self.due(call) or key.account is None or call.method.startswith(_OPEN_TO_ALL):
             return
-        if not call.method.startswith(_OPEN_TO_ALL):
-            self.fired += 1
-            self._told.add(call.key.account)
-            raise RpcFault(401, self.message)
+        if self.log_out:
+            if key.key_id in self._logged_out and not self._again:
+                return
+            self._logged_out.add(key.key_id)
+            key.account = None
+        self.fired += 1
+        self._told.add(key.account)
+        raise RpcFault(401, self.message)
 
     def sent(self, line: Line, call: Call) -> None:
         """Forget the keys once the client was told."""
         if self.forget_keys and call.key.account in self._told:
-            line.forget_keys(call.key.account)
+            line.forget_keys(call.key.account, self._selector.dcs)

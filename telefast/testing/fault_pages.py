@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Unpack
 
 from telefast.errors import WorldError
 from telefast.testing.channel import Channel
-from telefast.testing.faults import HISTORY, Rule, Timed
+from telefast.testing.faults import HISTORY, Timed
 from telefast.testing.rpc import Empty
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from telefast.testing.chat import Chat
     from telefast.testing.fault_select import Methods, Numbers, Where
     from telefast.testing.rpc import Call
 
@@ -178,7 +177,7 @@ class SwapNeighbours(Timed):
         return [*page[:at], page[at + 1], page[at], *page[at + 2 :]]
 
 
-class Restricted(Rule):
+class Restricted(Timed):
     """Leave some messages out of every page of a history, search or thread, after it was cut.
 
     So content restricted by local law behaves: pages get shorter, a whole page in mid-history may
@@ -188,18 +187,31 @@ class Restricted(Rule):
         ids: The ids that are not shown.
         by_id: Whether getMessages still returns them; if not, it shows `MessageEmpty`.
         channel_id: Bare id of the channel; None means every chat.
+        nth: Which of those that match, 1 for the first: a number or several.
+        every: Those whose number is a multiple of this.
+        method: In answers to which methods; None means all that show messages.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
-        self, ids: Collection[int], *, by_id: bool = True, channel_id: int | None = None
+        self,
+        ids: Collection[int],
+        *,
+        by_id: bool = True,
+        channel_id: int | None = None,
+        nth: Numbers = None,
+        every: int | None = None,
+        method: Methods = None,
+        **where: Unpack[Where],
     ) -> None:
+        super().__init__(method, nth, every, **where)
         self.ids = ids if isinstance(ids, range) else frozenset(ids)
         self.by_id = by_id
         self.channel_id = channel_id
 
     def page(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
         """Leave the restricted entries out."""
-        if not self._concerns(call.chat):
+        if not self._concerns(call):
             return page
         kept = [entry for entry in page if isinstance(entry, Empty) or entry not in self.ids]
         self.fired += len(kept) != len(page)
@@ -207,7 +219,7 @@ class Restricted(Rule):
 
     def by_ids(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
         """Empty the restricted entries, if they are not to be had by id either."""
-        if self.by_id or not self._concerns(call.chat):
+        if self.by_id or not self._concerns(call):
             return page
         shown: list[int | Empty] = [
             Empty(entry) if isinstance(entry, int) and entry in self.ids else entry
@@ -216,10 +228,11 @@ class Restricted(Rule):
         self.fired += shown != page
         return shown
 
-    def _concerns(self, chat: Chat | None) -> bool:
+    def _concerns(self, call: Call) -> bool:
         if self.channel_id is None:
-            return True
-        return isinstance(chat, Channel) and chat.id == self.channel_id
+            return self.due(call)
+        chat = call.chat
+        return isinstance(chat, Channel) and chat.id == self.channel_id and self.due(call)
 
 
 def _upwards(call: Call) -> bool:

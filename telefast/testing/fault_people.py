@@ -6,48 +6,50 @@ Rules as in `faults`. They hold for every answer that carries users; what `World
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from telefast.errors import WorldError
-from telefast.testing.faults import Rule
+from telefast.testing.faults import Timed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container
 
+    from telefast.testing.fault_select import Methods, Numbers, Where
     from telefast.testing.rpc import Call
 
 __all__ = ["MinUsers", "MissingUsers"]
 
 
-class _PeopleRule(Rule):
+class _PeopleRule(Timed):
     """Watch certain calls, and name some users or all.
 
     Args:
         user_ids: Bare ids of the users; None means everybody but who asks.
         nth: Which calls of *method*, 1 for the first; None means all.
-        method: Telegram's name of a method; None means every method, which *nth* excludes.
+        every: Those whose number is a multiple of this.
+        method: Which methods; None means every method, which *nth* excludes.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
         user_ids: Collection[int] | None = None,
         *,
-        nth: int | Collection[int] | None = None,
-        method: str | None = None,
+        nth: Numbers = None,
+        every: int | None = None,
+        method: Methods = None,
+        **where: Unpack[Where],
     ) -> None:
         if nth is not None and method is None:
             raise WorldError(f"{type(self).__name__}: nth={nth}: expected with method=")
+        super().__init__(method, nth, every, **where)
         self.user_ids: Container[int] = _Everybody() if user_ids is None else frozenset(user_ids)
-        self.nth = None if nth is None else frozenset([nth] if isinstance(nth, int) else nth)
-        self.method = method
 
     def before(self, call: Call) -> None:
         """Name the users for as long as this call is answered."""
         named = self._named(call)
         named.pop(self, None)
-        if self.method is not None and call.method != self.method:
-            return
-        if self.nth is None or call.number in self.nth:
+        if self.due(call):
             named[self] = self.user_ids
             self.fired += 1
 
@@ -72,7 +74,10 @@ class MinUsers(_PeopleRule):
     Args:
         user_ids: Bare ids of the users; None means everybody but who asks.
         nth: Which calls of *method*, 1 for the first: a number or several. None means all.
-        method: Telegram's name of a method; None means every method, which *nth* excludes.
+        every: Those whose number is a multiple of this.
+        method: Telegram's name of a method, several, or a family; None means every method, which
+            *nth* excludes.
+        **where: What else must hold, see `Where`.
 
     Raises:
         WorldError: If *nth* is given without *method*.
@@ -88,7 +93,10 @@ class MissingUsers(_PeopleRule):
     Args:
         user_ids: Bare ids of the users; None means everybody, who asks included.
         nth: Which calls of *method*, 1 for the first: a number or several. None means all.
-        method: Telegram's name of a method; None means every method, which *nth* excludes.
+        every: Those whose number is a multiple of this.
+        method: Telegram's name of a method, several, or a family; None means every method, which
+            *nth* excludes.
+        **where: What else must hold, see `Where`.
 
     Raises:
         WorldError: If *nth* is given without *method*.

@@ -5,10 +5,12 @@ Pure: facts come in, a yes or no goes out, and what matched is counted.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from telefast.errors import WorldError
+from telefast.testing.rpc import method_names
 
 if TYPE_CHECKING:
     from telefast.testing.account import Account
@@ -68,7 +70,7 @@ class Selector:
         where: What else must hold.
 
     Raises:
-        WorldError: If nothing could ever match.
+        WorldError: If nothing could ever match: a method that Telegram does not have, for one.
     """
 
     def __init__(
@@ -86,6 +88,8 @@ class Selector:
         names = (method,) if isinstance(method, str) else method
         if names is not None and not all(names or [""]):
             raise WorldError(f"{rule}: method={method!r}: expected names of methods")
+        for name in names or ():
+            _check_name(rule, name)
         self._exact = None if names is None else frozenset(n for n in names if n[-1] != "*")
         self._prefixes = tuple(n[:-1] for n in names or () if n[-1] == "*")
         self._nth = self._numbers("nth", nth)
@@ -106,6 +110,11 @@ class Selector:
         self._counts_here = (
             own_count or not isinstance(method, str) or bool(self._prefixes) or any(parts)
         )
+
+    @property
+    def dcs(self) -> Collection[int] | None:
+        """The data centres that the rule is about; None for all."""
+        return self._dcs
 
     def __str__(self) -> str:
         """Show what was asked for."""
@@ -169,6 +178,16 @@ class Selector:
             raise WorldError(f"{self._rule}: {name} is empty: expected at least one number")
         self._number(name, min(several))
         return several
+
+
+def _check_name(rule: str, name: str) -> None:
+    """Refuse the name of a method or family that there is not."""
+    known = method_names()
+    if name in known or (name[-1] == "*" and any(n.startswith(name[:-1]) for n in known)):
+        return
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"; is it {near[0]}?" if near else ""
+    raise WorldError(f"{rule}: method={name!r}: Telegram has no such method{hint}")
 
 
 def _text(method: Methods, nth: Numbers, every: int | None, where: Where) -> str:

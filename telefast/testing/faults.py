@@ -18,7 +18,7 @@ from telefast.testing.fault_select import Selector
 from telefast.testing.process import EmbeddedTelegramError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from telefast.testing.fault_select import Methods, Numbers, Where
     from telefast.testing.rpc import Call, Empty
@@ -89,8 +89,13 @@ class Line(Protocol):
     def new_salt(self) -> None:
         """Change the server salt of this connection."""
 
-    def forget_keys(self, account: int | None) -> None:
-        """Forget all authorization keys of an account: what comes under them is -404."""
+    def forget_keys(self, account: int | None, dcs: Collection[int] | None = None) -> None:
+        """Forget all authorization keys of an account: what comes under them is -404.
+
+        Args:
+            account: Number of the account; None means keys without a login.
+            dcs: At which data centres; None means all.
+        """
 
     def push(self, updates: bytes, account: int | None = None) -> int:
         """Push updates to the sessions of this connection that want them; return to how many.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
@@ -23,7 +23,7 @@ from telefast.testing.pages import vector
 from telefast.testing.rpc import Call, RpcFault
 
 if TYPE_CHECKING:
-    from telefast.testing.fault_select import Numbers
+    from telefast.testing.fault_select import Numbers, Where
     from telefast.testing.file_content import Blob
 
 __all__ = ["CDN_HANDLERS", "CdnFiles", "CdnRedirect"]
@@ -84,7 +84,7 @@ class CdnRedirect(FileFault):
     with *undeclared* this rule does not look at that, as has been reported of stock Telethon.
 
     Args:
-        dc: The network: a `DataCentre(..., cdn=True)` of this server.
+        network: Where to: a `DataCentre(..., cdn=True)` of this server.
         nth: Which calls of `upload.getFile`, 1 for the first: a number or several.
         every: Every call whose number is a multiple of this. Default: every call.
         undeclared: Whether clients are sent there that did not declare to support it.
@@ -93,11 +93,12 @@ class CdnRedirect(FileFault):
         corrupt: Whether the network flips bits of what it sends, which the hashes tell.
         forget: After how many parts the network forgets a token (FILE_TOKEN_INVALID); None for
             never.
+        **where: What else must hold, see `Where`.
     """
 
     def __init__(
         self,
-        dc: int,
+        network: int,
         *,
         nth: Numbers = None,
         every: int | None = None,
@@ -105,11 +106,12 @@ class CdnRedirect(FileFault):
         uploaded: bool = True,
         corrupt: bool = False,
         forget: int | None = None,
+        **where: Unpack[Where],
     ) -> None:
-        super().__init__(GET_FILE, nth, every)
+        super().__init__(GET_FILE, nth, every, **where)
         if forget is not None and forget < 1:
             raise WorldError(f"CdnRedirect: forget={forget}: expected 1 or more, or None")
-        self.dc_id = dc
+        self.network = network
         self.undeclared = undeclared
         self.uploaded = uploaded
         self.corrupt = corrupt
@@ -127,7 +129,7 @@ class CdnRedirect(FileFault):
         files[made.token] = made
         return bytes(
             types.upload.FileCdnRedirect(
-                dc_id=self.dc_id,
+                dc_id=self.network,
                 file_token=made.token,
                 encryption_key=made.key,
                 encryption_iv=made.iv,
@@ -164,7 +166,7 @@ def _get_cdn_file(call: Call) -> bytes:
     if offset < 0 or offset % _GRID or offset // _FRAGMENT != (offset + limit - 1) // _FRAGMENT:
         raise RpcFault(400, "OFFSET_INVALID")
     found = _find(call)
-    if found.rule.dc_id != call.dc_id:
+    if found.rule.network != call.dc_id:
         raise RpcFault(400, "FILE_TOKEN_INVALID")
     if not found.is_uploaded:
         return bytes(types.upload.CdnFileReuploadNeeded(request_token=found.request_token))

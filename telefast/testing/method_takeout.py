@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.dice import Dice
-from telefast.testing.faults import Rule
+from telefast.testing.faults import Timed
 from telefast.testing.pages import TRUE, vector
 from telefast.testing.rpc import Call, RpcFault
 
 if TYPE_CHECKING:
     from telefast.testing.account import Account
+    from telefast.testing.fault_select import Where
 
 __all__ = ["TAKEOUT_HANDLERS", "TakeoutDelay", "TakeoutRequired", "Takeouts", "check_takeout"]
 
@@ -88,7 +89,7 @@ def _get_split_ranges(call: Call) -> bytes:
     return vector([bytes(each) for each in ranges])
 
 
-class TakeoutDelay(Rule):
+class TakeoutDelay(Timed):
     """Refuse takeout sessions until the user had time to confirm: 420 TAKEOUT_INIT_DELAY_X.
 
     X is the time that is left, in seconds of the server's clock.
@@ -96,15 +97,17 @@ class TakeoutDelay(Rule):
     Args:
         seconds: How long after the first attempt a session may begin. Telegram Desktop's users
             report 24 hours.
+        **where: What else must hold, see `Where`.
     """
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, **where: Unpack[Where]) -> None:
+        super().__init__("account.initTakeoutSession", **where)
         self.seconds = seconds
         self._until: dict[int, float] = {}
 
     def before(self, call: Call) -> None:
         """Refuse the request if it comes too early."""
-        if call.method != "account.initTakeoutSession":
+        if not self.due(call) or call.asker is None:
             return
         until = self._until.setdefault(call.account.index, call.now + self.seconds)
         if call.now < until:
@@ -112,19 +115,20 @@ class TakeoutDelay(Rule):
             raise RpcFault(420, f"TAKEOUT_INIT_DELAY_{max(1, round(until - call.now))}")
 
 
-class TakeoutRequired(Rule):
+class TakeoutRequired(Timed):
     """Answer some methods only within a takeout session: 403 TAKEOUT_REQUIRED.
 
     Args:
-        methods: Telegram's names of the methods.
+        *methods: Telegram's names of the methods; families, too.
+        **where: What else must hold, see `Where`.
     """
 
-    def __init__(self, *methods: str) -> None:
-        self.methods = frozenset(methods)
+    def __init__(self, *methods: str, **where: Unpack[Where]) -> None:
+        super().__init__(methods, **where)
 
     def before(self, call: Call) -> None:
         """Refuse the request if it comes outside of a session."""
-        if call.takeout is None and call.method in self.methods:
+        if self.due(call) and call.takeout is None:
             self.fired += 1
             raise _REQUIRED
 

@@ -7,8 +7,10 @@ nothing of connections, encryption or time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from telethon.tl.alltlobjects import tlobjects
 from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.keys import ServerKey
@@ -34,6 +36,7 @@ __all__ = [
     "UnknownMethodFault",
     "Unwrapped",
     "method_name",
+    "method_names",
 ]
 
 Shared = TypeVar("Shared")
@@ -224,3 +227,10 @@ def method_name(kind: type[TLRequest]) -> str:
         bare = bare[:1].lower() + bare[1:]
         name = _names[kind] = f"{space}.{bare}" if space else bare
     return name
+
+
+@cache
+def method_names() -> frozenset[str]:
+    """Return the names of all methods that this version of Telethon knows."""
+    kinds = tlobjects.values()
+    return frozenset(method_name(kind) for kind in kinds if issubclass(kind, TLRequest))

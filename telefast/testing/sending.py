@@ -15,7 +15,7 @@ from telefast.testing.session import Outgoing, Session
 from telefast.testing.transport import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from telefast.testing.connection import Connection
     from telefast.testing.dispatcher import Dispatcher
@@ -177,9 +177,11 @@ class Sending(ABC):
         """Change the server salt of this connection."""
         self.salt = self.salt % (2**62) + 1
 
-    def forget_keys(self, account: int | None) -> None:
+    def forget_keys(self, account: int | None, dcs: Collection[int] | None = None) -> None:
         """Forget all authorization keys of an account: what comes under them is -404."""
-        for keys in self._owner.dispatcher.keys.values():
+        for dc_id, keys in self._owner.dispatcher.keys.items():
+            if dcs is not None and dc_id not in dcs:
+                continue
             for key in [key for key in keys.values() if key.account == account]:
                 del keys[key.key_id]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -265,6 +265,54 @@ async def test_a_revoked_account_may_lose_its_keys(
     assert rule.fired == 1
 
 
+async def test_a_login_ends_at_one_data_centre_and_is_carried_over_again(
+    raw_client: Callable[..., Any],
+) -> None:
+    """The key there is nobody's until the next import; at home the login goes on."""
+    rule = RevokeAccount("AUTH_KEY_UNREGISTERED", log_out=True, dc=4)
+    async with two_homes(rule) as (telegram, client, far, key):
+        async with raw_client(telegram, key, address=far) as raw:
+            for revoked in (True, False):
+                made = await client(functions.auth.ExportAuthorizationRequest(4))
+                enter = functions.auth.ImportAuthorizationRequest(made.id, made.bytes)
+                assert isinstance(await raw.ask(enter), types.auth.Authorization)
+                answer = await raw.ask(HASHES)
+                if revoked:
+                    assert (answer.error_code, answer.error_message) == (401, rule.message)
+                    assert (await raw.ask(HASHES)).error_code == 401
+                else:
+                    assert answer.error_code == 400
+        assert (await client.get_me()).is_self
+    assert rule.fired == 1
+
+
+async def test_keys_are_forgotten_where_they_are_to_be(
+    raw_client: Callable[..., Any],
+) -> None:
+    """Only the keys of the data centre that the rule names are unknown then."""
+    rule = RevokeAccount(forget_keys=True, dc=4)
+    async with two_homes(rule) as (telegram, client, far, key):
+        key.account = 0
+        async with raw_client(telegram, key, address=far) as raw:
+            assert (await raw.ask(HASHES)).error_message == "SESSION_REVOKED"
+            raw.send(HASHES)
+            assert await raw.receive_packet() == struct.pack("<i", -404)
+        assert (await client.get_me()).is_self
+
+
+HASHES = functions.upload.GetFileHashesRequest(types.InputTakeoutFileLocation(), -1)
+
+
+@contextlib.asynccontextmanager
+async def two_homes(rule: Rule) -> AsyncIterator[Any]:
+    """Yield a server with two data centres, a client of the first, and a key of the second."""
+    world = World(seed=5, dc_ids=(2, 4))
+    async with LocalTelegram(world, rules=[rule]) as telegram, telegram.client() as client:
+        key = ServerKey(is_initialized=True)
+        telegram._dispatcher.keys[4][key.key_id] = key
+        yield telegram, client, telegram.addresses[1], key
+
+
 SENSELESS: dict[str, Callable[[], Rule]] = {
     "no bound": lambda: CutAfter(),
     "two bounds": lambda: CutAfter(answers=1, size=1),
@@ -275,6 +323,8 @@ SENSELESS: dict[str, Callable[[], Rule]] = {
     "how": lambda: RefuseKeyExchange("never"),  # type: ignore[arg-type]
     "step 4": lambda: RefuseKeyExchange(step=4),
     "code": lambda: TransportError(404),
+    "two ends": lambda: RevokeAccount(forget_keys=True, log_out=True),
+    "nth of no end": lambda: RevokeAccount(nth=3),
 }
 
 

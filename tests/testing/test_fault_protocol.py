@@ -169,7 +169,7 @@ async def test_pongs_may_be_late_or_never_come(
     world: World, raw_client: Callable[..., Any]
 ) -> None:
     """The first pong never comes, the second after the answer to a later request."""
-    rules = [LatePongs(nth=1), LatePongs(0.02, nth=2)]
+    rules = [LatePongs(nth=1), LatePongs(0.3, nth=2)]
     async with LocalTelegram(world, rules=rules) as telegram, raw_client(telegram) as raw:
         raw.send(functions.PingRequest(1))
         raw.send(functions.PingRequest(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telefast.testing import World
+import telefast.testing
+from telefast.errors import WorldError
+from telefast.testing import ErrorOn, Timed, World
 from telefast.testing.fault_select import Selector
 from telefast.testing.keys import ServerKey
 from telefast.testing.ledger import Ledger
@@ -122,3 +125,57 @@ def test_numbers_come_in_any_collection(numbers: Collection[int]) -> None:
     """A range, a set, a list and a tuple mean the same."""
     asked = [(HISTORY, 2, 1, WORLD.account, 0.0)] * 5
     assert picked(asked, HISTORY, nth=numbers) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("messages.getHistry", "is it messages.getHistory?"),
+        ((HISTORY, "upload.getfile"), "is it upload.getFile?"),
+        ("uplaod.*", "no such method"),
+    ],
+)
+def test_a_misspelt_method_is_refused(method: Any, said: str) -> None:
+    """A rule of a method or family that is not there dies at once, and says what was meant."""
+    with pytest.raises(WorldError, match=re.escape(said)):
+        ErrorOn(method, 420, "FLOOD_WAIT_3")
+
+
+NEEDED: dict[str, tuple[Any, ...]] = {
+    "AskClient": ("state",),
+    "BadMessage": (HISTORY, 48),
+    "CdnRedirect": (203,),
+    "ChangeWorld": (HISTORY, 1, list),
+    "ClampAddOffset": (100,),
+    "ErrorOn": (HISTORY, 420, "FLOOD_WAIT_3"),
+    "GzipErrors": (HISTORY,),
+    "HoldBack": (HISTORY, 1, lambda ledger: True),
+    "LoseReply": (HISTORY,),
+    "NeverAnswer": (HISTORY,),
+    "ReplaceMedia": (1, 1, None),
+    "Restricted": ((1,),),
+    "StrayPackets": ("stale", HISTORY),
+    "TakeoutDelay": (5,),
+    "TakeoutRequired": (HISTORY,),
+    "UnknownConstructor": (HISTORY,),
+    "WrongSize": (5,),
+}
+RULES = [
+    name
+    for name in telefast.testing.__all__
+    if isinstance(kind := getattr(telefast.testing, name), type)
+    and issubclass(kind, Timed)
+    and kind is not Timed
+]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_of_requests_can_be_narrowed(name: str) -> None:
+    """Each takes all of `Where`, and is not about a request that does not match."""
+    make = getattr(telefast.testing, name)
+    arguments = NEEDED.get(name, ())
+    narrow = {"dc": 4, "connection": (2, 3), "account": OTHER, "from_request": 9}
+    rule = make(*arguments, **narrow, between=(0.0, 5.0))
+    call = Call(HISTORY, None, 1, WORLD)
+    assert not rule.due(call)
+    assert "dc=4" in repr(rule)
