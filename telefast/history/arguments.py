@@ -9,11 +9,13 @@ from telethon import types
 
 from telefast.errors import ArgumentError
 from telefast.history.query import MAX_ID, check_int, check_number
+from telefast.transport import telethon as door
 
 __all__ = [
-    "check_client",
+    "check_clients",
     "check_list_arguments",
     "check_sizes",
+    "check_together",
     "check_waits",
     "split_ids",
     "stock_reason",
@@ -25,10 +27,35 @@ queues (our choice)."""
 _FILTERS = types.InputMessagesFilterEmpty.SUBCLASS_OF_ID
 
 
-def check_client(client: Any) -> None:
-    """Raise `ArgumentError` unless *client* is, or acts for, a `TelegramClient`."""
-    if not hasattr(client, "iter_messages"):
-        raise ArgumentError("client", client, "a telethon.TelegramClient")
+def check_clients(client: Any) -> list[Any]:
+    """Return the client or clients as a list.
+
+    Raises:
+        ArgumentError: Unless each is, or acts for, a `TelegramClient`, and another one.
+    """
+    clients = list(client) if isinstance(client, list | tuple) else [client]
+    for each in clients:
+        if not hasattr(each, "iter_messages"):
+            raise ArgumentError("client", each, "a telethon.TelegramClient")
+    is_twice = len(clients) > 1 and len({id(door.key_of(each)) for each in clients}) < len(clients)
+    if not clients or is_twice:
+        expected = "a telethon.TelegramClient, or one for each of several accounts"
+        raise ArgumentError("client", f"{len(clients)} clients", expected)
+    return clients
+
+
+def check_together(entity: Any, from_user: Any, scheduled: bool, takeout: Any, others: str) -> None:
+    """Raise `ArgumentError` if this cannot be asked through several accounts together."""
+    refused = {
+        "entity": (entity, entity is None, "one chat"),
+        "from_user": (from_user, from_user is not None, "None"),
+        "scheduled": (scheduled, scheduled, "False"),
+        "takeout": (takeout, takeout is not False, "False"),
+        "ids": (others, bool(others), "ints"),
+    }
+    for name, (value, is_refused, legal) in refused.items():
+        if is_refused:
+            raise ArgumentError(name, value, f"{legal} with several clients")
 
 
 def check_list_arguments(

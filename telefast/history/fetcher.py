@@ -10,6 +10,7 @@ from telethon.errors import MessageIdsEmptyError
 
 from telefast.errors import CompatibilityError
 from telefast.history.isolate import Isolated, TooManyBrokenError, isolate
+from telefast.logs import get_logger
 from telefast.transport import telethon as door
 from telefast.transport.calls import CallOptions, call
 from telefast.transport.messages import Page, joined, read_page
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from telefast.history.order import Ask
 
 __all__ = ["Fetcher"]
+
+_log = get_logger("history")
 
 
 class Fetcher:
@@ -47,6 +50,16 @@ class Fetcher:
         self._road = client if road is None else road
         self._source = source
         self._options = options
+
+    @property
+    def width(self) -> int:
+        """How many accounts take requests."""
+        return 1
+
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """Answers that each of several accounts has brought; empty for one."""
+        return ()
 
     async def fetch(self, ask: Ask) -> tuple[Page, float]:
         """Return the page that answers *ask*, and how many seconds it took, pacing included."""
@@ -74,6 +87,8 @@ class Fetcher:
         return page, loop.time() - started
 
     async def _ask(self, ask: Ask) -> Page | Broken:
+        text = "ask offset_id=%d add_offset=%d limit=%d ids=%d"
+        _log.debug(text, ask.offset_id, ask.add_offset, ask.limit, len(ask.ids))
         return await self._send(self._source.request(ask))
 
     async def _send(self, request: Any) -> Page | Broken:

@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from telefast.history.types import HistoryStats
+from telefast.history.types import Batch, HistoryStats
+from telefast.logs import get_logger
 from telefast.tasks import Crew
 
 if TYPE_CHECKING:
+    from telefast.history.batching import Part
     from telefast.tasks import Pump
     from telefast.transport.messages import Page
     from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = ["Output", "Piece", "Tally"]
+
+
+_log = get_logger("history")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,37 @@ class Tally:
     def set(self, **changes: Any) -> None:
         """Change some of the figures."""
         self.stats = replace(self.stats, **changes)
+
+    def log(self) -> None:
+        """Log what the stream has done."""
+        stats = self.stats
+        _log.info(
+            "history path=%s reason=%s total=%s requests=%d walks=%d sweeps=%d",
+            stats.path,
+            stats.reason or "none",
+            self.total,
+            stats.requests,
+            stats.walks,
+            stats.sweeps,
+        )
+
+
+def batch_of(
+    messages: list[Any], parts: Sequence[Part], tally: Tally, account: int | None
+) -> Batch:
+    """Return a batch of these messages, which came in these parts, at best to this account."""
+    found = [m.id for m in messages if m is not None] or [0]
+    pages = [part.page for part in parts if part.page is not None]
+    return Batch(
+        messages,
+        found[0],
+        found[-1],
+        tally.total,
+        tally.stats.requests,
+        max(part.latency for part in parts),
+        tuple(page for page in pages if not page.is_foreign),
+        None if any(page.is_foreign for page in pages) else account,
+    )
 
 
 class Output:

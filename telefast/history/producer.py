@@ -15,6 +15,7 @@ from telethon.errors.common import TypeNotFoundError
 
 from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.history.fetcher import Fetcher
+from telefast.history.lanes import open_lanes
 from telefast.history.lists import History, Listing
 from telefast.history.opening import Wanted, id_before, open_list
 from telefast.history.order import Ask
@@ -33,6 +34,8 @@ from telefast.transport.takeout import Takeout
 from telefast.transport.undecoded import UndecodedMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from telethon import TelegramClient
 
     from telefast.history.query import Query
@@ -49,7 +52,7 @@ class Producer:
     """Fetch one query's messages into a pump.
 
     Args:
-        client: The user's client.
+        clients: The user's client, or one for each of several accounts.
         entity: What the user passed; resolved at the first request.
         query: What is asked.
         wanted: Of which list.
@@ -61,7 +64,7 @@ class Producer:
 
     def __init__(
         self,
-        client: TelegramClient,
+        clients: Sequence[TelegramClient],
         entity: Any,
         query: Query,
         *,
@@ -74,7 +77,8 @@ class Producer:
         prefetch: int,
         takeout: bool | Literal["auto"] = False,
     ) -> None:
-        self._client = client
+        self._clients = clients
+        self._client = client = clients[0]
         self._road = client  # what requests go through
         self._takeout = takeout
         self._entity = entity
@@ -129,16 +133,7 @@ class Producer:
                 await self._fall_back(error)
         finally:
             self.tally.set(in_flight=0, held=0)
-            stats = self.tally.stats
-            _log.info(
-                "history path=%s reason=%s total=%s requests=%d walks=%d sweeps=%d",
-                stats.path,
-                stats.reason or "none",
-                self.tally.total,
-                stats.requests,
-                stats.walks,
-                stats.sweeps,
-            )
+            self.tally.log()
             await self._ledger.flush()
 
     async def _run_fast(self) -> None:
@@ -152,6 +147,16 @@ class Producer:
             return
         self._list = found
         self._fetcher = Fetcher(self._client, found, self._options, self._road)
+        if len(self._clients) > 1:
+            self._fetcher = await open_lanes(
+                self._clients,
+                self._entity,
+                found,
+                self._wanted,
+                self._options,
+                by_ids=ids is not None,
+                on_ask=self._asked,
+            )
         if ids is not None:
             await self._run_ids(ids)
         elif self._wanted.scheduled:
@@ -164,13 +169,6 @@ class Producer:
     # Requests
 
     def _start(self, crew: Crew[int, tuple[Page, float]], ask: Ask) -> None:
-        _log.debug(
-            "ask offset_id=%d add_offset=%d limit=%d ids=%d",
-            ask.offset_id,
-            ask.add_offset,
-            ask.limit,
-            len(ask.ids),
-        )
         crew.start(ask.token, self._fetcher.fetch, ask)
         self._asked(crew.in_flight)
 
@@ -198,6 +196,10 @@ class Producer:
         if page.is_cut:
             self._metrics.add("undecodable_entities")
             self._warn("entities", "an answer has users or chats that Telethon cannot decode")
+        if self._fetcher.shares:
+            self.tally.set(shares=self._fetcher.shares)
+        if page.is_foreign:  # of no use to the session of the first account
+            return
         self._ledger.add(page)
         if self._ledger.is_due:
             await self._ledger.flush()
@@ -223,7 +225,7 @@ class Producer:
                     raise plan.error
                 if plan.done or out.left == 0:
                     return
-                while crew.in_flight < self._concurrency:
+                while crew.in_flight < self._concurrency * self._fetcher.width:
                     held = crew.in_flight + plan.held + out.buffered
                     ask = plan.next_request(room=self._prefetch - held)
                     if ask is None:

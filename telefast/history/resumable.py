@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from telefast.history.output import Piece
@@ -23,17 +23,24 @@ __all__ = ["Resumable"]
 class Resumable:
     """What `BatchedHistory` inherits."""
 
+    _clients: list[TelegramClient]
     _producer: Producer
     _pump: Pump[Piece]
     _track: Track
 
     if TYPE_CHECKING:
 
-        def __init__(self, client: TelegramClient, entity: Any, **options: Any) -> None: ...
+        def __init__(
+            self, client: TelegramClient | Sequence[TelegramClient], entity: Any, **options: Any
+        ) -> None: ...
 
     @classmethod
     def resume(
-        cls, client: TelegramClient, entity: Any, start: HistoryCursor | Checkpoint, **options: Any
+        cls,
+        client: TelegramClient | Sequence[TelegramClient],
+        entity: Any,
+        start: HistoryCursor | Checkpoint,
+        **options: Any,
     ) -> Self:
         """Return a stream that goes on where an earlier one has stopped.
 
@@ -61,7 +68,7 @@ class Resumable:
     @classmethod
     def fill(
         cls,
-        client: TelegramClient,
+        client: TelegramClient | Sequence[TelegramClient],
         entity: Any,
         holes: Checkpoint | Iterable[range],
         *,
@@ -88,7 +95,11 @@ class Resumable:
 
     @classmethod
     def _begin(
-        cls, client: TelegramClient, entity: Any, rest: Rest, options: dict[str, Any]
+        cls,
+        client: TelegramClient | Sequence[TelegramClient],
+        entity: Any,
+        rest: Rest,
+        options: dict[str, Any],
     ) -> Self:
         entity, options = rest.entity(entity), rest.arguments(options)
         stream = cls(client, entity, **options)
@@ -100,5 +111,5 @@ class Resumable:
             producer.share(tally)
             return producer
 
-        stream._pump = Pump(Chain(client, entity, rest, options, make, track))
+        stream._pump = Pump(Chain(stream._clients[0], entity, rest, options, make, track))
         return stream

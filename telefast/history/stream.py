@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from telefast.errors import ArgumentError, ConcurrentUseError
 from telefast.history.arguments import (
-    check_client,
+    check_clients,
     check_list_arguments,
     check_sizes,
+    check_together,
     check_waits,
     split_ids,
     stock_reason,
 )
 from telefast.history.batching import Gathering
 from telefast.history.opening import Wanted
-from telefast.history.output import Piece
+from telefast.history.output import Piece, batch_of
 from telefast.history.producer import Producer
 from telefast.history.query import Query
 from telefast.history.resumable import Resumable
@@ -57,7 +58,9 @@ class BatchedHistory(Resumable):
     before it. Cancelling the consumer while it waits loses nothing: go on iterating, or close.
 
     Args:
-        client: A connected `telethon.TelegramClient`, or its takeout proxy.
+        client: A connected `telethon.TelegramClient`, or its takeout proxy. Several, of different
+            accounts of one owner, read a channel or supergroup together; see the guide for what
+            that means for the objects. *concurrency* then counts for each of them.
         entity: The chat, as for `iter_messages`. None is the search of all chats, by date, one page
             after the other; there no ids bound anything and `cursor` says nothing.
         limit: Most messages to yield; None (default) for all. 0 asks for `total` only.
@@ -118,7 +121,7 @@ class BatchedHistory(Resumable):
 
     def __init__(
         self,
-        client: TelegramClient,
+        client: TelegramClient | Sequence[TelegramClient],
         entity: Any,
         limit: int | None = None,
         *,
@@ -146,8 +149,9 @@ class BatchedHistory(Resumable):
         takeout: bool | Literal["auto"] = False,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> None:
-        check_client(client)
-        prefetch = check_sizes(request_size, batch_size, concurrency, prefetch)
+        clients = check_clients(client)
+        times = len(clients) if prefetch is None else 1
+        prefetch = times * check_sizes(request_size, batch_size, concurrency, prefetch)
         check_waits(timeout, max_flood_wait, wait_time)
         if not isinstance(albums, bool):
             raise ArgumentError("albums", albums, "True or False")
@@ -169,6 +173,8 @@ class BatchedHistory(Resumable):
             reverse=reverse,
             ids=wanted,
         )
+        if len(clients) > 1:
+            check_together(entity, from_user, scheduled, takeout, others)
         reason = others
         if not reason and ids is None:
             reason = stock_reason(entity, from_user)
@@ -190,11 +196,11 @@ class BatchedHistory(Resumable):
             "reply_to": reply_to,
             "scheduled": scheduled,
         }
-        self._client = client
+        self._clients = clients
         self._track = Track(query, key_of(stock), has_ids=ids is not None)
         self._on_progress = on_progress
         self._producer = Producer(
-            client,
+            clients,
             entity,
             query,
             wanted=Wanted(search, filter, from_user, reply_to, scheduled),
@@ -311,8 +317,9 @@ class BatchedHistory(Resumable):
         if self._is_closed or self._is_done:
             raise StopAsyncIteration
         if not self._is_started:
-            door.check_loop(self._client)
-            door.check_connected(self._client)
+            for client in self._clients:
+                door.check_loop(client)
+                door.check_connected(client)
             self._is_started = True
             self._pump.start(self)
         self._piece = None
@@ -364,17 +371,7 @@ class BatchedHistory(Resumable):
         for message in messages:
             self._track.took(message)
         self._end_track()
-        found = [m.id for m in messages if m is not None] or [0]
-        return Batch(
-            messages,
-            found[0],
-            found[-1],
-            self.total,
-            self._tally.stats.requests,
-            max(part.latency for part in parts),
-            tuple(part.page for part in parts if part.page is not None),
-            door.self_id(self._client),
-        )
+        return batch_of(messages, parts, self._tally, door.self_id(self._clients[0]))
 
 
 class _Batches:

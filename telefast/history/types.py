@@ -33,9 +33,10 @@ class Batch:
         requests: Requests that the stream had sent when this batch was complete.
         latency: Seconds that the slowest answer in this batch took, pacing included.
         pages: The answers that these messages came in, with their exact wire bytes; none on the
-            stock path. Neighbouring batches may share one.
+            stock path, nor those of another account than the first. Neighbouring batches may share
+            one.
         account: Id of the account that received them; None if the client does not know its own,
-            which it learns when it connects.
+            which it learns when it connects, or several accounts had a part in it.
     """
 
     messages: list[Any]
@@ -172,6 +173,8 @@ class HistoryStats:
         sweeps: Requests by ids that proved a gap.
         duplicates: Messages that came twice and were dropped; one for each seam is normal.
         bytes: Bytes of the answers.
+        shares: Answers that each of several accounts has brought, in the order of the clients;
+            empty with one client.
         undecodable: Messages that the installed Telethon cannot decode; see
             `BatchedHistory.undecoded`.
     """
@@ -190,3 +193,4 @@ class HistoryStats:
     duplicates: int = 0
     bytes: int = 0
     undecodable: int = 0
+    shares: tuple[int, ...] = ()

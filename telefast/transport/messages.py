@@ -72,6 +72,7 @@ class Page:
             in parts; *data* has their bytes, one after the other.
         is_cut: Whether some of its users and chats could not be decoded and are missing.
         splits: Requests that asked for it in parts.
+        is_foreign: Whether another account than the stream's first one has fetched it.
         next_rate: Where the next page of a search of all chats begins, None if the answer does
             not say.
         found: The messages by id, `MessageEmpty` left out.
@@ -90,6 +91,7 @@ class Page:
     is_cut: bool = False
     splits: int = 0
     next_rate: int | None = None
+    is_foreign: bool = False
 
     found: dict[int, Any] = field(init=False)
     empty_ids: list[int] = field(init=False)

@@ -85,6 +85,12 @@ async def albums(client: TelegramClient) -> None:
     assert_type(await widen_albums(client, "durov", [], reverse=True), list[list[Any]])
 
 
+async def together(first: TelegramClient, second: TelegramClient) -> None:
+    """Several accounts on one chat."""
+    async with BatchedHistory([first, second], "durov") as history:
+        assert_type(history.stats().shares, tuple[int, ...])
+
+
 async def in_order(client: TelegramClient) -> None:
     """Work on several batches at a time."""
 
