@@ -48,7 +48,7 @@ class Listing:
         return self.sender is None or bool(message.sender_id == self.sender)
 
     def request(self, ask: Ask) -> Any:
-        """Return the request for *ask*."""
+        """Return the request for *ask*: a page of the list, or messages by ids."""
         raise NotImplementedError
 
 
@@ -64,11 +64,9 @@ class History(Listing):
         return isinstance(self.peer, _CHANNELS)
 
     def request(self, ask: Ask) -> Any:
-        """Return the request for *ask*: a page of the list, or messages by ids (channels only)."""
+        """Return the request for *ask*: a page of the list, or messages by ids."""
         if ask.ids:
-            return channels.GetMessagesRequest(
-                self.peer, [types.InputMessageID(i) for i in ask.ids]
-            )
+            return _by_ids(self.peer, ask)
         return messages.GetHistoryRequest(
             peer=self.peer,
             offset_id=ask.offset_id,
@@ -98,7 +96,9 @@ class Search(Listing):
     takes_dates = False  # `max_date` only shrinks a page that was cut without it
 
     def request(self, ask: Ask) -> Any:
-        """Return the request for *ask*: a page of the list."""
+        """Return the request for *ask*: a page of the list, or messages by ids."""
+        if ask.ids:
+            return _by_ids(self.peer, ask)
         return messages.SearchRequest(
             peer=self.peer,
             q=self.words,
@@ -126,7 +126,9 @@ class Thread(Listing):
     message_id: int = 0
 
     def request(self, ask: Ask) -> Any:
-        """Return the request for *ask*: a page of the list."""
+        """Return the request for *ask*: a page of the list, for ids the one that has them."""
+        if ask.ids:  # in which chat they are, this list does not say
+            ask = Ask(max(ask.ids) + 1, 0, len(ask.ids))
         return messages.GetRepliesRequest(
             peer=self.peer,
             msg_id=self.message_id,
@@ -169,8 +171,11 @@ class ByIds(Listing):
 
     def request(self, ask: Ask) -> Any:
         """Return the request for the ids of *ask*."""
-        ids: list[Any] = [types.InputMessageID(i) for i in ask.ids]
-        if isinstance(self.peer, _CHANNELS):
-            channel: Any = self.peer
-            return channels.GetMessagesRequest(channel, ids)
-        return messages.GetMessagesRequest(ids)
+        return _by_ids(self.peer, ask)
+
+
+def _by_ids(peer: Any, ask: Ask) -> Any:
+    ids: list[Any] = [types.InputMessageID(i) for i in ask.ids]
+    if isinstance(peer, _CHANNELS):
+        return channels.GetMessagesRequest(peer, ids)  # type: ignore[arg-type]  # is resolved
+    return messages.GetMessagesRequest(ids)

@@ -30,15 +30,19 @@ class Sweep:
         last: The id to begin behind.
         end: Where to stop; None to look at the next 200 ids, and on while they find anything, up
             to 2,000 hidden messages in a row (our choice).
+        ids: Which of them to look at, in walking order; None for all.
     """
 
-    def __init__(self, order: Order, last: int, end: int | None) -> None:
+    def __init__(
+        self, order: Order, last: int, end: int | None, ids: tuple[int, ...] | None = None
+    ) -> None:
         self.is_showing = False
         """Whether the request in flight is a page of history."""
         self._order = order
         self._cursor = last
         self._step = 1 if order.query.reverse else -1
         self._is_open = end is None
+        self._ids = ids
         self.end = self._next_end() if end is None else end
         self._found: list[int] = []
         self._has_found = False
@@ -56,6 +60,9 @@ class Sweep:
             found = self._found[0]
             return self._order.page(found if self._order.query.reverse else found + 1)
         self.is_showing = False
+        if self._ids is not None:
+            ids, self._ids = self._ids[:SWEEP_SIZE], self._ids[SWEEP_SIZE:]
+            return Ask(ids=ids) if ids else None
         if self._is_open and self._has_found and self._extensions < _EXTENSIONS:
             self._has_found = False
             self._extensions += 1

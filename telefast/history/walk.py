@@ -17,11 +17,11 @@ class Doubt:
     """An answer that brought nothing is not believed.
 
     Attributes:
-        empty_to: Two answers called the ids up to this one empty: ask for them by ids, then go on
-            behind it. None: ask the same again.
+        ids: What two answers called empty, in walking order: ask for them by ids, then go on
+            behind the last. Empty: ask the same again.
     """
 
-    empty_to: int | None = None
+    ids: tuple[int, ...] = ()
 
 
 class Walk:
@@ -63,4 +63,4 @@ class Walk:
         both = self._order.sorted(self._called_empty.intersection(answer.empty_ids))
         both = self._order.behind(both, self.last)
         self._called_empty = set(answer.empty_ids)
-        return Doubt(both[-1] if both else None)
+        return Doubt(tuple(both))

@@ -50,8 +50,9 @@ class Windows:
         request_size: Messages per request, 1 to 100. With 1 there are no seams, and the walk is
             sequential.
         can_sweep: Whether the chat's ids are its own, so that a range of them can be asked for;
-            private chats and basic groups share one sequence, and there a gap is believed once a
-            walk and a page behind it agree.
+            private chats and basic groups share one sequence, and searches leave ids out. There a
+            gap is believed once a walk and a page behind it agree, and only ids that a page calls
+            empty are asked for.
         by_ids: Whether dense stretches may be read by ids, where `can_sweep`.
         prefetch: Pages that the caller holds or has in flight, at most.
     """
@@ -329,9 +330,10 @@ class Windows:
         walk = self._walk
         left = self._out.left_behind(answer, self.count)
         doubt = walk.on_nothing(answer, left)
-        if doubt is not None and doubt.empty_to is not None:
-            end = self._order.one_behind(doubt.empty_to)
-            self._sweep_on(Sweep(self._order, walk.last, end), detour=doubt.empty_to)
+        if doubt is not None and doubt.ids:
+            end = self._order.one_behind(doubt.ids[-1])
+            ids = None if self._can_sweep else doubt.ids
+            self._sweep_on(Sweep(self._order, walk.last, end, ids), detour=doubt.ids[-1])
         elif doubt is not None:
             self._walk_on(walk)
         else:
@@ -372,7 +374,7 @@ class Windows:
 
     def _sweep_on(self, sweep: Sweep, *, detour: int | None = None) -> None:
         """Prove that nothing lies in a gap; after a detour the walk goes on behind it."""
-        ask = sweep.next_ask() if self._can_sweep else None
+        ask = sweep.next_ask() if self._can_sweep or detour is not None else None
         if ask is not None:
             self._sweep, self._detour = sweep, detour
             self.sweeps += 1

@@ -39,7 +39,7 @@ def test_only_what_two_answers_call_empty_is_passed_over(reverse: bool) -> None:
     step = 1 if reverse else -1
     near, far = 500 + step, 500 + 3 * step
     assert Doubt() == made.on_nothing(Answer(1, [], [near, far]), 0)
-    assert Doubt(near) == made.on_nothing(Answer(2, [], [near, 500 - step]), 0)
+    assert Doubt((near,)) == made.on_nothing(Answer(2, [], [near, 500 - step]), 0)
 
 
 def test_doubt_ends() -> None:

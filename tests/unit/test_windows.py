@@ -137,7 +137,8 @@ def test_survives_short_repeated_and_empty_pages(
     assert oracle(ids, query) == walk(query, Server(ids), seed, change_page=spoil)
 
 
-def test_pages_called_empty_again_and_again_are_asked_for_by_ids() -> None:
+@pytest.mark.parametrize("can_sweep", [True, False])
+def test_pages_called_empty_again_and_again_are_asked_for_by_ids(can_sweep: bool) -> None:
     """Five answers in a row hold only MessageEmpty: what exists by id is delivered all the same."""
     ids = list(range(1, 401))
     pages = 0
@@ -147,9 +148,12 @@ def test_pages_called_empty_again_and_again_are_asked_for_by_ids() -> None:
         pages += 1
         return ([], page) if 3 <= pages < 8 else (page, [])
 
-    windows = Windows(Query())
-    got = run(windows, Server(ids), rng=Random(1), concurrency=1, change_page=spoil)
+    windows = Windows(Query(), can_sweep=can_sweep)
+    server = Server(ids)
+    got = run(windows, server, rng=Random(1), concurrency=1, change_page=spoil)
     assert ids[::-1] == got
+    asked = [ask.ids for ask in server.requests if ask.ids]
+    assert can_sweep or [tuple(range(201, 101, -1))] == asked
 
 
 @given(chats(), queries(), st.integers(0, 1000), st.sampled_from([150, 500]))
