@@ -88,7 +88,8 @@ class Checkpoint:
         self._is_open = False
         self._turn = asyncio.Lock()
         self._unwritten = 0
-        self._since = 0.0
+        self._since: float | None = None  # when the first of these came
+        self._written = b""
 
     # Open and close
 
@@ -100,6 +101,8 @@ class Checkpoint:
             chats = await in_thread(self._load)
             self._chats = {chat.chat_id: chat for chat in chats}
             self._unwritten = 0
+            self._since = None
+            self._written = self._pack()
             self._is_open = True
 
     def _load(self) -> list[ChatProgress]:
@@ -122,8 +125,9 @@ class Checkpoint:
                 return
             self._is_open = False
             try:
-                if self._unwritten:
-                    await in_thread(replace_file, self.path, self._pack())
+                # Also what streams have written down since: absent ids, a cursor at its end.
+                if self._pack() != self._written:
+                    await self._write()
             finally:
                 self._lock.release()
 
@@ -199,13 +203,12 @@ class Checkpoint:
             if note is not _KEPT:
                 chat.note = note
             self._unwritten += len(ids)
+        if not self._unwritten:
+            return
         now = asyncio.get_running_loop().time()
-        if self._unwritten >= self._every or (
-            self._unwritten and self._since and now - self._since >= self._seconds
-        ):
+        self._since = now if self._since is None else self._since
+        if self._unwritten >= self._every or now - self._since >= self._seconds:
             await self.flush()
-        elif self._unwritten and not self._since:
-            self._since = now
 
     async def fail(self, message: Any, reason: str, *, chat_id: int | None = None) -> None:
         """Count a failed try at one message, and write that at once.
@@ -238,10 +241,14 @@ class Checkpoint:
         async with self._turn:
             if not self._is_open:
                 raise ClosedError(f"{self.path}: this checkpoint is not open; use `async with`")
-            count = self._unwritten
-            await in_thread(replace_file, self.path, self._pack())
-            self._unwritten -= count
-            self._since = 0.0
+            await self._write()
+
+    async def _write(self) -> None:
+        data, count = self._pack(), self._unwritten
+        await in_thread(replace_file, self.path, data)
+        self._written = data
+        self._unwritten -= count
+        self._since = None
 
     def _pack(self) -> bytes:
         chats = [chat.to_fields() for chat in self._chats.values()]
