@@ -132,7 +132,7 @@ def test_numbers_come_in_any_collection(numbers: Collection[int]) -> None:
     [
         ("messages.getHistry", "is it messages.getHistory?"),
         ((HISTORY, "upload.getfile"), "is it upload.getFile?"),
-        ("uplaod.*", "no such method"),
+        ("nowhere.*", "no such method"),
     ],
 )
 def test_a_misspelt_method_is_refused(method: Any, said: str) -> None:
