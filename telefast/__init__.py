@@ -79,6 +79,7 @@ from telefast.history import (
     MissingPart,
     ProcessedIds,
     UndecodedMessage,
+    WaitEvent,
     WholeHistory,
     group_albums,
     widen_albums,
@@ -95,6 +96,7 @@ from telefast.peers import (
     TelegramLink,
     parse_link,
 )
+from telefast.transport.remember import remember_rates
 from telefast.transport.takeout import Takeout
 
 if TYPE_CHECKING:
@@ -161,6 +163,7 @@ __all__ = [
     "UnsupportedChunkError",
     "UnsupportedStateError",
     "UsageError",
+    "WaitEvent",
     "WholeHistory",
     "WorldError",
     "__version__",
@@ -168,6 +171,7 @@ __all__ = [
     "ordered_map",
     "parse_link",
     "rehydrate",
+    "remember_rates",
     "widen_albums",
     "wrap",
 ]

@@ -31,6 +31,7 @@ _OPTIONS = frozenset(
         "max_flood_wait",
         "takeout",
         "on_progress",
+        "on_wait",
     }
 )
 """The arguments of `BatchedHistory` that Telethon's `iter_messages` does not have, and
@@ -50,7 +51,7 @@ def wrap(client: TelegramClient, settings: Settings | None = None, **options: An
             `wrap(client, Settings.from_env())`.
         options: Defaults for every call, of the names that `telefast.BatchedHistory` has beyond
             Telethon's own: `concurrency`, `prefetch`, `timeout`, `max_flood_wait`, `wait_time`,
-            `fallback`, `takeout`, `request_size`, `batch_size`, `on_progress`.
+            `fallback`, `takeout`, `request_size`, `batch_size`, `on_progress`, `on_wait`.
 
     Raises:
         ArgumentError: If an option is unknown or has no legal value.

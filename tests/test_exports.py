@@ -26,6 +26,7 @@ SOURCES = [
     "telefast.ordered",
     "telefast.peers",
     "telefast.settings",
+    "telefast.transport.remember",
     "telefast.transport.takeout",
 ]
 """The modules whose names the root package offers."""

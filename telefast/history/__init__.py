@@ -8,6 +8,7 @@ from telefast.history.stream import BatchedHistory
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.history.whole import MessageKey, MissingPart, WholeHistory
 from telefast.transport.undecoded import UndecodedMessage
+from telefast.transport.waits import WaitEvent
 
 __all__ = [
     "AlbumGroups",
@@ -22,6 +23,7 @@ __all__ = [
     "MissingPart",
     "ProcessedIds",
     "UndecodedMessage",
+    "WaitEvent",
     "WholeHistory",
     "group_albums",
     "widen_albums",

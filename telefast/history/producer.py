@@ -135,6 +135,8 @@ class Producer:
             self.tally.set(in_flight=0, held=0)
             self.tally.log()
             await self._ledger.flush()
+            account = Account.of(self._client)
+            await account.memory.keep(account.pacer)
 
     async def _run_fast(self) -> None:
         ids = self._query.ids

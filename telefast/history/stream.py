@@ -28,6 +28,7 @@ from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.tasks import Pump
 from telefast.transport import telethon as door
 from telefast.transport.calls import CallOptions
+from telefast.transport.waits import WaitEvent, told_once
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -106,6 +107,9 @@ class BatchedHistory(Resumable):
             have to be confirmed there. "auto" goes on without one where Telegram asks for that.
         on_progress: Called as `on_progress(taken, total)` after each page that the consumer takes;
             *total* is None while unknown. What it raises reaches the consumer.
+        on_wait: Called as `on_wait(event)` with a `WaitEvent` whenever requests of this stream
+            begin to wait for a flood, or for a second or more of pacing or spacing; once for each
+            wait, however many it holds. What it raises reaches the consumer.
 
     Raises:
         ArgumentError: By the constructor, if an argument has no legal value.
@@ -148,6 +152,7 @@ class BatchedHistory(Resumable):
         max_flood_wait: float = 3600.0,
         takeout: bool | Literal["auto"] = False,
         on_progress: Callable[[int, int | None], object] | None = None,
+        on_wait: Callable[[WaitEvent], object] | None = None,
     ) -> None:
         clients = check_clients(client)
         times = len(clients) if prefetch is None else 1
@@ -162,6 +167,9 @@ class BatchedHistory(Resumable):
             raise ArgumentError("fallback", fallback, "True or False")
         if on_progress is not None and not callable(on_progress):
             raise ArgumentError("on_progress", on_progress, "a callable, or None")
+        if on_wait is not None and not callable(on_wait):
+            raise ArgumentError("on_wait", on_wait, "a callable, or None")
+        tell = None if on_wait is None else told_once(on_wait)
         ids, wanted, others = split_ids(ids)
         query = Query.build(
             limit=limit,
@@ -206,7 +214,7 @@ class BatchedHistory(Resumable):
             wanted=Wanted(search, filter, from_user, reply_to, scheduled),
             stock=(stock, reason),
             fallback=fallback,
-            options=CallOptions(timeout, max_flood_wait, wait_time or 0.0),
+            options=CallOptions(timeout, max_flood_wait, wait_time or 0.0, on_wait=tell),
             request_size=request_size,
             concurrency=concurrency,
             prefetch=prefetch,

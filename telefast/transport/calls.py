@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from telethon import TelegramClient
 
-__all__ = ["CallOptions", "call", "remember"]
+__all__ = ["CallOptions", "call"]
 
 _log = logs.get_logger("calls")
 
@@ -106,12 +106,6 @@ async def call(client: TelegramClient, request: Any, options: CallOptions) -> by
         await asyncio.sleep(outcome.seconds)
 
 
-async def remember(client: TelegramClient) -> None:
-    """Keep what was learned of the account's limits for the next run, if it is to be kept."""
-    account = Account.of(client)
-    await account.memory.keep(account.pacer)
-
-
 class _Turns:
     """The waits of one call, however often it is sent."""
 
@@ -146,7 +140,7 @@ class _Turns:
             text = "flood wait method=%s seconds=%g kind=%s"
             args = (self.method, seconds, flood.name)
             logs.warn_limited(_log, account.limiter, self.kind, text, *args, now=now)
-            await remember(self._client)
+            await account.memory.keep(account.pacer)
         if more > 0:
             for name in ("", f".{self.method}"):
                 account.metrics.add(f"flood_wait_seconds{name}", more)

@@ -96,6 +96,8 @@ class Memory:
         async with self._lock:
             now = asyncio.get_running_loop().time()
             data = pacer.snapshot(now=now, clocks=_clocks(self._boot))
+            if not data["kinds"]:
+                return
             try:
                 await in_thread(_write, self._path, data)
             except OSError as error:

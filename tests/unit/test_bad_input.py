@@ -86,6 +86,7 @@ WRONG = [
     ("max_flood_wait", -1, "a number of seconds from 0 up"),
     ("max_flood_wait", None, "a number of seconds from 0 up"),
     ("on_progress", "print", "a callable, or None"),
+    ("on_wait", "print", "a callable, or None"),
 ]
 
 
