@@ -38,6 +38,7 @@ def test_every_example_is_run_here() -> None:
         "export_chat.py",
         "export_to_chunks.py",
         "read_chunks.py",
+        "resume_export.py",
         "test_my_export.py",
     }
 
@@ -62,6 +63,21 @@ def test_export_chat_goes_on(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     _run(tmp_path, script)
+    assert whole == path.read_bytes()
+
+
+def test_resume_export(tmp_path: Path) -> None:
+    """The export is complete; what was written after the last mark is cut off, and comes again."""
+    script = str(ROOT / "examples" / "resume_export.py")
+    out = _run(tmp_path, script)
+    assert "missing: []" in out
+    assert "new: 2000, all in messages.jsonl" in out
+    path = tmp_path / "messages.jsonl"
+    whole = path.read_bytes()
+    ids = [json.loads(line)["id"] for line in whole.splitlines()]
+    assert ids == sorted(set(ids))
+    path.write_bytes(whole + whole[:1000])
+    assert "new: 0, all in messages.jsonl" in _run(tmp_path, script)
     assert whole == path.read_bytes()
 
 
