@@ -61,7 +61,7 @@ class AlbumGrouper:
         if message is not None:
             self._last = message.id
         group = self._albums.get(key) if key is not None else None
-        if group is not None and abs(message.id - group.first) < ALBUM_SPAN:
+        if group is not None:
             group.messages.append(message)
             return
         group = _Group(key, self._last, [message])

@@ -300,7 +300,6 @@ class BatchedHistory(Resumable):
         """Stop fetching; what was fetched and not taken is dropped. Safe to call twice."""
         self._is_closed = True
         self._piece = None
-        self._is_done = self._is_done and not self._gathering
         self._gathering = Gathering(1, albums=False)
         await self._pump.aclose()
 

@@ -23,6 +23,8 @@ from telefast import (
     FloodWaitTooLongError,
     rehydrate,
 )
+from telefast.history.lanes import Lanes
+from telefast.history.lists import History
 from telefast.testing import (
     Channel,
     ErrorOn,
@@ -33,6 +35,8 @@ from telefast.testing import (
     Rule,
     World,
 )
+from telefast.transport.calls import CallOptions
+from telefast.transport.messages import Page
 from tests.client.exact import BY_IDS, HISTORY, club, down, ids_of
 
 COUNT = 2000
@@ -117,6 +121,67 @@ async def test_nothing_of_one_account_reaches_the_other() -> None:
             assert bool(message.out) == (message.from_id == types.PeerUser(own.me.id))
         rows: Any = first.session
         assert not foreign & {row[1] for row in rows._entities}
+
+
+async def test_what_only_another_account_met_is_stripped() -> None:
+    """People whom the first account has not met keep their names and lose what is personal."""
+    async with scene(count=10) as here:
+        first = here.clients[0]
+        source = History(here.world.accounts[0].input_peer(here.chat))
+        own_id = here.world.me.id
+        lanes = Lanes(first, source, CallOptions(), [])
+
+        def page(chat: Any, *users: types.User) -> Page:
+            messages = [
+                types.Message(
+                    id=number,
+                    peer_id=here.chat.peer(),
+                    from_id=types.PeerUser(user.id),
+                    message="",
+                    date=None,
+                    out=bool(user.is_self),
+                )
+                for number, user in enumerate(users, 1)
+            ]
+            found = Page(b"", messages, list(users), [chat], None, None)
+            found.is_foreign = True
+            return found
+
+        personal: dict[str, Any] = {"contact": True, "mutual_contact": True, "close_friend": True}
+        them = types.User(id=own_id + 1, is_self=True, access_hash=1, phone="1", first_name="They")
+        us = types.User(id=own_id, access_hash=2, first_name="We", **personal)
+        rights = types.ChatAdminRights(ban_users=True)
+        bans = types.ChatBannedRights(until_date=None)
+        chat = types.Channel(
+            id=here.chat.id,
+            title="Club",
+            photo=types.ChatPhotoEmpty(),
+            date=None,
+            access_hash=3,
+            creator=True,
+            admin_rights=rights,
+            banned_rights=bans,
+        )
+        one, two = lanes.finished(page(chat, them, us), [1, 2])
+        for message in (one, two):
+            assert message.sender.access_hash is None
+            assert message.sender.phone is None
+            assert not message.sender.contact
+            assert not message.sender.mutual_contact
+            assert not message.sender.close_friend
+            assert message.chat.access_hash is None
+            assert not message.chat.creator
+            assert message.chat.admin_rights is None
+            assert message.chat.banned_rights is None
+            assert message.input_chat == source.peer
+        assert ("They", False, False) == (one.sender.first_name, one.sender.is_self, one.out)
+        assert ("We", True, True) == (two.sender.first_name, two.sender.is_self, two.out)
+        assert one.input_sender is None
+        assert isinstance(two.input_sender, types.InputPeerSelf | types.InputPeerUser)
+        assert them.access_hash == 1, "the page of the other account is not touched"
+        closed = types.ChannelForbidden(id=here.chat.id, access_hash=3, title="Club")
+        [one] = lanes.finished(page(closed, them), [1])
+        assert one.chat.access_hash == 0
 
 
 async def test_a_sender_can_be_asked_for() -> None:

@@ -93,6 +93,25 @@ def test_what_is_not_there_is_a_group_of_its_own() -> None:
     assert group([one, None, two, None]) == [[one, two], [None], [None]]
 
 
+def test_no_more_than_the_bound_is_held() -> None:
+    """Where ids say nothing, as in a search of all chats, the number of messages bounds it."""
+    grouper = AlbumGrouper()
+    grouper.push(message(500, 1, chat=1))
+    for count in range(1, ALBUM_SPAN + 1):
+        assert grouper.take() is None
+        grouper.push(message(500 + count % 3, chat=2))
+    assert grouper.take() is not None
+
+
+def test_after_a_failure_an_open_album_is_dropped() -> None:
+    """It may go on behind the failure; without *albums* everything leaves."""
+    for albums, left in ((True, 2), (False, 3)):
+        gathering = Gathering(10, albums=albums)
+        gathering.add([message(9), message(8), message(7, 1)], None, 0.0)
+        gathering.end(is_failed=True)
+        assert left == gathering.next_count()
+
+
 def test_an_album_leaves_once_it_cannot_grow() -> None:
     """It is held for 30 ids behind its first message, and a message alone not at all."""
     grouper = AlbumGrouper()
