@@ -179,6 +179,11 @@ async def test_what_only_another_account_met_is_stripped() -> None:
         assert one.input_sender is None
         assert isinstance(two.input_sender, types.InputPeerSelf | types.InputPeerUser)
         assert them.access_hash == 1, "the page of the other account is not touched"
+        met = types.User(id=them.id, access_hash=77, first_name="Met")
+        lanes._know({met.id: met})
+        [one] = lanes.finished(page(chat, them), [1])
+        assert one.sender is met
+        assert one.input_sender == types.InputPeerUser(met.id, 77)
         closed = types.ChannelForbidden(id=here.chat.id, access_hash=3, title="Club")
         [one] = lanes.finished(page(closed, them), [1])
         assert one.chat.access_hash == 0
