@@ -120,8 +120,10 @@ class ChatProgress:
         return self._without_known(self.absent, first, last)
 
     def _without_known(self, also: ProcessedIds, first: int, last: int) -> ProcessedIds:
-        found = (self.done | also).without(first, last)
-        found.discard([each.message_id for each in self.poisoned])
+        found = self.done.without(first, last)
+        found.discard(also)
+        if self._failures:
+            found.discard([each.message_id for each in self.poisoned])
         return found
 
     # What happens

@@ -41,7 +41,8 @@ class ProcessedIds:
 
     def __init__(self, ids: Iterable[int] = ()) -> None:
         self._ids = BitMap()
-        self.update(ids)
+        if ids != ():
+            self.update(ids)
 
     # Change
 

@@ -35,7 +35,10 @@ class Track:
     def __init__(self, query: Query, key: str = "", *, has_ids: bool = False) -> None:
         self.taken = 0
         """Messages that the consumer has taken from this stream."""
-        self.cursor = HistoryCursor(query=replace(query, ids=None), key=key)
+        self._base = HistoryCursor(query=replace(query, ids=None), key=key)
+        self._last = self._count = 0  # the cursor's offset_id and taken
+        self._peer_id: int | None = None
+        self._is_done = False
         self._has_ids = has_ids
         self._reverse = query.reverse
         self._start = 0  # the walk goes on behind this id; before it lie only holes
@@ -45,15 +48,28 @@ class Track:
         self._end: int | None = None  # everything before here will be
         # For the checkpoint: where the walk has come as far as it is settled, and what was taken
         # behind that.
-        self._settled = self.cursor
+        self._settled_last = self._settled_count = 0
         self._open = ProcessedIds()
         self._skipped = ProcessedIds()
         self._wanted: Sequence[Any] | None = None
 
     def go_on(self, cursor: HistoryCursor) -> None:
         """Begin where *cursor* is."""
-        self.cursor = self._settled = replace(cursor, done=False)
-        self._start = cursor.offset_id
+        self._base = cursor
+        self._peer_id = cursor.peer_id
+        self._start = self._last = self._settled_last = cursor.offset_id
+        self._count = self._settled_count = cursor.taken
+
+    @property
+    def cursor(self) -> HistoryCursor:
+        """How far the consumer has come."""
+        return replace(
+            self._base,
+            offset_id=self._last,
+            taken=self._count,
+            done=self._is_done,
+            peer_id=self._peer_id,
+        )
 
     def bind(
         self,
@@ -100,8 +116,8 @@ class Track:
     def took(self, message: Any) -> None:
         """Hear that the consumer has taken a message, None for one that does not exist."""
         self.taken += 1
-        if message is not None and self.cursor.peer_id is None:
-            self.cursor = replace(self.cursor, peer_id=utils.get_peer_id(message.peer_id))
+        if self._peer_id is None and message is not None:
+            self._peer_id = utils.get_peer_id(message.peer_id)
         if self._has_ids:
             self._took_by_id(None if message is None else message.id)
         elif message is not None:
@@ -110,8 +126,9 @@ class Track:
             self._pass(message.id)
 
     def _took_by_id(self, message_id: int | None) -> None:
-        last = self.cursor.offset_id if message_id is None else message_id
-        self.cursor = replace(self.cursor, offset_id=last, taken=self.cursor.taken + 1)
+        self._count += 1
+        if message_id is not None:
+            self._last = message_id
         if self._wanted is None or self._chat is None or message_id is not None:
             return
         absent = self._wanted[self.taken - 1]
@@ -121,7 +138,7 @@ class Track:
     def ended(self) -> None:
         """Hear that the stream has come to its end."""
         self._pass_skipped(None)
-        self.cursor = replace(self.cursor, done=True)
+        self._is_done = True
         previous, end = self._previous, self._end
         if previous is not None and end is not None and self._is_behind(end, previous):
             self._mark(previous, end)
@@ -132,23 +149,27 @@ class Track:
         chat = self._chat
         if chat is None or not self._is_walk:
             return
-        taken, last = self._settled.taken, self._settled.offset_id
         behind = [i for i in ids if i in self._open]
         if behind:
             last = max(behind) if self._reverse else min(behind)
             passed = self._open.between(*((1, last) if self._reverse else (last, MAX_ID)))
             self._open.discard(passed)
-            taken += len(passed)
-        is_done = self.cursor.done and not self._open
+            self._settled_last = last
+            self._settled_count += len(passed)
+        is_done = self._is_done and not self._open
         if behind or is_done:
-            self._settled = replace(
-                self.cursor, offset_id=last, taken=taken, done=is_done, peer_id=chat.chat_id
+            chat.cursor = replace(
+                self._base,
+                offset_id=self._settled_last,
+                taken=self._settled_count,
+                done=is_done,
+                peer_id=chat.chat_id,
             )
-            chat.cursor = self._settled
 
     def _pass(self, message_id: int) -> None:
         if not self._start or self._is_behind(message_id, self._start):
-            self.cursor = replace(self.cursor, offset_id=message_id, taken=self.cursor.taken + 1)
+            self._last = message_id
+            self._count += 1
             if self._chat is not None and self._is_walk:
                 self._open.add(message_id)
         if self._chat is not None:
