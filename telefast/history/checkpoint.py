@@ -187,7 +187,7 @@ class Checkpoint:
             chat_id: The chat's marked id; needed for ids.
             note: What to keep beside them and write with them, anything that JSON can hold: the
                 length of the output file, for example, so that the next run can cut off what this
-                one has not acknowledged. If not given, the last note stays.
+                one has not acknowledged. If not given, or without a message, the last note stays.
 
         Raises:
             ArgumentError: If an argument has no legal value; nothing is marked then.
@@ -195,6 +195,8 @@ class Checkpoint:
             ClosedError: If the checkpoint is not open.
         """
         found = _keys(processed, chat_id)
+        if not found:
+            return
         if note is not _KEPT:
             _check_note(note, found)
         for each, ids in found.items():
@@ -203,8 +205,6 @@ class Checkpoint:
             if note is not _KEPT:
                 chat.note = note
             self._unwritten += len(ids)
-        if not self._unwritten:
-            return
         now = asyncio.get_running_loop().time()
         self._since = now if self._since is None else self._since
         if self._unwritten >= self._every or now - self._since >= self._seconds:

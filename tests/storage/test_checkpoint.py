@@ -122,10 +122,13 @@ async def test_what_can_be_acknowledged(tmp_path: Path) -> None:
     batch = Batch([message(1), None, message(2)], 1, 2, 2, 1, 0.0, ())
     async with Checkpoint(tmp_path / "state") as checkpoint:
         await checkpoint.ack(batch)
-        await checkpoint.ack(None)
+        await checkpoint.ack(None, note="nothing was done")
         await checkpoint.ack(iter([message(3), message(3, chat=10)]))
         await checkpoint.ack(4, chat_id=CHAT)
-        assert [1, 2, 3, 4] == list(checkpoint.chat(CHAT).done)
+        assert ([1, 2, 3, 4], None) == (
+            list(checkpoint.chat(CHAT).done),
+            checkpoint.chat(CHAT).note,
+        )
         assert [3] == list(checkpoint.chat(marked(10)).done)
         wrong: list[tuple[Any, dict[str, Any]]] = [
             (5, {}),

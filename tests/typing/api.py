@@ -174,3 +174,21 @@ async def both_sides(client: TelegramClient) -> None:
         async for key, _message in history:
             assert_type(key, MessageKey)
         assert_type(history.cursor, MessageKey | None)
+
+
+async def resumed(client: TelegramClient) -> None:
+    """Going on, and filling holes."""
+    cursor = telefast.HistoryCursor.from_json("{}")
+    assert_type(cursor.to_json(), str)
+    assert_type(BatchedHistory.resume(client, None, cursor), BatchedHistory)
+    ids = telefast.ProcessedIds(range(1, 5))
+    assert_type(ids.missing(1, 10), list[range])
+    async with telefast.Checkpoint("state", every=50) as checkpoint:
+        async with BatchedHistory.resume(client, "durov", checkpoint, concurrency=8) as history:
+            async for batch in history.batches():
+                await checkpoint.ack(batch, note={"size": 5})
+        async with BatchedHistory.fill(client, "durov", checkpoint, first=1) as history:
+            async for message in history:
+                await checkpoint.fail(message, "why")
+        assert_type(checkpoint.poisoned(), list[telefast.MessageFailure])
+        assert_type(checkpoint.chat(-5).missing(1), list[range])
