@@ -59,10 +59,12 @@ docs: $(STAMP) ## Build the documentation into docs/_build/html, without network
 bench: $(STAMP) ## Run the benchmarks, full sizes; results in bench-out/*.json
 	$(PY) -m benchmarks history --json bench-out/history.json
 	$(PY) -m benchmarks codec --json bench-out/codec.json
+	$(PY) -m benchmarks pacing --json bench-out/pacing.json
 
 bench-quick: $(STAMP) ## Run the benchmarks, small sizes; results in bench-out/*-quick.json
 	$(PY) -m benchmarks history --quick --json bench-out/history-quick.json
 	$(PY) -m benchmarks codec --quick --json bench-out/codec-quick.json
+	$(PY) -m benchmarks pacing --quick --json bench-out/pacing-quick.json
 
 foreign: $(STAMP) ## Let clients that nobody here wrote (kurigram, mtcute) at the embedded Telegram
 	$(PY) tests/foreign/prepare.py

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Optional
 
 import typer
 
-from benchmarks import codec, history
+from benchmarks import codec, history, pacing
 from telefast.cli.race import RaceError, machine, run_program, write_json
 from telefast.cli.view import View
 from telefast.errors import ArgumentError, TelefastError
@@ -18,11 +18,14 @@ from telefast.testing import flood_profile
 
 if TYPE_CHECKING:
     from benchmarks.codec import CodecRecord
+    from benchmarks.pacing import PacingRecord
     from benchmarks.records import Record
+
+    AnyRecord = Record | CodecRecord | PacingRecord
 
 __all__ = ["app"]
 
-BENCHES: Final = {"history": history, "codec": codec}
+BENCHES: Final = {"history": history, "codec": codec, "pacing": pacing}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,7 +36,7 @@ def main(
     names: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            help="Benchmarks to run: history, codec. [default: all]", metavar="[NAMES]..."
+            help="Benchmarks to run: history, codec, pacing. [default: all]", metavar="[NAMES]..."
         ),
     ] = None,
     quick: Annotated[
@@ -103,7 +106,7 @@ def main(
 
 
 def _run(names: list[str], plan: history.Plan, path: Path | None, view: View) -> int:
-    records: list[Record | CodecRecord] = []
+    records: list[AnyRecord] = []
 
     async def run_all() -> int:
         for name in names:
@@ -127,7 +130,7 @@ def _run(names: list[str], plan: history.Plan, path: Path | None, view: View) ->
     return status
 
 
-def _report(records: list[Record | CodecRecord], plan: history.Plan) -> dict[str, Any]:
+def _report(records: list[AnyRecord], plan: history.Plan) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),

@@ -79,6 +79,22 @@ def test_codec(tmp_path: Path) -> None:
         assert sizes["telefast, zstd"] < 0.9 * min(rivals)
 
 
+@pytest.mark.slow
+def test_pacing(tmp_path: Path) -> None:
+    """Each way to wait has a record for each simulated server, and for the embedded Telegram."""
+    path = tmp_path / "pacing.json"
+    done = _run("pacing", "--rounds", "1", "--json", str(path))
+    assert (0, "") == (done.returncode, done.stderr)
+    records = json.loads(path.read_text("utf-8"))["records"]
+    assert {"simulated", "embedded"} == {each["where"] for each in records}
+    for each in records:
+        assert each["bench"] == "pacing"
+        assert each["ratio"] > 0.9
+        if each["where"] == "embedded" and each["contender"] == "telefast, remembered":
+            assert each["ratio"] < 1.3
+            assert each["refused"] <= 1
+
+
 def test_what_comes_back_otherwise_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """A way to keep messages that loses something is an error that names it."""
     monkeypatch.syspath_prepend(str(ROOT))
