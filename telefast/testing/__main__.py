@@ -26,7 +26,7 @@ import traceback
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, TextIO
 
-from telefast.testing.datacentres import DataCentres
+from telefast.testing.datacentres import DataCentre, DataCentres
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.flood_model import Budget
 from telefast.testing.keys import ServerKey
@@ -66,7 +66,8 @@ async def _serve(order: Mapping[str, Any], answers: TextIO) -> None:
         ServerKey(bytes.fromhex(key), is_initialized=True, account=number)
         for number, key in enumerate(order["keys"])
     ]
-    server = DataCentres(dispatcher, keys, differing=order["differing"], options=order["options"])
+    differing = [DataCentre(**each) for each in order["differing"]]
+    server = DataCentres(dispatcher, keys, differing=differing, options=order["options"])
     addresses = await server.start()
     commands = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(

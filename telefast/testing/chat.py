@@ -9,13 +9,13 @@ from pyroaring import BitMap
 from telethon.tl import types
 
 from telefast.errors import WorldError
-from telefast.testing.file_refs import FileKey, files_of, has_file, key_of
+from telefast.testing.file_refs import File, FileKey, files_of, has_file, key_of
 from telefast.testing.index import ChatIndex
 from telefast.testing.refs import mark_of, refs_of
-from telefast.testing.tl import read_object
+from telefast.testing.tl import read_object, write_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Iterator
 
     from telefast.testing.cache import Entry, MessageCache
     from telefast.testing.seeded import SeededChat
@@ -73,6 +73,7 @@ class Chat(ABC):
         self._cache_key = cache_key
         self._put: dict[int, tuple[Entry, int]] = {}
         self._put_files: dict[FileKey, set[int]] = {}
+        self._put_dcs: dict[int, set[int]] = {}
         self._index: ChatIndex | None = None
 
     def __repr__(self) -> str:
@@ -181,7 +182,8 @@ class Chat(ABC):
         """Add messages as they are, or replace those of the same ids.
 
         Raises:
-            WorldError: If a message belongs elsewhere or has no legal id.
+            WorldError: If a message belongs elsewhere, has no legal id, or formats more text than
+                it has.
         """
         peer = self.peer()
         for message in messages:
@@ -194,14 +196,16 @@ class Chat(ABC):
             if not 1 <= message.id <= MAX_MESSAGE_ID:
                 raise WorldError(f"message {message.id}: ids lie between 1 and {MAX_MESSAGE_ID}")
             self._check_put(message.id)
+            _check_entities(message)
             if self._index is not None:
                 self._index.forget(message.id)
             date = 0 if message.date is None else int(message.date.timestamp())
-            data = bytes(message)
+            data = write_object(message)
             self._put[message.id] = ((data, refs_of(message)), date)
             if has_file(data):
                 for file in files_of(message):
                     self._put_files.setdefault(key_of(file), set()).add(message.id)
+                    self._put_dcs.setdefault(file.dc_id, set()).add(message.id)
             self._cache.drop(self._cache_key, message.id)
             self.ids.add(message.id)
             self.changed = True
@@ -218,6 +222,20 @@ class Chat(ABC):
     def put_messages(self) -> list[bytes]:
         """Return the TL bytes of all messages that were put and still exist, by id."""
         return [self._put[id_][0][0] for id_ in sorted(self._put) if id_ in self.ids]
+
+    def put_refs(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield the id of each message that was put and exists, and the marked ids it names."""
+        for message_id, ((_, refs), _) in self._put.items():
+            if message_id in self.ids:
+                yield message_id, refs
+
+    def files_outside(self, dc_ids: Container[int]) -> Iterator[tuple[int, File]]:
+        """Yield message and file where one was put that lives at none of *dc_ids*."""
+        outside = (ids for dc_id, ids in self._put_dcs.items() if dc_id not in dc_ids)
+        for message_id in sorted(filter(self.has, set().union(*outside))):
+            for file in files_of(self.peek(message_id)):
+                if file.dc_id not in dc_ids:
+                    yield message_id, file
 
     def messages_with(self, file: FileKey) -> list[int]:
         """Return the ids of messages that were put with a file and still exist.
@@ -260,3 +278,16 @@ class Chat(ABC):
         """
         for message_id in self.ids:
             self.entry(message_id)
+
+
+def _check_entities(message: types.Message | types.MessageService) -> None:
+    """Refuse formatting beyond the end of the text, which counts in UTF-16 code units."""
+    if isinstance(message, types.MessageService) or not message.entities:
+        return
+    length = len(message.message.encode("utf-16-le", "surrogatepass")) // 2
+    for place, entity in enumerate(message.entities):
+        if entity.offset < 0 or entity.length < 0 or entity.offset + entity.length > length:
+            raise WorldError(
+                f"message {message.id}: entities[{place}]: from {entity.offset}, {entity.length} "
+                f"long: the text ends at {length}"
+            )

@@ -6,19 +6,21 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from telefast.errors import ArgumentError
+from telefast.errors import ArgumentError, WorldError
 from telefast.testing.keys import ServerKey
 from telefast.testing.link import SharedLine
+from telefast.testing.method_cdn import CdnRedirect
 from telefast.testing.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from telefast.testing.dispatcher import Dispatcher
+    from telefast.testing.faults import Rule
     from telefast.testing.rpc import Address
     from telefast.testing.world import World
 
-__all__ = ["DataCentre", "DataCentres", "as_data", "check_data_centres", "check_line"]
+__all__ = ["DataCentre", "DataCentres", "as_data", "check_data_centres", "check_line", "check_rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class DataCentres:
     Args:
         dispatcher: What answers API requests, of all of them.
         keys: The authorization key of each account, known at its home.
-        differing: Data centres that differ from *options*, each as `as_data` gives it.
+        differing: Data centres that differ from *options*.
         options: What all servers have in common: `rtt`, `jitter`, `bandwidth`, `dc_bandwidth`,
             `strict_salts` and `sign_in` (whether a key that a client exchanged at the home of the
             first account is logged in only after a sign-in).
@@ -99,7 +101,7 @@ class DataCentres:
         dispatcher: Dispatcher,
         keys: Sequence[ServerKey],
         *,
-        differing: Iterable[Mapping[str, Any]] = (),
+        differing: Iterable[DataCentre] = (),
         options: Mapping[str, Any],
     ) -> None:
         self.servers: list[Server] = []
@@ -107,7 +109,7 @@ class DataCentres:
         common = dict(options)
         sign_in = common.pop("sign_in")
         dc_bandwidth = common.pop("dc_bandwidth")
-        others = {made["dc_id"]: DataCentre(**made) for made in differing}
+        others = {each.dc_id: each for each in differing}
         world = dispatcher.world
         for dc_id in dict.fromkeys((*world.dc_ids, *others)):
             own = others.get(dc_id, DataCentre(dc_id))
@@ -170,6 +172,20 @@ def check_data_centres(world: World, data_centres: Sequence[DataCentre]) -> None
             raise ArgumentError(
                 "data_centres", each, f"a dc_id that is {expected} World.dc_ids {world.dc_ids}"
             )
+
+
+def check_rule(rule: Rule, data_centres: Sequence[DataCentre]) -> None:
+    """Refuse a rule that sends clients to a network that is not there.
+
+    Raises:
+        WorldError: Names the rule.
+    """
+    networks = [each.dc_id for each in data_centres if each.cdn]
+    if isinstance(rule, CdnRedirect) and rule.network not in networks:
+        raise WorldError(
+            f"{rule!r}: network={rule.network}: expected a DataCentre({rule.network}, cdn=True), "
+            f"there are {networks}"
+        )
 
 
 def as_data(data_centre: DataCentre) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from telefast.testing.datacentres import (
     as_data,
     check_data_centres,
     check_line,
+    check_rule,
 )
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.faults import Rule, UnusedRuleError
@@ -89,7 +90,8 @@ class LocalTelegram:
             always without a login at first, as at Telegram.
 
     Raises:
-        WorldError: If *world* contradicts itself; see `World.check`.
+        WorldError: If *world* contradicts itself (see `World.check`), or a rule sends clients to a
+            network that is not there.
         ArgumentError: If *rtt* or *jitter* is no time, *bandwidth* or *dc_bandwidth* not above 0,
             *flood* no profile, *gzip* none of the above, *rules* are given with *process*, or
             *data_centres* contradict the world.
@@ -133,6 +135,8 @@ class LocalTelegram:
             raise ArgumentError("rules", rules, "none with process=True; leave it out to use rules")
         world.check()
         check_data_centres(world, data_centres)
+        for rule in rules:
+            check_rule(rule, data_centres)
         self.world = world
         self._options: dict[str, Any] = {
             "rtt": rtt,
@@ -142,7 +146,7 @@ class LocalTelegram:
             "strict_salts": strict_salts,
             "sign_in": sign_in,
         }
-        self._differing = [as_data(each) for each in data_centres]
+        self._differing = tuple(data_centres)
         self._gzip = gzip
         self._keys: list[ServerKey] = []
         self._dispatcher = Dispatcher(world, rules=rules, gzip=gzip, budgets=self._flood.budgets)
@@ -336,9 +340,11 @@ class LocalTelegram:
 
         Raises:
             ArgumentError: If the server runs in its own process.
+            WorldError: If it sends clients to a network that is not there.
         """
         if self._in_process:
             raise ArgumentError("rule", rule, "none with process=True; leave it out to use rules")
+        check_rule(rule, self._differing)
         self._dispatcher.add(rule)
         return rule
 
@@ -416,7 +422,7 @@ class LocalTelegram:
             own
             | {
                 "options": self._options,
-                "differing": self._differing,
+                "differing": [as_data(each) for each in self._differing],
                 "budgets": [budget.as_json() for budget in self._flood.budgets],
             }
         )

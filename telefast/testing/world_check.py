@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from telefast.testing.account import Account
     from telefast.testing.channel import Channel
+    from telefast.testing.chat import Chat
     from telefast.testing.private import Group
     from telefast.testing.world import World
 
@@ -30,26 +31,71 @@ def check_world(world: World) -> None:
         ("abouts", world.abouts),
     ):
         _known(world, f"world: {name}", ids)
+    _check_accounts(world)
     names: dict[str, str] = {}
+    for user in world.users.values():
+        for own in (user.username, *(each.username for each in user.usernames or ())):
+            _take_name(names, own, f"user {user.id}")
+    for foreign in world.foreign.values():
+        _take_name(names, getattr(foreign, "username", None), f"foreign chat {foreign.id}")
     for key, channel in world.channels.items():
         path = _path(channel)
         if key != channel.id:
             raise WorldError(f"{path}: channels[{key}]: is stored under another id")
-        if channel.username is not None:
-            holder = names.setdefault(channel.username.lower(), path)
-            if holder != path:
-                raise WorldError(f"{path}: username={channel.username!r}: is that of {holder}")
+        _take_name(names, channel.username, path)
+        _check_messages(world, channel)
         _check_channel(world, channel)
         _check_people(world, channel)
     for account in world.accounts:
         for group in account.groups.values():
+            _check_messages(world, group)
             _check_group(account, group)
         for chat in account.private_chats.values():
+            _check_messages(world, chat)
             pinned = chat.pinned_msg_id
             if pinned is not None and not chat.has(pinned):
                 path = f"private chat {chat.title!r} (id {chat.id})"
                 raise WorldError(f"{path}: pinned_msg_id={pinned}: there is no such message")
         _check_dialogs(account)
+
+
+def _take_name(names: dict[str, str], name: str | None, path: str) -> None:
+    if name is None:
+        return
+    holder = names.setdefault(name.lower(), path)
+    if holder != path:
+        raise WorldError(f"{path}: username={name!r}: is that of {holder}")
+
+
+def _check_accounts(world: World) -> None:
+    phones: dict[str, str] = {}
+    for account in world.accounts:
+        path = f"account {account.index}"
+        if account.dc_id not in world.dc_ids:
+            raise WorldError(f"{path}: dc_id={account.dc_id}: is none of dc_ids={world.dc_ids}")
+        holder = phones.setdefault(account.phone, path)
+        if holder != path:
+            raise WorldError(f"{path}: phone={account.phone!r}: is that of {holder}")
+        before = 0
+        for place, (low, high) in enumerate(account.split_ranges):
+            if not before < low <= high:
+                raise WorldError(
+                    f"{path}: split_ranges[{place}]=({low}, {high}): expected rising ranges of ids"
+                )
+            before = high
+
+
+def _check_messages(world: World, chat: Chat) -> None:
+    path = f"{chat.kind} {chat.title!r} (id {chat.id})"
+    if chat.pts < 1:
+        raise WorldError(f"{path}: pts={chat.pts}: expected 1 or more")
+    for message_id, refs in chat.put_refs():
+        _known(world, f"{path}: message {message_id}", (ref for ref in refs if ref > 0))
+    for message_id, file in chat.files_outside(world.dc_ids):
+        raise WorldError(
+            f"{path}: message {message_id}: file {file.id}: dc_id={file.dc_id}: is none of "
+            f"dc_ids={world.dc_ids}"
+        )
 
 
 def _check_channel(world: World, channel: Channel) -> None:
