@@ -87,7 +87,7 @@ from telefast.testing.media_samples import (
     sample_media,
 )
 from telefast.testing.method_cdn import CdnRedirect
-from telefast.testing.method_takeout import TakeoutDelay, TakeoutRequired
+from telefast.testing.method_takeout import TakeoutDelay, TakeoutRequired, TakeoutSession
 from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.rpc import Call, Empty, RpcFault
@@ -166,6 +166,7 @@ __all__ = [
     "SwapNeighbours",
     "TakeoutDelay",
     "TakeoutRequired",
+    "TakeoutSession",
     "Timed",
     "TokenBucket",
     "TransportError",

@@ -98,6 +98,7 @@ def _state(dispatcher: Dispatcher) -> dict[str, Any]:
     return {
         "requests": dispatcher.ledger.snapshot(),
         "unknown": dispatcher.unknown,
+        "takeouts": dispatcher.takeouts.sessions,
         "failures": ["".join(traceback.format_exception(e)) for e in dispatcher.failures],
     }
 

@@ -27,6 +27,7 @@ from telefast.testing import methods
 from telefast.testing.faults import Line, Rule, RuleBook
 from telefast.testing.flood_model import FloodModel, asked_by
 from telefast.testing.ledger import Ledger
+from telefast.testing.method_takeout import Takeouts
 from telefast.testing.rpc import (
     Address,
     Call,
@@ -107,6 +108,7 @@ class Dispatcher:
         keys: The authorization keys that each data centre knows.
         rules: The faults in force.
         lines: The connections that are open, of all data centres.
+        takeouts: The takeout sessions.
         floods: What was asked for lately, and the limits on it.
     """
 
@@ -128,7 +130,8 @@ class Dispatcher:
         self.rules = RuleBook()
         self.lines: set[Line] = set()
         self.floods = FloodModel(budgets)
-        self.kept: dict[type[Any], Any] = {}
+        self.takeouts = Takeouts()
+        self.kept: dict[type[Any], Any] = {Takeouts: self.takeouts}
         self.keys: dict[int, dict[bytes, ServerKey]] = {}
         self._wbits = {False: 0, True: 31, "gzip": 31, "zlib": 15}[gzip]
         for rule in rules:

@@ -23,6 +23,7 @@ from telefast.testing.faults import Rule, UnusedRuleError
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
 from telefast.testing.keys import ServerKey, trust_test_key
 from telefast.testing.ledger import Ledger
+from telefast.testing.method_takeout import TakeoutSession
 from telefast.testing.process import EmbeddedTelegramError, ServerProcess
 from telefast.testing.virtual import VirtualLoop
 
@@ -73,8 +74,8 @@ class LocalTelegram:
             A speed of the profile counts if it is lower than *bandwidth* or *dc_bandwidth*.
         process: Whether the server runs in a process of its own, so that it costs the client's
             process no time: for benchmarks. It gets a copy of *world*, made by `World.recipe`, as
-            it is on entering; call `sync` before you read `requests`, `unknown`
-            and `client_faults`.
+            it is on entering; call `sync` before you read `requests`, `unknown`,
+            `client_faults` and `takeouts`.
         rules: Faults in force from the start, applied in this order. Not with *process*.
         gzip: Whether answers are compressed if that makes them smaller: True or `gzip`, or `zlib`
             for the other framing that `gzip_packed` may hold and that Telethon does not read.
@@ -186,6 +187,11 @@ class LocalTelegram:
         wrong if nothing has it any more. The newest 1,000 are kept.
         """
         return [*self._dispatcher.ledger.client_faults]
+
+    @property
+    def takeouts(self) -> list[TakeoutSession]:
+        """The takeout sessions that clients began, the oldest first, and how each ended."""
+        return [*self._dispatcher.takeouts.sessions]
 
     @property
     def host(self) -> str:
@@ -309,7 +315,7 @@ class LocalTelegram:
         return string
 
     async def sync(self) -> Ledger:
-        """Bring `requests`, `unknown` and `client_faults` up to date, and return `requests`.
+        """Bring what the server tells (`requests`, `unknown`, …) up to date; return `requests`.
 
         In the event loop they always are.
 
@@ -448,5 +454,7 @@ class LocalTelegram:
         """Copy the state of the server's process; return the tracebacks of its failures."""
         self.requests.load(state["requests"])
         self.unknown[:] = state["unknown"]
+        found = [TakeoutSession(who, tuple(what), how) for who, what, how in state["takeouts"]]
+        self._dispatcher.takeouts.sessions[:] = found
         failures: list[str] = state["failures"]
         return failures

@@ -13,6 +13,7 @@ from telethon.tl import types
 
 from telefast.errors import WorldError
 from telefast.testing.dice import Dice
+from telefast.testing.refs import SERVICE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,11 +236,7 @@ def _story(files: Files, dice: Dice) -> types.TypeMessageMedia:
     story = types.StoryItem(
         id=7, date=_DATE, expire_date=_DATE, media=_document(files, dice), public=True
     )
-    return types.MessageMediaStory(types.PeerUser(_STORY_PEER), 7, story=story)
-
-
-_STORY_PEER: Final = 777_000
-"""Whose stories they are: Telegram's own service account, which no world need have."""
+    return types.MessageMediaStory(types.PeerUser(SERVICE_ID), 7, story=story)
 
 
 def _page(
@@ -312,9 +309,9 @@ _SAMPLES: Final[dict[str, _Maker]] = {
     "paid:unlocked": _paid(False),
     "paid:mixed": _paid(False, True, False, False),
     "story": _story,
-    "story:missing": lambda *_: types.MessageMediaStory(types.PeerUser(_STORY_PEER), 7),
+    "story:missing": lambda *_: types.MessageMediaStory(types.PeerUser(SERVICE_ID), 7),
     "story:deleted": lambda *_: types.MessageMediaStory(
-        types.PeerUser(_STORY_PEER), 7, story=types.StoryItemDeleted(7)
+        types.PeerUser(SERVICE_ID), 7, story=types.StoryItemDeleted(7)
     ),
     "page:photo": lambda files, dice: _page(files, dice, photo=True),
     "page:document": lambda files, dice: _page(files, dice, photo=True, document=True),

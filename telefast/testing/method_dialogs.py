@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from pyroaring import BitMap
 from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
@@ -14,6 +15,7 @@ from telefast.testing.access import find_user, open_chat
 from telefast.testing.channel import Channel
 from telefast.testing.dialogs import ARCHIVE, MAIN, Place, cut_page
 from telefast.testing.fault_dialogs import DialogRule
+from telefast.testing.method_takeout import in_range
 from telefast.testing.pages import entries_bytes, vector
 from telefast.testing.paging import DEFAULT_LIMIT, hash_of
 from telefast.testing.refs import CHANNEL_MARK
@@ -52,7 +54,7 @@ def _get_dialogs(call: Call) -> bytes:
     if request.limit < 0:
         raise RpcFault(400, "LIMIT_INVALID")
     book = account.dialogs
-    places = account.dialog_places()
+    places = _places(call)
     if folder is not None:
         places = [place for place in places if book.folder_of(place.mark) == folder]
     pinned = _pinned(places, book.pinned[folder or MAIN])
@@ -74,6 +76,29 @@ def _get_dialogs(call: Call) -> bytes:
     if len(page) == count == len(set(page)):
         return _DIALOGS + body
     return _SLICE.pack(types.messages.DialogsSlice.CONSTRUCTOR_ID, count) + body
+
+
+def _places(call: Call) -> list[Place]:
+    """Return where the dialogs stand; within a message range, by their top message in it.
+
+    Chosen: a dialog that shows no message in the range is not listed, one without messages is in
+    the last range, and the other methods of dialogs know no ranges.
+    """
+    account = call.account
+    places = account.dialog_places()
+    if call.message_range is None:
+        return places
+    is_last = call.message_range.max_id == account.split_ranges[-1][1]
+    found: list[Place] = []
+    for place in places:
+        chat = account.chat(place.mark)
+        seen = in_range(call, chat, chat.shown) if chat else BitMap()
+        if chat and seen:
+            top = seen.max()
+            found.append(Place(chat.timestamp(top), top, place.mark))
+        elif is_last and not place.top:
+            found.append(place)
+    return sorted(found, reverse=True)
 
 
 def _get_pinned_dialogs(call: Call) -> bytes:

@@ -10,8 +10,8 @@ from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.access import open_channel, open_chat
-from telefast.testing.channel import Channel
 from telefast.testing.faults import apply_by_ids, apply_page
+from telefast.testing.method_takeout import in_range
 from telefast.testing.pages import channel_messages, empty_bytes, entries_bytes, page_of, whole
 from telefast.testing.paging import IDS_CAP, PAGE_CAP, hash_of, id_at_date, position, slice_ids
 from telefast.testing.rpc import Call, Empty, RpcFault
@@ -82,7 +82,7 @@ def answer_page(
     request, assume = call.request, call.world.assume
     if request.limit > PAGE_CAP and assume.large_limit == "refuse":
         raise RpcFault(400, "LIMIT_INVALID")
-    ids = _in_range(call, chat, ids)
+    ids = in_range(call, chat, ids)
     page: list[int | Empty] = []
     if request.limit or (dates is None and assume.zero_limit == "default"):
         cut = slice_ids(
@@ -114,23 +114,6 @@ def shown_count(call: Call, count: int) -> tuple[int, bool]:
     if count <= PAGE_CAP or not call.world.assume.inexact_counts:
         return count, False
     return -(-count // PAGE_CAP) * PAGE_CAP, True
-
-
-def _in_range(call: Call, chat: Chat, ids: BitMap) -> BitMap:
-    """Return the ids that a request sees: all, unless it comes within a message range.
-
-    Chosen: ranges split the ids that private chats and basic groups share; a channel is seen
-    whole, in the last range (as Telegram Desktop asks, `useOnlyLastSplit`).
-    """
-    wanted = call.message_range
-    if wanted is None:
-        return ids
-    if not isinstance(chat, Channel):
-        seen = BitMap(ids)
-        seen.remove_range(0, max(0, wanted.min_id))
-        seen.remove_range(max(0, wanted.max_id) + 1, 2**32)
-        return seen
-    return ids if wanted.max_id == call.account.split_ranges[-1][1] else BitMap()
 
 
 def _between(

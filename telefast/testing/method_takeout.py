@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
+from pyroaring import BitMap
 from telethon.tl import functions, types
 from telethon.tl.tlobject import TLRequest
 
+from telefast.testing.channel import Channel
 from telefast.testing.dice import Dice
 from telefast.testing.faults import Timed
 from telefast.testing.pages import TRUE, vector
@@ -15,32 +17,67 @@ from telefast.testing.rpc import Call, RpcFault
 
 if TYPE_CHECKING:
     from telefast.testing.account import Account
+    from telefast.testing.chat import Chat
     from telefast.testing.fault_select import Where
 
-__all__ = ["TAKEOUT_HANDLERS", "TakeoutDelay", "TakeoutRequired", "Takeouts", "check_takeout"]
+__all__ = [
+    "TAKEOUT_HANDLERS",
+    "TakeoutDelay",
+    "TakeoutRequired",
+    "TakeoutSession",
+    "Takeouts",
+    "check_takeout",
+    "in_range",
+]
 
 _REQUIRED = RpcFault(403, "TAKEOUT_REQUIRED")
+
+
+class TakeoutSession(NamedTuple):
+    """A takeout session that a client began.
+
+    Attributes:
+        account: Number of the account (`Account.index`).
+        what: What the client asked to export: the names of the flags of
+            `account.initTakeoutSession` that were set, such as `message_users`, sorted.
+        state: `open`; `success` or `failure`, as the client called it when it finished the session;
+            or `replaced` by a later session of the account.
+    """
+
+    account: int
+    what: tuple[str, ...]
+    state: str = "open"
 
 
 class Takeouts:
     """The takeout sessions of a server.
 
     Attributes:
-        open: Number of an account -> the request that began its session, and the id of that.
-        finished: For each session that ended, whether the client called it a success.
+        sessions: All that were begun, the oldest first.
+        open: Number of an account -> the id of its open session, and the request that began it.
+        finished: For each session that a client finished, whether it called it a success.
     """
 
     def __init__(self) -> None:
+        self.sessions: list[TakeoutSession] = []
         self.open: dict[int, tuple[int, functions.account.InitTakeoutSessionRequest]] = {}
         self.finished: list[bool] = []
-        self._count = 0
 
     def begin(self, account: Account, request: functions.account.InitTakeoutSessionRequest) -> int:
         """Begin a session of an account; return its id."""
-        self._count += 1
-        takeout_id = Dice.of(account.world.seed, "takeout", self._count).signed64()
+        self.end(account, "replaced")
+        flags = (name for name, value in request.to_dict().items() if value is True)
+        self.sessions.append(TakeoutSession(account.index, tuple(sorted(flags))))
+        takeout_id = Dice.of(account.world.seed, "takeout", len(self.sessions)).signed64()
         self.open[account.index] = (takeout_id, request)
         return takeout_id
+
+    def end(self, account: Account, state: str) -> None:
+        """End the open session of an account, if there is one."""
+        self.open.pop(account.index, None)
+        for place, each in enumerate(self.sessions):
+            if (each.account, each.state) == (account.index, "open"):
+                self.sessions[place] = each._replace(state=state)
 
     def is_open(self, account: Account, takeout_id: int | None) -> bool:
         """Return whether an id is that of the open session of an account."""
@@ -63,6 +100,23 @@ def check_takeout(call: Call) -> None:
         raise RpcFault(400, "TAKEOUT_INVALID")
 
 
+def in_range(call: Call, chat: Chat, ids: BitMap) -> BitMap:
+    """Return the ids that a request sees: all, unless it comes within a message range.
+
+    Chosen: ranges split the ids that private chats and basic groups share; a channel is seen
+    whole, in the last range (as Telegram Desktop asks, `useOnlyLastSplit`).
+    """
+    wanted = call.message_range
+    if wanted is None:
+        return ids
+    if not isinstance(chat, Channel):
+        seen = BitMap(ids)
+        seen.remove_range(0, max(0, wanted.min_id))
+        seen.remove_range(max(0, wanted.max_id) + 1, 2**32)
+        return seen
+    return ids if wanted.max_id == call.account.split_ranges[-1][1] else BitMap()
+
+
 def _init(call: Call) -> bytes:
     """Answer account.initTakeoutSession.
 
@@ -75,9 +129,9 @@ def _finish(call: Call) -> bytes:
     """Answer account.finishTakeoutSession, which must come inside of `invokeWithTakeout`."""
     if call.takeout is None:
         raise _REQUIRED
-    takeouts = call.shared(Takeouts)
-    del takeouts.open[call.account.index]
-    takeouts.finished.append(bool(call.request.success))
+    takeouts, success = call.shared(Takeouts), bool(call.request.success)
+    takeouts.end(call.account, "success" if success else "failure")
+    takeouts.finished.append(success)
     return TRUE
 
 

@@ -10,10 +10,13 @@ from telethon.tl.tlobject import TLObject
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CHANNEL_MARK", "mark_of", "refs_of"]
+__all__ = ["CHANNEL_MARK", "SERVICE_ID", "mark_of", "refs_of"]
 
 CHANNEL_MARK = 1_000_000_000_000
 """A channel's marked id is minus (this plus its bare id), as in `telethon.utils.get_peer_id`."""
+
+SERVICE_ID = 777_000
+"""Telegram's own service account, which every client knows and no world need have."""
 
 _USER_FIELDS = frozenset({"user_id", "via_bot_id", "via_business_bot_id", "inviter_id", "bot_id"})
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from telefast.errors import WorldError
 from telefast.testing.dialogs import ARCHIVE, MAIN
+from telefast.testing.refs import SERVICE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +91,11 @@ def _check_messages(world: World, chat: Chat) -> None:
     if chat.pts < 1:
         raise WorldError(f"{path}: pts={chat.pts}: expected 1 or more")
     for message_id, refs in chat.put_refs():
-        _known(world, f"{path}: message {message_id}", (ref for ref in refs if ref > 0))
+        _known(
+            world,
+            f"{path}: message {message_id}",
+            (ref for ref in refs if ref > 0 and ref != SERVICE_ID),
+        )
     for message_id, file in chat.files_outside(world.dc_ids):
         raise WorldError(
             f"{path}: message {message_id}: file {file.id}: dc_id={file.dc_id}: is none of "

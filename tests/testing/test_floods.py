@@ -184,7 +184,7 @@ def test_unknown_profiles_are_refused(world: World) -> None:
 def lines_of(world: World, **options: Any) -> list[Any]:
     """Return a link of each listener."""
     options = {"sign_in": False, **options}
-    differing = [{"dc_id": 2, "media_only": True}, {"dc_id": 203, "cdn": True}]
+    differing = [DataCentre(2, media_only=True), DataCentre(203, cdn=True)]
     servers = DataCentres(Dispatcher(world), [], differing=differing, options=options).servers
     return [server.new_link() for server in servers]
 

@@ -7,10 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from telethon import errors, functions, types
+from telethon import errors, functions, types, utils
 
-from telefast.testing import LocalTelegram, TakeoutDelay, TakeoutRequired, World, run_virtual
-from telefast.testing.method_takeout import Takeouts
+from telefast.testing import (
+    LocalTelegram,
+    TakeoutDelay,
+    TakeoutRequired,
+    TakeoutSession,
+    World,
+    run_virtual,
+)
 
 HISTORY = "messages.getHistory"
 
@@ -31,10 +37,11 @@ class _GivenUpError(Exception):
 
 
 @pytest.mark.rule("takeout.finish")
+@pytest.mark.parametrize("process", [False, True])
 @pytest.mark.parametrize("success", [True, False])
-async def test_a_takeout_from_beginning_to_end(world: World, success: bool) -> None:
+async def test_a_takeout_from_beginning_to_end(world: World, success: bool, process: bool) -> None:
     """What is read in it is what is read outside; it is finished with the flag, and then over."""
-    async with LocalTelegram(world) as telegram, telegram.client() as client:
+    async with LocalTelegram(world, process=process) as telegram, telegram.client() as client:
         outside = [m.id async for m in client.iter_messages("ships")]
         with suppress(_GivenUpError):
             async with client.takeout(megagroups=True) as takeout:
@@ -42,8 +49,9 @@ async def test_a_takeout_from_beginning_to_end(world: World, success: bool) -> N
                 assert [m.id async for m in takeout.iter_messages("ships")] == outside
                 if not success:
                     raise _GivenUpError
-        kept = telegram._dispatcher.kept[Takeouts]
-        assert ([success], {}) == (kept.finished, kept.open)
+        await telegram.sync()
+        ended = "success" if success else "failure"
+        assert telegram.takeouts == [TakeoutSession(0, ("message_megagroups",), ended)]
         with pytest.raises(errors.TakeoutInvalidError):
             await client(functions.InvokeWithTakeoutRequest(takeout_id, _history(world)))
         assert not telegram.unknown
@@ -61,6 +69,7 @@ async def test_an_id_that_is_not_open(world: World) -> None:
     ):
         first = (await client(begin)).id
         second = (await client(begin)).id
+        assert [each.state for each in telegram.takeouts] == ["replaced", "open"]
         for who, takeout_id in ((client, 7), (client, first), (foreign, second)):
             with pytest.raises(errors.TakeoutInvalidError):
                 await who(functions.InvokeWithTakeoutRequest(takeout_id, _history(world)))
@@ -126,6 +135,39 @@ async def test_ranges_together_give_everything(world: World) -> None:
             else:
                 assert all(id_ <= 300 for id_ in parts[0])
                 assert all(id_ > 300 for id_ in parts[1])
+
+
+async def test_a_range_has_its_own_dialogs(world: World) -> None:
+    """A dialog stands by its top message in the range; without one it is not listed."""
+    grace, crew, ships = (
+        *world.private_chats.values(),
+        *world.groups.values(),
+        *world.channels.values(),
+    )
+    late = world.add_group("Late", message_count=0)
+    late.post(2)
+    world.add_channel("Empty")
+    empty = next(chat for chat in world.channels.values() if chat is not ships)
+    ask = functions.messages.GetDialogsRequest(None, 0, types.InputPeerEmpty(), 100, 0)
+    async with (
+        LocalTelegram(world) as telegram,
+        telegram.client() as client,
+        client.takeout() as takeout,
+    ):
+        shown = []
+        for low, high in world.account.split_ranges:
+            within = functions.InvokeWithMessagesRangeRequest(types.MessageRange(low, high), ask)
+            page = await takeout(within)
+            dates = [message.date for message in page.messages]
+            assert dates == sorted(dates, reverse=True)
+            shown.append({each.top_message: utils.get_peer_id(each.peer) for each in page.dialogs})
+        tops = [max(id_ for id_ in chat.ids if id_ <= 300) for chat in (grace, crew)]
+        assert shown[0] == {tops[0]: grace.marked_id, tops[1]: crew.marked_id}
+        everything = await client(ask)
+        assert shown[1] == {
+            each.top_message: utils.get_peer_id(each.peer) for each in everything.dialogs
+        }
+        assert {late.marked_id, empty.marked_id} < set(shown[1].values())
 
 
 async def _read(takeout: Any, within: types.MessageRange, peer: Any) -> list[int]:
