@@ -58,12 +58,14 @@ class Connection(Serving, asyncio.Protocol):
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._handshake = Handshake(owner.dc_id, self._time)
         self._may_read = True
+        self._used_keys: set[ServerKey] = set()
 
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
+        self._host = str((transport.get_extra_info("peername") or ("",))[0])
         self._transport.set_write_buffer_limits(high=WRITE_AT_ONCE)
         self._owner.connections.add(self)
         self._owner.dispatcher.lines.add(self)
@@ -86,6 +88,8 @@ class Connection(Serving, asyncio.Protocol):
             self._flush_handle[1].cancel()
         if self._close_handle is not None:
             self._close_handle.cancel()
+        for key in self._used_keys:
+            key.leave(self._host)
         for timer in self._timers:
             timer.cancel()
         self._tasks.cancel()
@@ -203,6 +207,9 @@ class Connection(Serving, asyncio.Protocol):
             messages = list(split(outer, most))
             if outer.session_id not in self._sessions:
                 self._sessions[outer.session_id] = session
+                if key not in self._used_keys:
+                    self._used_keys.add(key)
+                    key.enter(self._host)
                 first = min((message.msg_id for message in messages), default=outer.msg_id)
                 self._send(session, service.new_session(first, outer.session_id, self.salt))
         except BadMessageError as error:

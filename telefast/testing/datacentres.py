@@ -39,6 +39,9 @@ class DataCentre:
         media_only: Whether there is one more listener, of which clients are told that it is for
             files only. It shares the keys of the data centre.
         cdn: Whether it is a content delivery network: it knows `upload.getCdnFile` and no account.
+        networks: IP addresses of clients whose network belongs to it: who wants to sign up from
+            there is sent to it (NETWORK_MIGRATE_X). On loopback, clients come from another address
+            with Telethon's `local_addr="127.0.0.2"`.
 
     Raises:
         ArgumentError: If a number is out of range.
@@ -54,6 +57,7 @@ class DataCentre:
     dc_bandwidth: float | None = None
     media_only: bool = False
     cdn: bool = False
+    networks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -128,6 +132,7 @@ class DataCentres:
                     dc_id=dc_id,
                     media_only=media_only,
                     cdn=own.cdn,
+                    networks=own.networks,
                     sign_in=sign_in or dc_id != world.dc_ids[0],
                     **(common | line),
                 )

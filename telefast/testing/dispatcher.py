@@ -205,6 +205,8 @@ class Dispatcher:
 
     def answer(self, call: Call) -> Answer:
         """Answer a call; never raises."""
+        if call.key.is_duplicated:
+            return self.refuse(RpcFault(406, "AUTH_KEY_DUPLICATED"))
         if not call.key.is_initialized:
             fault = RpcFault(400, "CONNECTION_NOT_INITED")
             methods.note_fault(call, fault)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections import Counter
 from hashlib import sha1, sha256
 from typing import Final
 
@@ -153,9 +154,10 @@ class ServerKey:
         key_id: The first 8 bytes of each packet under this key.
         is_initialized: Whether a client said who it is (`initConnection`) under this key.
         account: Number of the account that is logged in with this key; None if none is.
+        is_duplicated: Whether its login was used from two addresses at once, which ended it.
     """
 
-    __slots__ = ("account", "data", "is_initialized", "key_id")
+    __slots__ = ("_hosts", "account", "data", "is_duplicated", "is_initialized", "key_id")
 
     def __init__(
         self,
@@ -170,6 +172,23 @@ class ServerKey:
         self.key_id = sha1(self.data).digest()[-8:]
         self.is_initialized = is_initialized
         self.account = account
+        self.is_duplicated = False
+        self._hosts: Counter[str] = Counter()
+
+    def enter(self, host: str) -> None:
+        """Note a connection that uses the key; a login ends if another address has one, too.
+
+        Telegram calls that AUTH_KEY_DUPLICATED (https://core.telegram.org/api/errors).
+        """
+        self._hosts[host] += 1
+        if len(self._hosts) > 1 and self.account is not None:
+            self.is_duplicated = True
+            self.account = None
+
+    def leave(self, host: str) -> None:
+        """Note that a connection which used the key has ended."""
+        self._hosts[host] -= 1
+        self._hosts += Counter()  # Drops what is at 0.
 
     def __repr__(self) -> str:
         """Show neither the key nor its id."""

@@ -110,13 +110,17 @@ def _send_code(call: Call) -> bytes:
     Chosen: a number that nobody has is sent a code as well, and cannot sign in with it.
 
     Raises:
-        RpcFault: 400 PHONE_NUMBER_INVALID, or 303 PHONE_MIGRATE_X if the home of the account is
-            another data centre.
+        RpcFault: 400 PHONE_NUMBER_INVALID, 303 PHONE_MIGRATE_X if the home of the account is
+            another data centre, or 303 NETWORK_MIGRATE_X if nobody has the number and the client's
+            network belongs to another one (`DataCentre.networks`).
     """
     phone: str = call.request.phone_number
     account = _find(call, phone)
     if account is not None and account.dc_id != call.dc_id:
         raise RpcFault(303, f"PHONE_MIGRATE_{account.dc_id}")
+    for each in call.addresses:
+        if account is None and call.origin.host in each.networks and each.dc_id != call.dc_id:
+            raise RpcFault(303, f"NETWORK_MIGRATE_{each.dc_id}")
     logins = call.shared(Logins)
     code_hash = logins.new_token(call.world.seed, "code").hex()[:18]
     logins.codes[code_hash] = phone

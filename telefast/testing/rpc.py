@@ -78,6 +78,7 @@ class Address:
         dc_id: Number of the data centre.
         media_only: Whether clients are told to use it for files only.
         cdn: Whether it is a content delivery network.
+        networks: Addresses of clients whose network belongs to it.
     """
 
     host: str = "127.0.0.1"
@@ -85,6 +86,7 @@ class Address:
     dc_id: int = 2
     media_only: bool = False
     cdn: bool = False
+    networks: Sequence[str] = ()
 
 
 class Origin(NamedTuple):
@@ -94,11 +96,13 @@ class Origin(NamedTuple):
         dc_id: The data centre that it came to.
         connection: Number of its TCP connection, 1 for the first of all data centres.
         key: The authorization key that it was encrypted with.
+        host: The client's IP address.
     """
 
     dc_id: int
     connection: int
     key: ServerKey
+    host: str = ""
 
 
 class Unwrapped(NamedTuple):

@@ -11,6 +11,8 @@ from telefast.testing.link import Link
 from telefast.testing.rpc import Address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from telefast.testing.dispatcher import Dispatcher
     from telefast.testing.keys import ServerKey
     from telefast.testing.link import SharedLine
@@ -27,6 +29,7 @@ class Server:
         dc_id: Number of the data centre.
         media_only: Whether clients are told that it is for files only.
         cdn: Whether it is a content delivery network.
+        networks: Addresses of clients whose network belongs to the data centre.
         sign_in: Whether an exchanged key has to sign in (or import an authorization) first; if
             not, it belongs to the first account.
         rtt: Seconds from the arrival of a request to the departure of its answer.
@@ -54,6 +57,7 @@ class Server:
         dc_id: int = 2,
         media_only: bool = False,
         cdn: bool = False,
+        networks: Sequence[str] = (),
         sign_in: bool = False,
         rtt: float = 0.0,
         jitter: float = 0.0,
@@ -69,6 +73,7 @@ class Server:
         self.salt = int.from_bytes(os.urandom(7), "little") + 1
         self.is_open = False
         self._media_only = media_only
+        self._networks = tuple(networks)
         self._sign_in = sign_in
         self._rtt = rtt
         self._jitter = jitter
@@ -83,7 +88,7 @@ class Server:
         self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()[:2]
         self.is_open = True
-        return Address(host, port, self.dc_id, self._media_only, self.cdn)
+        return Address(host, port, self.dc_id, self._media_only, self.cdn, self._networks)
 
     def admit(self, key: ServerKey) -> None:
         """Learn a key that a client just exchanged."""

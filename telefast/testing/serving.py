@@ -41,6 +41,7 @@ class Serving(Sending):
         self._tasks = Tasks()
         self._held: dict[int, asyncio.Task[None]] = {}
         self._held_bytes = 0
+        self._host = ""
         self._close_handle: asyncio.Handle | None = None
 
     # What service messages ask for (`service.Desk`).
@@ -111,7 +112,7 @@ class Serving(Sending):
             self._send(session, rpc_result(message.msg_id, refusal.body))
             return
         due = self._ready_at()
-        call = dispatcher.call(unwrapped, Origin(self._owner.dc_id, self.number, session.key))
+        call = dispatcher.call(unwrapped, self._origin(session))
         session.wants_updates = unwrapped.wants_updates
         self._unanswered[message.msg_id] = call
         if not self._rules:
@@ -146,6 +147,10 @@ class Serving(Sending):
             else service.bad_message(message, code)
         )
         self._send(session, body, is_content=False)
+
+    def _origin(self, session: Session) -> Origin:
+        """Return where a request of a session comes from."""
+        return Origin(self._owner.dc_id, self.number, session.key, self._host)
 
     def _ask_arrived(self, call: Call) -> None:
         """Show a request that arrived to all rules, also if one of them refuses it.

@@ -10,7 +10,7 @@ import pytest
 from telethon import errors, functions, types
 
 from telefast.errors import ArgumentError, WorldError
-from telefast.testing import DataCentre, ErrorOn, LocalTelegram, World, put_media
+from telefast.testing import DataCentre, LocalTelegram, World, put_media
 from telefast.testing.assumptions import Assumptions
 from telefast.testing.file_content import made_bytes
 from telefast.testing.keys import ServerKey
@@ -215,14 +215,53 @@ async def test_who_lives_elsewhere_signs_in_there(world: World) -> None:
         assert telegram.requests.errors["PHONE_MIGRATE_4"] == 1
 
 
+@pytest.mark.rule("auth.key-duplicated")
+@pytest.mark.parametrize("is_there", [False, True])
+async def test_a_login_is_used_in_one_place(world: World, is_there: bool) -> None:
+    """Two addresses at once end it, for both; one after the other, it may come from anywhere."""
+    async with LocalTelegram(world) as telegram:
+        first = telegram.client()
+        await first.connect()
+        async with telegram.client() as neighbour:
+            assert (await neighbour.get_me()).is_self
+        if not is_there:
+            await first.disconnect()
+            await telegram.requests.until(lambda ledger: not ledger.open_connections)
+        second = telegram.client(local_addr="127.0.0.2")
+        if is_there:
+            with pytest.raises(errors.AuthKeyDuplicatedError):
+                await second.connect()
+            with pytest.raises(errors.AuthKeyDuplicatedError):
+                await first.get_me()
+            with pytest.raises(errors.AuthKeyDuplicatedError):
+                await telegram.client().connect()
+            await first.disconnect()
+        else:
+            await second.connect()
+            assert (await second.get_me()).is_self
+        assert telegram.client_faults == []
+
+
 @pytest.mark.rule("dc.network-migrate")
-async def test_a_network_belongs_to_a_data_centre(world: World) -> None:
-    """NETWORK_MIGRATE lets Telethon go on at the other data centre."""
-    moved = ErrorOn("help.getNearestDc", 303, "NETWORK_MIGRATE_4", nth=1)
-    async with LocalTelegram(world, sign_in=True, rules=[moved]) as telegram:
-        client = telegram.client(key_exchange=True, retry_delay=0)
-        await client.connect()
-        assert (await client(functions.help.GetNearestDcRequest())).this_dc == 4
+@pytest.mark.parametrize("process", [False, True])
+async def test_a_network_belongs_to_a_data_centre(world: World, process: bool) -> None:
+    """Who has no account is sent there to sign up, from that network only, and stays."""
+    unknown, known = "15550199", world.account.phone
+    others = [DataCentre(4, networks=("127.0.0.2",))]
+    options = {"sign_in": True, "data_centres": others, "process": process}
+    async with LocalTelegram(world, **options) as telegram:
+        for phone, host, home in (
+            (unknown, "127.0.0.1", 2),
+            (known, "127.0.0.2", 2),
+            (unknown, "127.0.0.2", 4),
+        ):
+            client = telegram.client(key_exchange=True, retry_delay=0, local_addr=host)
+            await client.connect()
+            await client.send_code_request(phone)
+            assert client.session.dc_id == home
+            assert (await client(functions.help.GetNearestDcRequest())).this_dc == home
+        await telegram.sync()
+        assert telegram.requests.errors["NETWORK_MIGRATE_4"] == 1
 
 
 @pytest.mark.rule("dc.user-migrate")

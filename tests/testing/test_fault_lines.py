@@ -202,7 +202,6 @@ async def test_a_transport_error_may_be_the_end(world: World) -> None:
     assert rule.fired == 1
 
 
-@pytest.mark.rule("auth.key-duplicated")
 async def test_a_login_is_duplicated_on_one_connection(world: World) -> None:
     """406 comes on the second connection only; what the first one asks is answered."""
     rule = ErrorOn(None, 406, "AUTH_KEY_DUPLICATED", connection=2)
