@@ -52,8 +52,8 @@ MUTANTS = [
     Mutant(
         "a seam is taken for closed",
         "history/windows.py",
-        "if is_open and first != self._proven",
-        "if False and first != self._proven",
+        "if is_open and not (self._claimed",
+        "if False and not (self._claimed",
         PLANNER,
     ),
     Mutant(
