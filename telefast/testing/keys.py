@@ -154,10 +154,11 @@ class ServerKey:
         key_id: The first 8 bytes of each packet under this key.
         is_initialized: Whether a client said who it is (`initConnection`) under this key.
         account: Number of the account that is logged in with this key; None if none is.
+        home: The key whose login was carried over to this one; None if it was not.
         is_duplicated: Whether its login was used from two addresses at once, which ended it.
     """
 
-    __slots__ = ("_hosts", "account", "data", "is_duplicated", "is_initialized", "key_id")
+    __slots__ = ("_hosts", "account", "data", "home", "is_duplicated", "is_initialized", "key_id")
 
     def __init__(
         self,
@@ -172,6 +173,7 @@ class ServerKey:
         self.key_id = sha1(self.data).digest()[-8:]
         self.is_initialized = is_initialized
         self.account = account
+        self.home: ServerKey | None = None
         self.is_duplicated = False
         self._hosts: Counter[str] = Counter()
 

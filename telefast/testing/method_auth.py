@@ -6,6 +6,7 @@ Sources: https://core.telegram.org/api/auth, https://core.telegram.org/api/datac
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from telefast.testing.rpc import Call, RpcFault
 
 if TYPE_CHECKING:
     from telefast.testing.account import Account
+    from telefast.testing.keys import ServerKey
 
 __all__ = ["AUTH_HANDLERS", "BEFORE_LOGIN", "Logins", "check_login", "login_code"]
 
@@ -41,19 +43,34 @@ _EVERYWHERE: Final = ("auth.", "help.", "upload.")
 """Families of methods that a data centre answers which is not the home of the account."""
 
 
+CODE_LIFETIME: Final = 300.0
+"""Seconds after which a code is expired. Chosen: no source tells."""
+CODE_TRIES: Final = 5
+"""Wrong codes after which the right one is refused, too. Chosen: no source tells."""
+
+
+@dataclass
+class _Code:
+    """A code that was sent: to which phone, when, and how many wrong ones came instead."""
+
+    phone: str
+    sent: float
+    wrong: int = 0
+
+
 class Logins:
     """What a server keeps of sign-ins and exports.
 
     Attributes:
         exports: Bytes of an exported authorization that was not imported yet -> number of the
-            account, and the data centre that it is for.
-        codes: Hash of a code that was sent -> the phone that it was sent to.
+            account, the data centre that it is for, and the key that it was exported by.
+        codes: Hash of a code that was sent -> what is known of it.
         count: Exports and codes so far.
     """
 
     def __init__(self) -> None:
-        self.exports: dict[bytes, tuple[int, int]] = {}
-        self.codes: dict[str, str] = {}
+        self.exports: dict[bytes, tuple[int, int, ServerKey]] = {}
+        self.codes: dict[str, _Code] = {}
         self.count = 0
 
     def new_token(self, seed: int, what: str) -> bytes:
@@ -123,7 +140,7 @@ def _send_code(call: Call) -> bytes:
             raise RpcFault(303, f"NETWORK_MIGRATE_{each.dc_id}")
     logins = call.shared(Logins)
     code_hash = logins.new_token(call.world.seed, "code").hex()[:18]
-    logins.codes[code_hash] = phone
+    logins.codes[code_hash] = _Code(phone, call.now)
     return _sent(code_hash)
 
 
@@ -133,8 +150,8 @@ def _sent(code_hash: str) -> bytes:
 
 
 def _resend_code(call: Call) -> bytes:
-    """Answer auth.resendCode with the same code again."""
-    _check_hash(call)
+    """Answer auth.resendCode with the same code again, which lives anew."""
+    _check_hash(call).sent = call.now
     return _sent(call.request.phone_code_hash)
 
 
@@ -145,13 +162,16 @@ def _cancel_code(call: Call) -> bytes:
     return TRUE
 
 
-def _check_hash(call: Call) -> None:
-    """Refuse a hash that was not given for this phone, or was used up."""
+def _check_hash(call: Call) -> _Code:
+    """Return the code of a hash; refuse one that was not given for this phone, or is used up."""
     if not call.request.phone_code_hash:
         raise RpcFault(400, "PHONE_CODE_HASH_EMPTY")
-    sent_to = call.shared(Logins).codes.get(call.request.phone_code_hash)
-    if sent_to != call.request.phone_number:
+    code = call.shared(Logins).codes.get(call.request.phone_code_hash)
+    if code is None or code.phone != call.request.phone_number:
         raise RpcFault(400, "PHONE_CODE_EXPIRED")
+    if call.now > code.sent + CODE_LIFETIME or code.wrong >= CODE_TRIES:
+        raise RpcFault(400, "PHONE_CODE_EXPIRED")
+    return code
 
 
 def _sign_in(call: Call) -> bytes:
@@ -161,22 +181,30 @@ def _sign_in(call: Call) -> bytes:
         RpcFault: 400 PHONE_CODE_EMPTY, PHONE_CODE_EXPIRED, PHONE_CODE_INVALID, or
             PHONE_NUMBER_UNOCCUPIED if nobody has the number (no one can sign up here).
     """
-    _check_hash(call)
+    code = _check_hash(call)
     if not call.request.phone_code:
         raise RpcFault(400, "PHONE_CODE_EMPTY")
     if call.request.phone_code != login_code(call.dc_id):
+        code.wrong += 1
         raise RpcFault(400, "PHONE_CODE_INVALID")
     account = _find(call, call.request.phone_number)
     if account is None:
         raise RpcFault(400, "PHONE_NUMBER_UNOCCUPIED")
     del call.shared(Logins).codes[call.request.phone_code_hash]
-    call.key.account = account.index
+    call.key.account, call.key.home = account.index, None
     return bytes(types.auth.Authorization(user=account.me))
 
 
 def _log_out(call: Call) -> bytes:
-    """Answer auth.logOut: the key is nobody's."""
+    """Answer auth.logOut: the key is nobody's, nor are those that its login was carried over to.
+
+    Chosen: to log out elsewhere than at home ends the login of that key alone.
+    """
     call.key.account = None
+    for keys in call.keys.values():
+        for key in keys.values():
+            if key.home is call.key:
+                key.account = key.home = None
     return bytes(types.auth.LoggedOut())
 
 
@@ -192,10 +220,10 @@ def _export(call: Call) -> bytes:
         raise RpcFault(400, "DC_ID_INVALID")
     logins = call.shared(Logins)
     token = logins.new_token(call.world.seed, "export")
+    mine = (call.account.index, wanted)
     if call.world.assume.export_replaces:
-        mine = (call.account.index, wanted)
-        logins.exports = {k: v for k, v in logins.exports.items() if v != mine}
-    logins.exports[token] = (call.account.index, wanted)
+        logins.exports = {k: v for k, v in logins.exports.items() if v[:2] != mine}
+    logins.exports[token] = (*mine, call.key.home or call.key)
     return bytes(types.auth.ExportedAuthorization(id=call.account.me.id, bytes=token))
 
 
@@ -204,17 +232,17 @@ def _import(call: Call) -> bytes:
 
     Raises:
         RpcFault: 400 AUTH_BYTES_INVALID for bytes that were not exported for this data centre and
-            user, or were imported before.
+            user, were imported before, or whose login has ended since.
     """
     exports = call.shared(Logins).exports
     found = exports.get(call.request.bytes)
     if found is None or found[1] != call.dc_id:
         raise RpcFault(400, "AUTH_BYTES_INVALID")
     account = call.world.accounts[found[0]]
-    if account.me.id != call.request.id:
+    if account.me.id != call.request.id or found[2].account != account.index:
         raise RpcFault(400, "AUTH_BYTES_INVALID")
     del exports[call.request.bytes]
-    call.key.account = account.index
+    call.key.account, call.key.home = account.index, found[2]
     return bytes(types.auth.Authorization(user=account.me))
 
 

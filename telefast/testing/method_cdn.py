@@ -142,10 +142,11 @@ def _find(call: Call) -> _CdnFile:
     """Return the file of a token.
 
     Raises:
-        RpcFault: 400 FILE_TOKEN_INVALID if nobody gave it, or the network forgot it.
+        RpcFault: 400 FILE_TOKEN_INVALID if nobody gave it, the network forgot it, or it was given
+            to another account. A network cannot tell accounts apart.
     """
     found = call.shared(CdnFiles).files.get(call.request.file_token)
-    if found is None:
+    if found is None or (call.asker is not None and call.asker.index != found.account):
         raise RpcFault(400, "FILE_TOKEN_INVALID")
     return found
 

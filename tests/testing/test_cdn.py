@@ -113,6 +113,24 @@ async def test_the_network_sends_what_the_key_opens(
         assert (key.dc_id, "RSA PUBLIC KEY" in key.public_key) == (CDN, True)
 
 
+async def test_a_token_is_for_one_account(world: World) -> None:
+    """Another one cannot upload what it stands for, nor ask for its hashes."""
+    other = world.add_account()
+    async with (
+        serving(world, CdnRedirect(CDN, nth=1)) as telegram,
+        telegram.client() as client,
+        telegram.client(account=other) as foreign,
+    ):
+        sent = await client(part(await location(client)))
+        for request in (
+            functions.upload.GetCdnFileHashesRequest(sent.file_token, 0),
+            functions.upload.ReuploadCdnFileRequest(sent.file_token, b"nothing"),
+        ):
+            with pytest.raises(errors.BadRequestError, match="FILE_TOKEN_INVALID"):
+                await foreign(request)
+        assert await client(functions.upload.GetCdnFileHashesRequest(sent.file_token, 0))
+
+
 @pytest.mark.rule("cdn.reupload")
 async def test_what_the_network_does_not_have(world: World, raw_client: Callable[..., Any]) -> None:
     """It asks for an upload until the first data centre was told with the right token."""

@@ -201,6 +201,67 @@ async def test_codes_can_be_sent_again_and_taken_back(world: World) -> None:
                 await client(enter)
 
 
+async def test_a_code_does_not_live_for_ever(world: World) -> None:
+    """It expires with time, unless it is sent again, and after five wrong ones."""
+    phone = world.account.phone
+    async with LocalTelegram(world, sign_in=True) as telegram:
+        now = 1_700_000_000.0
+        telegram._dispatcher.clock = lambda: now
+        client = telegram.client(key_exchange=True)
+        await client.connect()
+        send = functions.auth.SendCodeRequest(phone, 1, "x", CODE)
+        sign_in = functions.auth.SignInRequest
+        first = (await client(send)).phone_code_hash
+        now += 299
+        await client(functions.auth.ResendCodeRequest(phone, first))
+        now += 301
+        with pytest.raises(errors.PhoneCodeExpiredError):
+            await client(sign_in(phone, first, login_code(2)))
+        second = (await client(send)).phone_code_hash
+        for _ in range(5):
+            with pytest.raises(errors.PhoneCodeInvalidError):
+                await client(sign_in(phone, second, "12345"))
+        with pytest.raises(errors.PhoneCodeExpiredError):
+            await client(sign_in(phone, second, login_code(2)))
+        third = (await client(send)).phone_code_hash
+        now += 299
+        assert (await client(sign_in(phone, third, login_code(2)))).user.id == world.me.id
+
+
+async def test_who_logs_out_at_home_is_logged_out_everywhere(
+    world: World, raw_client: Callable[..., Any]
+) -> None:
+    """Keys to which the login was carried over are nobody's; those of another client go on."""
+    part = functions.upload.GetFileRequest(types.InputTakeoutFileLocation(), 0, 4096)
+    world.assume = Assumptions(export_replaces=False)
+    async with LocalTelegram(world, sign_in=True) as telegram:
+        far = next(each for each in telegram.addresses if each.dc_id == 4)
+        own = ServerKey(is_initialized=True, account=0)
+        telegram._dispatcher.keys[2][own.key_id] = own
+        async with (
+            telegram.client() as client,
+            raw_client(telegram, own) as other,
+        ):
+            exported = [await client(functions.auth.ExportAuthorizationRequest(4))]
+            exported.append(await other.ask(functions.auth.ExportAuthorizationRequest(4)))
+            late = await client(functions.auth.ExportAuthorizationRequest(4))
+            keys = [ServerKey(is_initialized=True) for _ in exported]
+            for key, made in zip(keys, exported, strict=True):
+                telegram._dispatcher.keys[4][key.key_id] = key
+                async with raw_client(telegram, key, address=far) as raw:
+                    enter = functions.auth.ImportAuthorizationRequest(made.id, made.bytes)
+                    assert isinstance(await raw.ask(enter), types.auth.Authorization)
+            await client(functions.auth.LogOutRequest())
+            outcomes = []
+            for key in keys:
+                async with raw_client(telegram, key, address=far) as raw:
+                    outcomes.append((await raw.ask(part)).error_message)
+            assert outcomes == ["AUTH_KEY_UNREGISTERED", "TAKEOUT_REQUIRED"]
+            async with raw_client(telegram, keys[0], address=far) as raw:
+                enter = functions.auth.ImportAuthorizationRequest(late.id, late.bytes)
+                assert (await raw.ask(enter)).error_message == "AUTH_BYTES_INVALID"
+
+
 @pytest.mark.rule("dc.phone-migrate")
 async def test_who_lives_elsewhere_signs_in_there(world: World) -> None:
     """The first data centre sends the phone on, and the client stays where it was sent."""
