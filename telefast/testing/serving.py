@@ -81,7 +81,7 @@ class Serving(Sending):
         if name is None:
             if not message.seqno & 1:
                 self._refuse_message(session, message, 35)
-            elif message.msg_id not in self._unanswered:
+            elif session.is_new(message.msg_id):
                 self._on_request(session, message)
             return
         self._ledger.service[name] += 1
@@ -129,6 +129,7 @@ class Serving(Sending):
             holding = [rule for rule in self._rules.reply if rule.holds(call)]
         except BadMessageError as error:
             self._unanswered.pop(message.msg_id)
+            session.forget(message.msg_id)
             self._ledger.on_lost(call.method)
             self._send_refusal(session, message, error.code)
             return

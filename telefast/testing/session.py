@@ -51,6 +51,9 @@ PACK_BYTES: Final = 32 * 1024
 PACK_MESSAGES: Final = 100
 """Most answers in one container; Telethon packs as many the other way."""
 
+REMEMBERED: Final = 1024
+"""Requests of a session whose ids are remembered, so that none is carried out twice."""
+
 TOO_OLD: Final = 300
 TOO_NEW: Final = 30
 """Seconds by which a client's clock may be off (https://core.telegram.org/mtproto/description)."""
@@ -274,6 +277,23 @@ class Session:
         self.wants_updates = False
         self._content_count = 0
         self._last_id = 0
+        self._carried_out: dict[int, None] = {}
+
+    def is_new(self, msg_id: int) -> bool:
+        """Return whether a request was not carried out yet, and remember it; the newest 1,024 are.
+
+        A message that comes again, as clients send those that nobody acknowledged, is passed over.
+        """
+        if msg_id in self._carried_out:
+            return False
+        self._carried_out[msg_id] = None
+        if len(self._carried_out) > REMEMBERED:
+            del self._carried_out[next(iter(self._carried_out))]
+        return True
+
+    def forget(self, msg_id: int) -> None:
+        """Forget a request that was refused: it may come again under the same id."""
+        self._carried_out.pop(msg_id, None)
 
     def packets(
         self, messages: Sequence[Outgoing], *, salt: int, now: float, together: bool = False

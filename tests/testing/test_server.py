@@ -29,6 +29,7 @@ from telethon.tl.core import GzipPacked
 from telethon.tl.tlobject import TLObject
 
 from telefast.testing import (
+    BadMessage,
     EmbeddedTelegramError,
     HoldBack,
     LocalTelegram,
@@ -244,6 +245,19 @@ async def test_a_wrong_message_id_is_named(
         assert isinstance(answer, types.BadMsgNotification)
         assert (answer.bad_msg_id, answer.error_code) == (outer["msg_id"], code)
         assert telegram.requests.total == 0
+
+
+async def test_a_request_is_carried_out_once(world: World, raw_client: Callable[..., Any]) -> None:
+    """The same message again is passed over, also when its answer is out; a refused one is not."""
+    rule = BadMessage("updates.getState", 35, nth=2)
+    async with LocalTelegram(world, rules=[rule]) as telegram, raw_client(telegram) as raw:
+        msg_id = raw.new_id()
+        assert isinstance(await raw.ask(GET_STATE, msg_id=msg_id), types.updates.State)
+        raw.send(GET_STATE, msg_id=msg_id)
+        refused = raw.new_id()
+        assert (await raw.ask(GET_STATE, msg_id=refused)).error_code == 35
+        assert isinstance(await raw.ask(GET_STATE, msg_id=refused), types.updates.State)
+        assert telegram.requests["updates.getState"] == 3
 
 
 @pytest.mark.rule("envelope.content-is-odd")
