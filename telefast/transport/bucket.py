@@ -100,6 +100,7 @@ class Bucket:
         # Trying more
         self._probe_at = math.inf
         self._probe = 0.02
+        self._corrections = 0  # floods since the rate was told
         self._grow_at = 0
 
     def next_start(self, *, now: float, spacing: float = 0.0) -> float:
@@ -197,6 +198,7 @@ class Bucket:
             self._counts = [learned.count]
             return
         self._is_fresh = True
+        self._corrections = 3
         self._run(now)
         self._level = min(learned.level, self._cap())
 
@@ -237,6 +239,7 @@ class Bucket:
             for _ in range(5):
                 self._burst = max(count - self._rate * time, 1.0)
                 self._rate = self._told(sent, at)
+            self._corrections = 0
             self._run(at)
 
     def _correct(self, sent: int, at: float) -> None:
@@ -252,8 +255,10 @@ class Bucket:
             self._rate *= 0.9
         else:
             self._rate = min(max(self._told(sent, at), 0.8 * self._rate), 0.98 * self._rate)
-            self._burst = max(self._burst / 2, 1.0)
+            if sent < 3 * self._burst:  # else the burst was used up long ago, and not to blame
+                self._burst = max(self._burst / 2, 1.0)
         self._is_fresh = False
+        self._corrections = min(self._corrections + 1, 10)
         self._run(at)
 
     def _told(self, sent: int, at: float) -> float:
@@ -304,9 +309,11 @@ class Bucket:
 
     def _patience(self) -> float:
         """Return how long to go without a flood before a higher rate is tried."""
+        long = max(120.0, 20 * self._wait)
         if self._is_slow() and not self._is_fresh:
-            return max(30.0, self._wait)
-        return max(120.0, 20 * self._wait)
+            # Nothing is lost by it; but each flood makes a better rate less likely.
+            return min(max(30.0, self._wait) * 2**self._corrections, long)
+        return long
 
     def _is_slow(self) -> bool:
         """Return whether a wait costs nothing."""
