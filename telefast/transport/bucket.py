@@ -312,7 +312,7 @@ class Bucket:
         long = max(120.0, 20 * self._wait)
         if self._is_slow() and not self._is_fresh:
             # Nothing is lost by it; but each flood makes a better rate less likely.
-            return min(max(30.0, self._wait) * 2**self._corrections, long)
+            return min(max(30.0, self._wait) * 2.0**self._corrections, long)
         return long
 
     def _is_slow(self) -> bool:
