@@ -8,6 +8,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   of message ids.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
+* `items_of` lists the files of a message, or why they cannot be had; `FileKey` says which are one.
 * `group_albums` keeps the messages of an album together.
 * `ordered_map` works on many items at a time and keeps their order.
 * `Takeout` makes requests as an export, which Telegram grants a larger budget.
@@ -84,6 +85,14 @@ from telefast.history import (
     group_albums,
     widen_albums,
 )
+from telefast.media import (
+    FileKey,
+    MediaItem,
+    SkippedItem,
+    chat_photo_item,
+    file_key,
+    items_of,
+)
 from telefast.ordered import Failed, OrderedMap, ordered_map
 from telefast.peers import (
     ChatMeta,
@@ -128,11 +137,13 @@ __all__ = [
     "DiskFullError",
     "Failed",
     "FastClient",
+    "FileKey",
     "FloodWaitTooLongError",
     "GroupMigratedError",
     "HistoryCursor",
     "HistoryStats",
     "LinkError",
+    "MediaItem",
     "MessageCount",
     "MessageFailure",
     "MessageKey",
@@ -149,6 +160,7 @@ __all__ = [
     "SenderNames",
     "Settings",
     "SettingsError",
+    "SkippedItem",
     "StateError",
     "StorageError",
     "StoreLockedError",
@@ -167,7 +179,10 @@ __all__ = [
     "WholeHistory",
     "WorldError",
     "__version__",
+    "chat_photo_item",
+    "file_key",
     "group_albums",
+    "items_of",
     "ordered_map",
     "parse_link",
     "rehydrate",

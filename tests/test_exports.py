@@ -23,6 +23,7 @@ SOURCES = [
     "telefast.client",
     "telefast.errors",
     "telefast.history",
+    "telefast.media",
     "telefast.ordered",
     "telefast.peers",
     "telefast.settings",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, assert_type
 
 from telethon import TelegramClient
+from telethon.tl.custom.message import Message
 
 import telefast
 from telefast import (
@@ -17,9 +18,11 @@ from telefast import (
     CorruptChunkError,
     Failed,
     FastClient,
+    FileKey,
     FloodWaitTooLongError,
     HistoryCursor,
     HistoryStats,
+    MediaItem,
     MessageCount,
     MessageKey,
     MessagesIter,
@@ -28,11 +31,15 @@ from telefast import (
     PeerCache,
     SenderNames,
     Settings,
+    SkippedItem,
     StoreStats,
     TelefastError,
     UndecodedRecord,
     WholeHistory,
+    chat_photo_item,
+    file_key,
     group_albums,
+    items_of,
     ordered_map,
     parse_link,
     rehydrate,
@@ -166,6 +173,18 @@ async def peers(client: TelegramClient) -> None:
     assert_type(run.found, dict[int, telefast.ChatMeta])
     assert_type(parse_link("t.me/durov/5").message_id, int | None)
     assert_type(SenderNames().name(5), str | None)
+
+
+def files(message: Message) -> None:
+    """What a message carries."""
+    for item in items_of(message, thumbs=True, policy=lambda message, item: item.kind == "photo"):
+        if isinstance(item, SkippedItem):
+            assert_type(item.key, FileKey | None)
+        else:
+            assert_type(item.size, int | None)
+            assert_type(str(item.key), str)
+    assert_type(file_key(message), FileKey | None)
+    assert_type(chat_photo_item(message.chat), MediaItem | SkippedItem)
 
 
 async def both_sides(client: TelegramClient) -> None:

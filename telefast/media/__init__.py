@@ -1,0 +1,7 @@
+"""Files: what a message carries, which file it is, and how to have it."""
+
+from telefast.media.items import chat_photo_item, file_key, items_of
+from telefast.media.keys import FileKey
+from telefast.media.types import MediaItem, SkippedItem
+
+__all__ = ["FileKey", "MediaItem", "SkippedItem", "chat_photo_item", "file_key", "items_of"]
