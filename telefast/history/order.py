@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from telefast.history.query import MAX_ID, Query
 
-__all__ = ["Answer", "Ask", "Delivery", "Order"]
+__all__ = ["PAGE_SIZE", "Answer", "Ask", "Delivery", "Order"]
+
+PAGE_SIZE = 100
+"""Messages that one page of history holds at most (the server's limit, tdlib MessagesManager.h)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from telefast.history.order import PAGE_SIZE
 from telefast.history.types import Batch, HistoryStats
 from telefast.logs import get_logger
 from telefast.tasks import Crew
 
 if TYPE_CHECKING:
     from telefast.history.batching import Part
+    from telefast.history.plan import Plan
     from telefast.tasks import Pump
     from telefast.transport.messages import Page
     from telefast.transport.undecoded import UndecodedMessage
@@ -45,6 +47,15 @@ class Tally:
     def set(self, **changes: Any) -> None:
         """Change some of the figures."""
         self.stats = replace(self.stats, **changes)
+
+    def follow(self, plan: Plan) -> None:
+        """Take over what a plan has counted."""
+        self.set(
+            walks=plan.walks,
+            sweeps=plan.sweeps,
+            by_ids=plan.by_ids,
+            mismatches=plan.mismatches,
+        )
 
     def log(self) -> None:
         """Log what the stream has done."""
@@ -121,13 +132,17 @@ class Output:
         latency: float = 0.0,
         undecoded: Sequence[UndecodedMessage] = (),
     ) -> None:
-        """Hand messages over, no more than are wanted."""
+        """Hand messages over, no more than are wanted; each piece holds a page, or is of `ids=`."""
         if self.left is not None:
             messages = messages[: self.left]
             self.left -= len(messages)
         if (messages or undecoded) and self._pump is not None:
             self.delivered += len(messages)
-            self._pump.put(Piece(messages, page, latency, undecoded))
+            is_page = page is not None and self.tally.stats.path == "pages"
+            size = PAGE_SIZE if is_page else max(len(messages), 1)
+            for at in range(0, len(messages) or 1, size):
+                part = messages[at : at + size]
+                self._pump.put(Piece(part, page, latency, () if at else undecoded))
 
     async def room(self) -> None:
         """Wait until the consumer has made room for another piece."""

@@ -27,6 +27,11 @@ class Plan(Protocol):
     """Messages in the whole list, as last announced."""
     walks: int
     sweeps: int
+    by_ids: int
+
+    @property
+    def mismatches(self) -> int:
+        """Stretches by ids that the history did not confirm."""
 
     @property
     def held(self) -> int:
@@ -43,6 +48,8 @@ class Plan(Protocol):
         empty_ids: Sequence[int] = (),
         count: int | None = None,
         position: int | None = None,
+        pts: int | None = None,
+        marked: Collection[int] = (),
     ) -> None:
         """Report an answer.
 
@@ -52,6 +59,8 @@ class Plan(Protocol):
             empty_ids: Ids that it calls empty.
             count: Messages in the whole list.
             position: Position of the newest of them in that list.
+            pts: Telegram's counter of changes in a channel.
+            marked: Those of the ids that carry a reason why their display is restricted.
         """
 
     def on_error(self, token: int, error: Exception) -> None:
@@ -78,6 +87,9 @@ class IdList:
         self.count: int | None = len(ids)
         self.walks = 0
         self.sweeps = 0
+        self.by_ids = 0
+        """Requests sent."""
+        self.mismatches = 0
         self._next = 0
         self._head = 0
         self._answers: dict[int, Exception | None] = {}
@@ -92,6 +104,7 @@ class IdList:
         if room <= 0 or self._next == len(self._slices) or self.error is not None:
             return None
         self._next += 1
+        self.by_ids += 1
         return Ask(ids=self._slices[self._next - 1], token=self._next)
 
     def on_answer(
@@ -102,6 +115,8 @@ class IdList:
         empty_ids: Sequence[int] = (),
         count: int | None = None,
         position: int | None = None,
+        pts: int | None = None,
+        marked: Collection[int] = (),
     ) -> None:
         """Report an answer; what is in it does not matter here, what was asked is delivered."""
         self._answers[token] = None

@@ -76,6 +76,7 @@ class Producer:
         concurrency: int,
         prefetch: int,
         takeout: bool | Literal["auto"] = False,
+        by_ids: bool = True,
     ) -> None:
         self._clients = clients
         self._client = client = clients[0]
@@ -90,6 +91,7 @@ class Producer:
         self._request_size = request_size
         self._concurrency = concurrency
         self._prefetch = prefetch
+        self._by_ids = by_ids and len(clients) == 1  # others may see other messages
         self._list = Listing(None)
         self._fetcher = Fetcher(client, self._list, options)
         self._out = Output(query.limit if stock[0]["ids"] is None else None)
@@ -238,15 +240,12 @@ class Producer:
                     in_flight=crew.in_flight,
                     held=plan.held,
                     peak_held=max(tally.stats.peak_held, held + crew.in_flight),
-                    walks=plan.walks,
-                    sweeps=plan.sweeps,
                 )
+                tally.follow(plan)
                 await crew.wait()
 
     def _report(self, plan: Plan, token: int, page: Page) -> None:
-        plan.on_answer(
-            token, page.found, empty_ids=page.empty_ids, count=page.count, position=page.position
-        )
+        plan.on_answer(token, page.found, **page.facts)
         if plan.count is not None:
             self.tally.total = plan.count
         elif self.tally.total is None:  # a whole list, which says no count
@@ -258,7 +257,7 @@ class Producer:
             if entry is None or not delivery.ids:
                 continue
             page, latency = entry
-            dropped = max(len(page.messages) - len(delivery.ids), 0)
+            dropped = max(len(page.messages) - len(page.empty_ids) - len(delivery.ids), 0)
             self.tally.set(duplicates=self.tally.stats.duplicates + dropped)
             messages = self._fetcher.finished(page, delivery.ids)
             undecoded: list[UndecodedMessage] = []
@@ -286,7 +285,10 @@ class Producer:
             await self._replace_date()
         # What is filtered here is counted here.
         query = self._query if self._list.sender is None else replace(self._query, limit=None)
-        windows = Windows(query, request_size=self._request_size, can_sweep=self._list.can_sweep)
+        by_ids = self._list.can_sweep and self._by_ids
+        windows = Windows(
+            query, self._request_size, self._list.can_sweep, by_ids=by_ids, prefetch=self._prefetch
+        )
         await self._run(windows)
         if self._list.is_whole:
             self._report_missing(windows)

@@ -11,15 +11,13 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from telefast.history.dense import Dense, following
-from telefast.history.order import Answer, Ask, Order
+from telefast.history.order import PAGE_SIZE, Answer, Ask, Order
 from telefast.history.query import MAX_ID
 from telefast.history.segment import Segment
 from telefast.history.spans import Spans
 
 __all__ = ["Source", "Sources"]
 
-_PAGE_SIZE = 100
-"""Only beside full pages sweeps are worth their room."""
 _HIDDEN_RUN = 2000
 """Messages hidden in one run, before it is believed that all the rest is hidden: our choice."""
 _MOST_SWEEPS = 10
@@ -103,7 +101,7 @@ class Sources:
         self._stale_at = 0
         # Sweeps in a stretch: its border, the next one, and two pages of room for each sweep.
         self._sweeps = min(_MOST_SWEEPS, (prefetch - 2) // 2)
-        self._can_sweep = can_sweep and order.size == _PAGE_SIZE and self._sweeps > 0
+        self._can_sweep = can_sweep and order.size == PAGE_SIZE and self._sweeps > 0
         self._proven = 0
         self._failed_to: int | None = None
         self._patience = 0  # pages to see before the next try

@@ -98,6 +98,9 @@ class BatchedHistory(Resumable):
             good line, and mild on the account's flood budget.
         prefetch: Pages held or in flight, at least *concurrency*. None (default): twice
             *concurrency*.
+        by_ids: Whether dense stretches of channels may be read by ids (the default), which takes
+            half the requests; the history confirms each stretch before it is delivered. *prefetch*
+            decides how long they are: 22 pages allow the longest. False: by pages alone.
         timeout: Deadline of each request, in seconds, after which it is asked again; None for
             none. Default 60.
         max_flood_wait: Longest time that one request may spend in flood waits, in seconds, before
@@ -148,6 +151,7 @@ class BatchedHistory(Resumable):
         albums: bool = False,
         concurrency: int = 4,
         prefetch: int | None = None,
+        by_ids: bool = True,
         timeout: float | None = 60.0,
         max_flood_wait: float = 3600.0,
         takeout: bool | Literal["auto"] = False,
@@ -163,8 +167,9 @@ class BatchedHistory(Resumable):
         if takeout not in (True, False, "auto"):
             raise ArgumentError("takeout", takeout, 'True, False or "auto"')
         check_list_arguments(search, filter, from_user, reply_to, scheduled)
-        if not isinstance(fallback, bool):
-            raise ArgumentError("fallback", fallback, "True or False")
+        for name, value in (("fallback", fallback), ("by_ids", by_ids)):
+            if not isinstance(value, bool):
+                raise ArgumentError(name, value, "True or False")
         if on_progress is not None and not callable(on_progress):
             raise ArgumentError("on_progress", on_progress, "a callable, or None")
         if on_wait is not None and not callable(on_wait):
@@ -219,6 +224,7 @@ class BatchedHistory(Resumable):
             concurrency=concurrency,
             prefetch=prefetch,
             takeout=takeout,
+            by_ids=by_ids,
         )
         self._tally = self._producer.tally
         self._pump = Pump(self._producer)

@@ -89,4 +89,7 @@ class Sweep:
         self._doubts += 1
         if not is_doubtful or self._doubts >= _DOUBTS:
             self._doubts = 0
-            del self._found[: self._order.size]
+            # A page may hold messages that cannot be found by id, so it reaches as many ids far as
+            # it has places, and no farther for certain.
+            first = self._found[0]
+            self._found = [i for i in self._found if abs(i - first) >= self._order.size]

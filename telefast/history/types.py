@@ -171,6 +171,10 @@ class HistoryStats:
         peak_held: The most pages that were held or in flight.
         walks: Requests that repaired a seam or proved the end.
         sweeps: Requests by ids that proved a gap.
+        by_ids: Requests by ids that brought messages: those of the path `ids`, and of dense
+            stretches on the path `pages`.
+        mismatches: Dense stretches by ids that the history did not confirm, for something changed
+            or is hidden; they were read again by pages.
         duplicates: Messages that came twice and were dropped; one for each seam is normal.
         bytes: Bytes of the answers.
         shares: Answers that each of several accounts has brought, in the order of the clients;
@@ -190,6 +194,8 @@ class HistoryStats:
     peak_held: int = 0
     walks: int = 0
     sweeps: int = 0
+    by_ids: int = 0
+    mismatches: int = 0
     duplicates: int = 0
     bytes: int = 0
     undecodable: int = 0

@@ -60,9 +60,9 @@ class Windows:
     def __init__(
         self,
         query: Query,
-        *,
         request_size: int = 100,
         can_sweep: bool = True,
+        *,
         by_ids: bool = True,
         prefetch: int = 8,
     ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 from telefast.errors import WorldError
 from telefast.testing.channel import Channel
 from telefast.testing.faults import HISTORY, Timed
-from telefast.testing.rpc import Empty
+from telefast.testing.rpc import Empty, Marked
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -185,7 +185,9 @@ class Restricted(Timed):
 
     Args:
         ids: The ids that are not shown.
-        by_id: Whether getMessages still returns them; if not, it shows `MessageEmpty`.
+        by_id: Whether getMessages still returns them, with a `restriction_reason`
+            (https://core.telegram.org/constructor/message); if not, and for service messages,
+            which can have no reason, it shows `MessageEmpty`.
         channel_id: Bare id of the channel; None means every chat.
         nth: Which of those that match, 1 for the first: a number or several.
         every: Those whose number is a multiple of this.
@@ -218,12 +220,12 @@ class Restricted(Timed):
         return kept
 
     def by_ids(self, call: Call, page: list[int | Empty]) -> list[int | Empty]:
-        """Empty the restricted entries, if they are not to be had by id either."""
-        if self.by_id or not self._concerns(call):
+        """Mark the restricted entries, or empty them, if they are not to be had by id either."""
+        if not self._concerns(call):
             return page
+        show = Marked if self.by_id else Empty
         shown: list[int | Empty] = [
-            Empty(entry) if isinstance(entry, int) and entry in self.ids else entry
-            for entry in page
+            show(entry) if isinstance(entry, int) and entry in self.ids else entry for entry in page
         ]
         self.fired += shown != page
         return shown

@@ -7,12 +7,13 @@ Telethon's own types give.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl import types
 
 from telefast.testing.channel import Channel
-from telefast.testing.rpc import Empty
+from telefast.testing.rpc import Empty, Marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +73,8 @@ def entries_bytes(
             except KeyError:
                 found.append(empty_bytes(entry, chat))
             else:
-                found.append(files.shown(account, chat, entry, data) if is_stamped else data)
+                shown = files.shown(account, chat, entry, data) if is_stamped else data
+                found.append(_marked(chat, entry, shown) if type(entry) is Marked else shown)
                 refs.update(named)
         else:
             found.append(empty_bytes(entry.id, chat))
@@ -195,6 +197,16 @@ def _joined(account: Account, head: bytes, entries: Sequence[bytes], refs: Itera
             *users,
         )
     )
+
+
+def _marked(chat: Chat, message_id: int, data: bytes) -> bytes:
+    """Return a message with a reason why its display is restricted."""
+    with BinaryReader(data) as reader:
+        message: Any = reader.tgread_object()
+    if not isinstance(message, types.Message):
+        return empty_bytes(message_id, chat)
+    message.restriction_reason = [types.RestrictionReason("all", "terms", "Not available here.")]
+    return bytes(message)
 
 
 def _as_seen(data: bytes, sender: bytes) -> bytes:

@@ -132,6 +132,12 @@ class Empty:
     id: int
 
 
+class Marked(int):
+    """An id whose message is shown with a reason why its display is restricted."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class Call:
     """One request as the world sees it, all wrappers taken off.

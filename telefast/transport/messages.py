@@ -75,6 +75,8 @@ class Page:
         is_foreign: Whether another account than the stream's first one has fetched it.
         next_rate: Where the next page of a search of all chats begins, None if the answer does
             not say.
+        pts: Telegram's counter of changes in a channel, None if the answer does not say; answers
+            asked for in parts never do.
         found: The messages by id, `MessageEmpty` left out.
         empty_ids: The ids that the answer calls empty.
         entities: Its users and chats by marked peer id.
@@ -92,6 +94,7 @@ class Page:
     splits: int = 0
     next_rate: int | None = None
     is_foreign: bool = False
+    pts: int | None = None
 
     found: dict[int, Any] = field(init=False)
     empty_ids: list[int] = field(init=False)
@@ -105,6 +108,22 @@ class Page:
         for record in self.undecoded:
             self.found.setdefault(record.id, record)
         self.entities = {utils.get_peer_id(x): x for x in chain(self.users, self.chats)}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the answer tells beside its messages, as `telefast.history.plan.Plan` takes it."""
+        return {
+            "empty_ids": self.empty_ids,
+            "count": self.count,
+            "position": self.position,
+            "pts": self.pts,
+            "marked": self.marked,
+        }
+
+    @property
+    def marked(self) -> set[int]:
+        """Ids of messages that carry a reason why their display is restricted."""
+        return {i for i, m in self.found.items() if getattr(m, "restriction_reason", None)}
 
     def finished(self, ids: Iterable[int], client: TelegramClient, input_chat: Any) -> list[Any]:
         """Return the messages with these ids, in this order, bound as `iter_messages` does.
@@ -158,6 +177,7 @@ def read_page(data: bytes, request: Any) -> Page | Broken:
         getattr(answer, "offset_id_offset", None),
         spans,
         next_rate=getattr(answer, "next_rate", None),
+        pts=getattr(answer, "pts", None),
     )
 
 

@@ -79,6 +79,7 @@ async def test_one_page_held_back_holds_the_stream(
             reverse=reverse,
             concurrency=concurrency,
             prefetch=prefetch,
+            by_ids=False,
         ) as history,
     ):
         seen: list[int] = []
@@ -112,7 +113,9 @@ async def test_a_consumer_that_stops_stops_the_stream(prefetch: int) -> None:
     async with (
         LocalTelegram(world) as telegram,
         telegram.client() as client,
-        BatchedHistory(client, chat.input_peer(), concurrency=4, prefetch=prefetch) as history,
+        BatchedHistory(
+            client, chat.input_peer(), concurrency=4, prefetch=prefetch, by_ids=False
+        ) as history,
     ):
         assert (await anext(history)).id == 2000
         await telegram.requests.until(lambda ledger: ledger.counts[HISTORY] > prefetch)

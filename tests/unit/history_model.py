@@ -37,6 +37,7 @@ class Server:
         ids: The list, which a test may change at any time.
         restricted: Ids that count, and are dropped from every page after it was cut; by id they
             are there, with a mark.
+        unknown: Ids of the list that do not exist by id.
         hidden: Ids that exist by id alone: cleared for us (available_min_id), or from before we
             joined (hidden prehistory).
         tells_pts: Whether answers say the counter of changes: one for each message posted,
@@ -46,6 +47,7 @@ class Server:
 
     ids: list[int]
     restricted: frozenset[int] = frozenset()
+    unknown: frozenset[int] = frozenset()
     hidden: frozenset[int] = frozenset()
     tells_pts: bool = True
     edits: int = 0
@@ -54,14 +56,14 @@ class Server:
     clamp: int | None = None
     requests: list[Ask] = field(default_factory=list)
     _changes: int = 1
-    _known: set[int] = field(default_factory=set)
+    _known: list[int] = field(default_factory=list)
 
     @property
     def pts(self) -> int | None:
         """The counter of changes."""
-        there = set(self.ids)
-        self._changes += len(there ^ self._known)
-        self._known = there
+        if self.ids != self._known:
+            self._changes += len({*self.ids} ^ {*self._known})
+            self._known = list(self.ids)
         return self._changes + self.edits if self.tells_pts else None
 
     def clear(self, up_to: int) -> None:
@@ -69,14 +71,15 @@ class Server:
         self.pts  # noqa: B018 - takes note of the changes before
         gone = {i for i in self.ids if i <= up_to}
         self.hidden |= gone
-        self._known -= gone
         self.ids = [i for i in self.ids if i > up_to]
+        self._known = list(self.ids)
 
     def page(self, ask: Ask) -> tuple[list[int], int, int | None]:
         """Return (ids newest first, count, position of the first)."""
-        newest_first = sorted(self.ids, reverse=True)
+        oldest_first = sorted(self.ids)
+        newest_first = oldest_first[::-1]
         if ask.offset_id:
-            position = sum(i >= ask.offset_id for i in newest_first)
+            position = len(oldest_first) - bisect_left(oldest_first, ask.offset_id)
         elif ask.offset_date:
             position = sum(self.dates(i) >= ask.offset_date for i in newest_first)
         else:
@@ -91,11 +94,12 @@ class Server:
 
     def by_ids(self, ask: Ask) -> list[int]:
         """Return those of the ids that exist."""
-        there = sorted({*self.ids, *self.hidden})
+        there = sorted({*self.ids, *self.hidden} if self.hidden else self.ids)
         found = []
         for message_id in ask.ids[:200]:
             index = bisect_left(there, message_id)
-            if index < len(there) and there[index] == message_id:
+            is_there = index < len(there) and there[index] == message_id
+            if is_there and message_id not in self.unknown:
                 found.append(message_id)
         return found
 

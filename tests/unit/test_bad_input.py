@@ -69,6 +69,7 @@ WRONG = [
     ("reply_to", "x", "an integer from 1 to 2147483647, or None"),
     ("scheduled", "x", "True or False"),
     ("fallback", 1, "True or False"),
+    ("by_ids", "auto", "True or False"),
     ("takeout", "yes", 'True, False or "auto"'),
     ("request_size", 0, "an integer from 1 to 100"),
     ("request_size", 101, "an integer from 1 to 100"),

@@ -322,6 +322,16 @@ def test_the_largest_id_is_reached() -> None:
     assert ids[:0:-1] == walk(Query(limit=2), Server(ids), 1)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_hidden_run_ends_where_the_history_says(reverse: bool) -> None:
+    """Of a hidden run some messages are not there by id either: what follows it is not hidden."""
+    ids = list(range(1, 501))
+    server = Server(ids, restricted=frozenset(range(200, 300)), unknown=frozenset({250, 270}))
+    query = Query(reverse=reverse, offset_id=199 if reverse else 300)
+    got = walk(query, server, 1)
+    assert (list(range(300, 501)) if reverse else list(range(199, 0, -1))) == got
+
+
 def test_ids_that_stay_empty_are_passed_over() -> None:
     """A page that holds only MessageEmpty, twice, is walked past; what follows is delivered."""
     ids = list(range(1, 301))
