@@ -6,6 +6,7 @@ import pytest
 
 from telefast.history.order import Answer, Order
 from telefast.history.query import Query
+from telefast.history.top import Top
 from telefast.history.walk import Doubt, Walk
 
 
@@ -48,3 +49,19 @@ def test_doubt_ends() -> None:
     for token in range(3):
         assert Doubt() == made.on_nothing(Answer(token, [501]), 0)
     assert made.on_nothing(Answer(3, [501]), 0) is None
+
+
+def test_the_newest_id_is_asked_for_twice_at_most() -> None:
+    """An answer that hides it is asked again with a full page; then it stays unknown."""
+    top = Top(100)
+    top.begin()
+    for token, limit in ((1, 1), (2, 100)):
+        ask = top.next_ask(room=0)
+        assert ask is not None
+        assert limit == ask.limit
+        top.on_sent(token)
+        assert top.is_pending
+        assert not top.on_answer(Answer(99, []), count=7)
+        assert top.on_answer(Answer(token, []), count=7)
+    assert not top.is_pending
+    assert top.id is None
