@@ -15,6 +15,7 @@ from telethon import types
 from telethon.tl.tlobject import TLObject
 
 __all__ = [
+    "FullPeerOrigin",
     "MessageOrigin",
     "Origin",
     "PeerPhotoOrigin",
@@ -87,6 +88,19 @@ class ProfilePhotoOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class FullPeerOrigin:
+    """What is told in full: `users.getFullUser`, `messages.getFullChat`, `channels.getFullChannel`.
+
+    Attributes:
+        peer_id: Marked id of the user or chat whose photo, bot or wallpaper it is.
+        input_peer: The peer for a request, if known.
+    """
+
+    peer_id: int
+    input_peer: Any = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PeerPhotoOrigin:
     """The photo that a user or chat shows now: it is fetched by the peer and needs no reference.
 
@@ -119,6 +133,7 @@ Origin: TypeAlias = (
     | StoryOrigin
     | WebPageOrigin
     | ProfilePhotoOrigin
+    | FullPeerOrigin
     | PeerPhotoOrigin
     | StickerSetOrigin
 )

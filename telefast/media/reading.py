@@ -122,30 +122,36 @@ def _photo(seen: Seen, wanted: frozenset[str]) -> Iterator[MediaItem | SkippedIt
         yield seen.skip("empty")
     else:
         yield _sized(blank, photo, best)
-    preview = replace(blank, role="preview")
-    yield from (
-        _sized(preview, photo, size)
-        for size in stills
-        if size is not best and ("stripped" if size.is_stripped else "thumbs") in wanted
-    )
+    for size in stills:
+        if size is not best and ("stripped" if size.is_stripped else "thumbs") in wanted:
+            yield _sized(blank, photo, size, role="preview")
+    if "video" not in wanted:
+        return
     moving = replace(blank, kind="video", mime="video/mp4", extension=".mp4")
     for number, size in enumerate(sorted(videos, key=_weight, reverse=True)):
-        if "video" in wanted and (number == 0 or "thumbs" in wanted):
-            yield _sized(replace(moving, role="preview" if number else "video"), photo, size)
+        if number == 0:
+            yield _sized(moving, photo, size, role="video")
+        elif "thumbs" in wanted:
+            yield _sized(moving, photo, size, role="preview")
 
 
 def _weight(size: Size) -> tuple[int, int]:
     return size.pixels, size.size or 0
 
 
-def _sized(blank: MediaItem, medium: Any, size: Size) -> MediaItem:
+def _sized(blank: MediaItem, medium: Any, size: Size, **changes: Any) -> MediaItem:
     """Return the item for one size of a photo, or one preview of a document."""
     is_photo = isinstance(medium, types.Photo)
     make = types.InputPhotoFileLocation if is_photo else types.InputDocumentFileLocation
     at = make(medium.id, medium.access_hash, medium.file_reference, size.type)
-    key = replace(blank.key, size_type=size.type)
-    is_inline = size.inline is not None
-    return replace(blank, key=key, size=size.size, inline=size.inline, at=None if is_inline else at)
+    return replace(
+        blank,
+        key=FileKey(blank.key.kind, blank.key.id, size.type),
+        size=size.size,
+        inline=size.inline,
+        at=None if size.inline is not None else at,
+        **changes,
+    )
 
 
 def _document(seen: Seen, wanted: frozenset[str]) -> Iterator[MediaItem]:
@@ -180,8 +186,8 @@ def _document(seen: Seen, wanted: frozenset[str]) -> Iterator[MediaItem]:
         if wants | ({"video"} if size.is_video else set()) <= wanted:
             kind: Kind = "video" if size.is_video else "photo"
             mime = moving if size.is_video else "image/jpeg" if size.is_stripped else still
-            blank = replace(file, role="preview", kind=kind, mime=mime, name=None)
-            yield _sized(replace(blank, extension=extension_of(mime)), document, size)
+            blank = replace(file, kind=kind, mime=mime, extension=extension_of(mime), name=None)
+            yield _sized(blank, document, size, role="preview")
 
 
 def _web_document(seen: Seen) -> MediaItem:

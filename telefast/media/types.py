@@ -28,7 +28,7 @@ Reason: TypeAlias = Literal[
 class MediaItem:
     """One file that can be downloaded.
 
-    Its `repr` shows no access hash, no file reference and nothing that the sender wrote.
+    Its `repr` shows no access hash, no file reference, no bytes, no name and no URL.
 
     Attributes:
         key: Which file it is; equal for the same file in any message, chat and account.

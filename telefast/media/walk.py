@@ -155,8 +155,7 @@ def groups_of(message: Any) -> Iterator[Group]:
     for each in groups_in(getattr(message, "action", None)):
         yield _with(each, place="service")
     yield from groups_in(getattr(message, "rich_message", None))
-    quoted = getattr(getattr(message, "reply_to", None), "reply_media", None)
-    for each in groups_in(quoted):
+    for each in groups_in(getattr(getattr(message, "reply_to", None), "reply_media", None)):
         yield _with(each, place="quoted", wants={"quoted"})
 
 

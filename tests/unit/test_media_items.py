@@ -14,6 +14,7 @@ from telefast import ChatMeta
 from telefast.errors import ArgumentError
 from telefast.media.items import chat_photo_item, items_of
 from telefast.media.origins import (
+    FullPeerOrigin,
     MessageOrigin,
     PeerPhotoOrigin,
     ProfilePhotoOrigin,
@@ -402,8 +403,8 @@ def test_stickers_know_their_set() -> None:
 def test_medium_without_a_message() -> None:
     """Bare media have the origin that the caller tells, or none; their own date."""
     assert (None, MADE) == (one(photo()).origin, one(photo()).date)
-    origin = ProfilePhotoOrigin(5, 7)
-    assert origin == one(photo(), origin=origin).origin
+    for origin in (ProfilePhotoOrigin(5, 7), FullPeerOrigin(CHAT_ID)):
+        assert origin == one(photo(), origin=origin).origin
     waiting = MessageOrigin(CHAT_ID, 12, is_scheduled=True)
     assert waiting == one(message(with_photo()), origin=waiting).origin
 

@@ -117,6 +117,15 @@ def test_animated_photo() -> None:
     assert ["photo_7_x", "photo_7_u", "photo_7_p"] == names
 
 
+def test_of_videos_the_largest() -> None:
+    """Of moving forms with the same pixels the one with more bytes is taken."""
+    videos = [
+        types.VideoSize(name, 640, 640, size) for name, size in (("p", 9), ("u", 90), ("v", 5))
+    ]
+    _, moving = items_of(photo(video_sizes=videos), video=True)
+    assert "photo_7_u" == str(moving.key)
+
+
 def test_unknown_size_is_unknown() -> None:
     """Bytes that Telegram does not tell are None: never 0, never a guess."""
     for size in (types.PhotoSize("x", 8, 5, 0), types.PhotoSizeProgressive("y", 8, 5, [])):
