@@ -91,6 +91,7 @@ PUBLIC = {
 
 ELSEWHERE = {
     "Path": "pathlib.Path",
+    "_asyncio.Future": "asyncio.Future",
     "date": "datetime.date",
     "datetime": "datetime.datetime",
     "TelegramClient": "telethon.client.telegramclient.TelegramClient",

@@ -11,6 +11,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `items_of` lists the files of a message, or why they cannot be had; `FileKey` says which are one.
 * `group_albums` keeps the messages of an album together.
 * `ordered_map` works on many items at a time and keeps their order.
+* `Pool` keeps connections of its own to each data centre.
 * `Takeout` makes requests as an export, which Telegram grants a larger budget.
 * `PeerCache` finds the peer that a number, name or link means, `MetadataCache` what it is,
   `SenderNames` what people were called; `parse_link` reads links, and `WholeHistory` reads a
@@ -38,6 +39,7 @@ from telefast.chunks import (
 )
 from telefast.client import FastClient, MessagesIter, wrap
 from telefast.errors import (
+    AccountRevokedError,
     ArgumentError,
     ChunkError,
     ChunkTooLargeError,
@@ -62,6 +64,7 @@ from telefast.errors import (
     TakeoutDelayError,
     TelefastError,
     UnexpectedAnswerError,
+    UnreachableError,
     UnsupportedChunkError,
     UnsupportedStateError,
     UsageError,
@@ -105,6 +108,7 @@ from telefast.peers import (
     TelegramLink,
     parse_link,
 )
+from telefast.transport.pool import Line, Pool, PoolStats
 from telefast.transport.remember import remember_rates
 from telefast.transport.takeout import Takeout
 
@@ -114,6 +118,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AccountRevokedError",
     "AlbumGroups",
     "ArgumentError",
     "Batch",
@@ -142,6 +147,7 @@ __all__ = [
     "GroupMigratedError",
     "HistoryCursor",
     "HistoryStats",
+    "Line",
     "LinkError",
     "MediaItem",
     "MessageCount",
@@ -154,6 +160,8 @@ __all__ = [
     "OrderedMap",
     "PeerCache",
     "PeerNotFoundError",
+    "Pool",
+    "PoolStats",
     "ProcessedIds",
     "ProfileRun",
     "RemoteError",
@@ -172,6 +180,7 @@ __all__ = [
     "UndecodedMessage",
     "UndecodedRecord",
     "UnexpectedAnswerError",
+    "UnreachableError",
     "UnsupportedChunkError",
     "UnsupportedStateError",
     "UsageError",

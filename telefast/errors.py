@@ -14,6 +14,8 @@ TelefastError
 ├─ RemoteError                   Telegram or the network
 │  ├─ DeadlineError              (TimeoutError) no answer within the deadline
 │  ├─ ConnectionLostError        (ConnectionError) the connection ended with requests in flight
+│  ├─ UnreachableError           (ConnectionError) no connection to a data centre comes about
+│  ├─ AccountRevokedError        Telegram has ended the login
 │  ├─ UnexpectedAnswerError      the answer is not what the method returns
 │  ├─ FloodWaitTooLongError      a flood wait beyond what the caller allows
 │  ├─ TakeoutDelayError          a takeout has to be confirmed, or waited for, first
@@ -42,6 +44,7 @@ import errno
 from datetime import UTC, datetime
 
 __all__ = [
+    "AccountRevokedError",
     "ArgumentError",
     "ChunkError",
     "ChunkTooLargeError",
@@ -66,6 +69,7 @@ __all__ = [
     "TakeoutDelayError",
     "TelefastError",
     "UnexpectedAnswerError",
+    "UnreachableError",
     "UnsupportedChunkError",
     "UnsupportedStateError",
     "UsageError",
@@ -190,15 +194,51 @@ class DeadlineError(RemoteError, TimeoutError):
 
 
 class ConnectionLostError(RemoteError, ConnectionError):
-    """The client was disconnected while a request was in flight.
+    """A connection ended while a request was in flight.
 
     Args:
         method: Telegram's name of the method.
+        problem: What happened, and what to do. Default: the client was disconnected.
     """
 
-    def __init__(self, method: str) -> None:
-        super().__init__(f"{method}: the client was disconnected; connect it and resume")
+    def __init__(
+        self, method: str, problem: str = "the client was disconnected; connect it and resume"
+    ) -> None:
+        super().__init__(f"{method}: {problem}")
         self.method = method
+
+
+class UnreachableError(RemoteError, ConnectionError):
+    """No connection to a data centre comes about.
+
+    Args:
+        dc_id: The data centre.
+        problem: What the last attempt came to, without an address.
+    """
+
+    def __init__(self, dc_id: int, problem: str) -> None:
+        super().__init__(
+            f"data centre {dc_id}: {problem}; check the network and the proxy, and try again"
+        )
+        self.dc_id = dc_id
+
+
+class AccountRevokedError(RemoteError):
+    """Telegram has ended the login: of the account, or its copy at another data centre.
+
+    Nothing more is asked, and no connection made.
+
+    Args:
+        dc_id: The data centre that said so.
+        reason: Telegram's name for it, such as `SESSION_REVOKED` or `AUTH_KEY_DUPLICATED`.
+    """
+
+    retryable = False
+
+    def __init__(self, dc_id: int, reason: str) -> None:
+        super().__init__(f"data centre {dc_id}: {reason}: the login has ended; log in again")
+        self.dc_id = dc_id
+        self.reason = reason
 
 
 class UnexpectedAnswerError(RemoteError):

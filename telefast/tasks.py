@@ -1,10 +1,11 @@
 """The only place in telefast that starts tasks and uses threads.
 
-Five pieces, all plain:
+Six pieces, all plain:
 
 * `Crew`: any number of calls in flight; each result or error comes back as a value, in order of
   completion, so that one failed call neither cancels its siblings nor loses what they fetched.
 * `Pump`: one detached task that fills a buffer for a consumer which may stop at any moment.
+* `Chores`: calls that nobody waits for, until all of them are to end.
 * `outlive`: one call that goes on for a while though its caller was cancelled.
 * `SingleFlight`: one call for all who want the same thing at the same time.
 * `in_thread`: one blocking call outside the event loop.
@@ -25,7 +26,7 @@ from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
 from telefast.errors import ClosedError, ConcurrentUseError, RemoteError
 
-__all__ = ["Crew", "Pump", "SingleFlight", "in_thread", "outlive"]
+__all__ = ["Chores", "Crew", "Pump", "SingleFlight", "in_thread", "outlive"]
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -99,6 +100,36 @@ class Crew(Generic[K, T]):
         """Wait until a call has finished since the last `wait`, or `wake` was called."""
         await self._wake.wait()
         self._wake.clear()
+
+
+class Chores:
+    """Calls in the background that nobody waits for. What one raises is reported by the loop."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def running(self) -> int:
+        """Calls that have not ended."""
+        return len(self._tasks)
+
+    def start(self, call: Callable[[*Args], Awaitable[None]], *args: *Args) -> None:
+        """Start `call(*args)`."""
+        task = asyncio.get_running_loop().create_task(self._run(call, args))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, call: Callable[..., Awaitable[None]], args: tuple[Any, ...]) -> None:
+        await call(*args)
+
+    async def wait(self) -> None:
+        """Wait until all have ended. If cancelled, they go on."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def aclose(self) -> None:
+        """Cancel all and wait until they have ended, even if cancelled meanwhile."""
+        await _cancel_all(self._tasks)
 
 
 class Pump(Generic[T]):

@@ -28,6 +28,7 @@ SOURCES = [
     "telefast.peers",
     "telefast.settings",
     "telefast.transport.remember",
+    "telefast.transport.pool",
     "telefast.transport.takeout",
 ]
 """The modules whose names the root package offers."""

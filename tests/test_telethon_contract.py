@@ -12,17 +12,22 @@ import inspect
 import textwrap
 import time
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from telethon import TelegramClient, errors, functions, types, utils
 from telethon.client import account, users
+from telethon.crypto.authkey import AuthKey
 from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
+from telethon.network import ConnectionTcpAbridged
+from telethon.network.connection.connection import Connection
 from telethon.network.mtprotosender import MTProtoSender
 from telethon.network.requeststate import RequestState
 from telethon.sessions import MemorySession
+from telethon.tl.alltlobjects import LAYER
 from telethon.tl.custom.message import Message
 from telethon.tl.tlobject import TLRequest
 
@@ -30,6 +35,7 @@ from telefast.errors import ClosedError
 from telefast.testing import ErrorOn, HoldBack, LocalTelegram, World
 from telefast.transport import retry
 from telefast.transport import telethon as door
+from tests.testing.test_fault_proxy import has_proxies
 
 HISTORY = "messages.getHistory"
 
@@ -58,8 +64,21 @@ def history(telegram: LocalTelegram, limit: int = 5) -> functions.messages.GetHi
 
 
 PINNED = {
-    "client": {"_sender", "_loop", "_no_updates", "_flood_waited_requests", "_self_id"},
-    "_sender": {"_pending_state", "_disconnected"},
+    "client": {
+        "_sender",
+        "_loop",
+        "_no_updates",
+        "_flood_waited_requests",
+        "_self_id",
+        "_connection",
+        "_proxy",
+        "_local_addr",
+        "_timeout",
+        "_log",
+        "_init_request",
+    },
+    "_sender": {"_disconnected", "_auth_key_callback", "_state"},
+    "sender": {"_pending_state", "_disconnected", "_transport_connected", "_state"},
     "message": {"_finish_init", "_client", "_forward"},
     "forward": {"_client"},
 }
@@ -409,3 +428,109 @@ def test_names_of_methods(telegram: LocalTelegram) -> None:
         (functions.PingRequest(1), "ping"),
     ):
         assert name == door.method_of(request)
+
+
+# Connections of our own
+
+
+def test_how_a_client_connects_is_what_it_was_told() -> None:
+    """Kind, proxy, local address, patience and log are attributes; connections take them so."""
+    proxy = ("socks5", "127.0.0.1", 1)
+    with pytest.warns(UserWarning, match="python-socks") if not has_proxies() else nullcontext():
+        client = TelegramClient(
+            MemorySession(),
+            1,
+            "x",
+            connection=ConnectionTcpAbridged,
+            proxy=proxy,
+            local_addr="127.0.0.2",
+            timeout=7,
+        )
+    assert client._connection is ConnectionTcpAbridged
+    assert (client._proxy, client._local_addr, client._timeout) == (proxy, "127.0.0.2", 7)
+    assert client._log["telethon.network"].name == "telethon.network"
+    names = list(inspect.signature(Connection.__init__).parameters)
+    assert names == ["self", "ip", "port", "dc_id", "loggers", "proxy", "local_addr"]
+
+
+def test_what_a_sender_is_made_of() -> None:
+    """Its arguments; ours tries once, knows the client's log, and never connects by itself."""
+    client = TelegramClient(MemorySession(), 1, "x", timeout=7)
+    parameters = inspect.signature(MTProtoSender.__init__).parameters
+    assert set(parameters) >= {
+        "auth_key",
+        "loggers",
+        "retries",
+        "delay",
+        "auto_reconnect",
+        "connect_timeout",
+    }
+    key = AuthKey(bytes(range(256)))
+    sender = door.new_sender(client, key)
+    assert sender.auth_key is key
+    assert (sender._retries, sender._delay, sender._auto_reconnect) == (0, 0, False)
+    assert sender._connect_timeout == 7
+    assert sender._updates_queue is None
+    assert not door.is_open(sender)
+    assert not door.new_sender(client, None).auth_key
+
+
+async def test_a_sender_of_our_own(telegram: LocalTelegram, client: TelegramClient) -> None:
+    """It stands beside the client's on the same key, starts with its salt, and ends for good."""
+    client._sender._state.salt, client._sender._state.time_offset = 12345, 1
+    session: Any = client.session
+    sender = door.new_sender(client, session.auth_key)
+    await door.open_sender(client, sender, session.dc_id, telegram.host, telegram.port)
+    assert (sender._state.salt, sender._state.time_offset) == (12345, 1)
+    assert door.is_open(sender)
+    ending = door.ending(sender)
+    assert not ending.done()
+    first = door.introduced(door.introduction(client), functions.help.GetNearestDcRequest())
+    assert (await sender.send(first)).this_dc == session.dc_id
+    await telegram.drop_connections()
+    await asyncio.wait({ending})
+    assert isinstance(ending.exception(), EOFError | OSError)
+    assert not door.is_open(sender)
+    with pytest.raises(ConnectionError):
+        sender.send(functions.help.GetNearestDcRequest())
+    assert client._sender.auth_key is session.auth_key
+
+
+async def test_a_sender_that_does_not_come_about(client: TelegramClient) -> None:
+    """One attempt, a ConnectionError, and nothing left open."""
+    sender = door.new_sender(client, None)
+    with pytest.raises(ConnectionError):
+        await door.open_sender(client, sender, 4, "127.0.0.1", 1)
+    assert not door.is_open(sender)
+
+
+def test_the_introduction_is_a_copy() -> None:
+    """`_init_request` is one object for all of Telethon; its `query` is written between awaits."""
+    client = TelegramClient(MemorySession(), 1, "x", device_model="Abacus", lang_code="is")
+    theirs = client._init_request
+    theirs.query = "theirs"
+    wrapped = door.introduced(door.introduction(client), functions.help.GetConfigRequest())
+    assert isinstance(wrapped, functions.InvokeWithLayerRequest)
+    assert wrapped.layer == LAYER
+    assert (wrapped.query.device_model, wrapped.query.lang_code) == ("Abacus", "is")
+    assert isinstance(wrapped.query.query, functions.help.GetConfigRequest)
+    assert theirs.query == "theirs"
+    assert client._init_request is theirs
+
+
+def test_a_sender_knows_its_client() -> None:
+    """`_auth_key_callback` is a method of the client, also for a proxy or a subclass."""
+    client = TelegramClient(MemorySession(), 1, "x")
+    proxy: Any = account._TakeoutClient(False, client, None)
+    assert door.owner(client) is door.owner(proxy) is client
+
+
+def test_an_end_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """What Telethon calls a warning or an error of a connection is said at INFO, the rest as is."""
+    client = TelegramClient(MemorySession(), 1, "x")
+    sender = door.new_sender(client, None)
+    with caplog.at_level("DEBUG", "telethon"):
+        for level in ("debug", "warning", "error", "exception"):
+            getattr(sender._log, level)("told as %s", level)
+    told = {record.message.split()[-1]: record.levelname for record in caplog.records}
+    assert told == {"debug": "DEBUG", "warning": "INFO", "error": "INFO", "exception": "ERROR"}

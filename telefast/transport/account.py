@@ -3,7 +3,7 @@
 Flood limits belong to the account, so two pieces on one client must meet in one pacer. They do
 so through `Account.of(client)`: a weak map keyed by the client's sender, which the client, its
 takeout proxy and unhashable subclasses have in common, and which survives reconnects. The state
-refers to no client, so the entry goes when the client goes.
+refers to its client weakly only, so the entry goes when the client goes.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 
     from telethon import TelegramClient
 
+    from telefast.transport.pool import Pool
     from telefast.transport.waits import WaitEvent
 
 __all__ = ["Account"]
 
 
 class Account:
-    """Pacing, retry policy, metrics, takeout and the limit on warnings of one client."""
+    """Pacing, retry policy, metrics, takeout, pool and the limit on warnings of one client."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: weakref.ref[TelegramClient]) -> None:
         self.pacer = FloodPacer()
         self.gate = Gate(self.pacer)
         self.memory = Memory()
@@ -44,6 +45,22 @@ class Account:
         self.limiter = RateLimiter()
         self.takeout = Lease()
         self.takeout_lock = asyncio.Lock()
+        self._client = client
+        self._pool: Pool | None = None
+
+    @property
+    def pool(self) -> Pool:
+        """The connections of our own, made on first use, and again after they were closed."""
+        from telefast.transport.pool import Pool  # it calls by this module
+
+        if self._pool is None or self._pool.is_closed:
+            self._pool = Pool(self._client, self.metrics)
+        return self._pool
+
+    async def aclose(self) -> None:
+        """Close the connections of our own; the client keeps its own."""
+        if self._pool is not None:
+            await self._pool.aclose()
 
     @classmethod
     def of(cls, client: TelegramClient) -> Account:
@@ -51,7 +68,7 @@ class Account:
         key = door.key_of(client)
         account = _ACCOUNTS.get(key)
         if account is None:
-            account = _ACCOUNTS[key] = cls()
+            account = _ACCOUNTS[key] = cls(weakref.ref(door.owner(client)))
         return account
 
 

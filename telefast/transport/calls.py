@@ -48,6 +48,7 @@ class CallOptions:
         asks: How often the request is sent at most before its silence is an error. Default 3: a
             lost answer is asked again once, and once more across a reconnect. 1 for what must
             not be done twice.
+        dc_id: The data centre that the request is about, if it has a budget for each.
         on_wait: Told of each wait as it begins (`told_once` spares it repetitions). What it
             raises ends the call.
     """
@@ -56,6 +57,7 @@ class CallOptions:
     max_flood_wait: float = 3600.0
     spacing: float = 0.0
     asks: int = 3
+    dc_id: int | None = None
     on_wait: Callable[[WaitEvent], object] | None = None
 
 
@@ -114,7 +116,7 @@ class _Turns:
     ) -> None:
         self.method = door.method_of(request)
         is_takeout = door.is_in_takeout(client, request)
-        self.kind = kind_of(self.method, is_takeout=is_takeout)
+        self.kind = kind_of(self.method, is_takeout=is_takeout, dc_id=options.dc_id)
         self.options = options
         self._client = client
         self._account = account

@@ -15,42 +15,63 @@ and is used nowhere else. What each name is for:
 * `Message._finish_init`: binds a message to its client, sender, chat and forward.
 * `message._client`, `message._forward`, `forward._client`: written, so that what came through a
   takeout's proxy belongs to the client itself.
+* `client._connection`, `_proxy`, `_local_addr`, `_timeout`, `_log`, `_init_request`: how the user
+  connects, and as which device; a connection of our own must not differ. `_init_request` is one
+  object for all of Telethon, so it is copied.
+* `client._sender._auth_key_callback`: a method of the client itself, whatever stands before it.
+* `sender._transport_connected`, `sender._state`: whether a connection of ours still stands, and
+  the salt and the time offset, which belong to the key and spare a new connection a round trip.
 """
 
 from __future__ import annotations
 
 import asyncio
+import copy
+import logging
 from typing import TYPE_CHECKING, Any
 
 from telethon import __version__ as telethon_version
 from telethon import errors, functions, types, utils
 from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
-from telethon.tl.tlobject import TLRequest
+from telethon.network.mtprotosender import MTProtoSender
+from telethon.tl.alltlobjects import LAYER
 
 from telefast.errors import ClosedError, CompatibilityError, ConnectionLostError, UsageError
+from telefast.transport.envelopes import ENVELOPES, Raw, innermost, method_of, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telethon import TelegramClient
+    from telethon.crypto.authkey import AuthKey
 
 __all__ = [
     "STOPPED_AT",
+    "MTProtoSender",
     "Raw",
     "check_connected",
     "check_loop",
     "decode",
     "disconnection",
+    "ending",
     "finish",
     "innermost",
+    "introduced",
+    "introduction",
     "is_in_takeout",
+    "is_open",
     "is_takeout_proxy",
     "key_of",
     "method_of",
+    "new_sender",
+    "open_sender",
+    "owner",
     "prepare",
     "reap",
+    "reap_sender",
     "rebind",
+    "resolve",
     "self_id",
     "send",
     "unwrap",
@@ -58,12 +79,6 @@ __all__ = [
 ]
 
 _RPC_ERROR = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
-_ENVELOPES = (
-    functions.InvokeWithTakeoutRequest,
-    functions.InvokeWithMessagesRangeRequest,
-    functions.InvokeWithoutUpdatesRequest,
-)
-"""What a request may be wrapped in. None of them resolves the peers of what it holds."""
 STOPPED_AT = -1
 """Names, among spans, the object that cannot be read: where it begins, and what is unknown in it.
 No object has this `id()`."""
@@ -72,46 +87,6 @@ _REAP_AFTER = 30
 and logged by Telethon at length, an earlier one is not."""
 _REAP_ABOVE = 64
 """Cancelled requests kept at most, whatever their age (680 bytes each)."""
-
-
-class Raw(TLRequest):
-    """Ask for the answer's bytes instead of its object. Must be the outermost envelope."""
-
-    SUBCLASS_OF_ID = 0  # type: ignore[assignment]  # None in the abstract base
-
-    def __init__(self, query: Any) -> None:
-        self.query = query
-        self.CONSTRUCTOR_ID = query.CONSTRUCTOR_ID
-
-    def _bytes(self) -> bytes:
-        return bytes(self.query)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the request without its parameters, which may be secret."""
-        return {"_": "Raw", "query": method_of(self.query)}
-
-    def read_result(self, reader: BinaryReader) -> bytes:  # type: ignore[override]  # as called
-        """Return the rest of the packet: the answer, then whatever follows it."""
-        return bytes(reader.stream)
-
-
-def innermost(request: Any) -> Any:
-    """Return the request that the envelopes of takeouts, ranges and updates hold."""
-    while isinstance(request, _ENVELOPES):
-        request = request.query
-    return request
-
-
-def method_of(request: Any) -> str:
-    """Return Telegram's name of a request's method, such as `messages.getHistory`.
-
-    That of the innermost request, whatever it is wrapped in.
-    """
-    cls = type(innermost(request))
-    name = cls.__name__.removesuffix("Request")
-    name = name[:1].lower() + name[1:]
-    room = cls.__module__.rpartition("functions")[2].strip(".")
-    return f"{room}.{name}" if room else name
 
 
 def is_takeout_proxy(client: TelegramClient) -> bool:
@@ -123,7 +98,7 @@ def is_in_takeout(client: TelegramClient, request: Any) -> bool:
     """Return whether a request goes out within a takeout."""
     if is_takeout_proxy(client):
         return True
-    while isinstance(request, _ENVELOPES):
+    while isinstance(request, ENVELOPES):
         if isinstance(request, functions.InvokeWithTakeoutRequest):
             return True
         request = request.query
@@ -193,7 +168,7 @@ async def prepare(client: TelegramClient, request: Any) -> Raw:
     Raises:
         ClosedError: If the takeout of a proxy was finished.
     """
-    await innermost(request).resolve(client, utils)
+    await resolve(client, request)
     if is_takeout_proxy(client) and not isinstance(request, functions.InvokeWithTakeoutRequest):
         session: Any = client.session
         if session.takeout_id is None:
@@ -203,6 +178,11 @@ async def prepare(client: TelegramClient, request: Any) -> Raw:
         # `send` adds nothing, and an unwrapped request subscribes its connection to updates.
         request = functions.InvokeWithoutUpdatesRequest(request)
     return Raw(request)
+
+
+async def resolve(client: TelegramClient, request: Any) -> None:
+    """Make input peers of the peers that a request names."""
+    await innermost(request).resolve(client, utils)
 
 
 def send(client: TelegramClient, request: Raw) -> asyncio.Future[bytes]:
@@ -236,7 +216,12 @@ def reap(client: TelegramClient, *, now: float) -> int:
     Returns:
         How many were forgotten.
     """
-    pending = client._sender._pending_state
+    return reap_sender(client._sender, now=now)
+
+
+def reap_sender(sender: MTProtoSender, *, now: float) -> int:
+    """Do as `reap` does, for a connection of our own."""
+    pending = sender._pending_state
     cancelled = sorted(key for key, state in pending.items() if state.future.cancelled())
     surplus = len(cancelled) - _REAP_ABOVE
     reaped = 0
@@ -306,18 +291,6 @@ def _read_with_spans(reader: BinaryReader, spans: dict[int, tuple[int, int]]) ->
         del reader.tgread_object  # it refers to the reader
 
 
-def unwrap(error: errors.RPCError, request: Any) -> errors.RPCError:
-    """Let an error speak of the request that the user knows, not of our envelopes."""
-    request = innermost(request)
-    error.request = request
-    name = type(request).__name__
-    error.args = tuple(
-        arg.split(" (caused by ")[0] + f" (caused by {name})" if isinstance(arg, str) else arg
-        for arg in error.args
-    )
-    return error
-
-
 def finish(message: Any, client: TelegramClient, entities: dict[int, Any], input_chat: Any) -> None:
     """Bind a message to its client, sender, chat and forward, as `iter_messages` does."""
     message._finish_init(client, entities, input_chat)
@@ -329,3 +302,98 @@ def rebind(message: Any, client: TelegramClient) -> None:
     forward = message._forward
     if forward is not None:
         forward._client = client
+
+
+def owner(client: TelegramClient) -> TelegramClient:
+    """Return the client itself, whatever stands before it, such as a takeout's proxy."""
+    found: TelegramClient = client._sender._auth_key_callback.__self__
+    return found
+
+
+def new_sender(client: TelegramClient, key: AuthKey | None) -> MTProtoSender:
+    """Return a sender that connects once, and by itself never again.
+
+    Args:
+        client: Whose patience and log it shares.
+        key: The authorization key; None exchanges one at the first connection.
+    """
+    return MTProtoSender(
+        key,
+        loggers=_Hushed(client._log),
+        retries=0,
+        delay=0,
+        auto_reconnect=False,
+        connect_timeout=client._timeout,
+    )
+
+
+async def open_sender(
+    client: TelegramClient, sender: MTProtoSender, dc_id: int, host: str, port: int
+) -> None:
+    """Connect a sender as the client connects: same kind, proxy and local address.
+
+    For the client's own data centre it starts with the salt and the time of the client's sender.
+    """
+    connection = client._connection(
+        host,
+        port,
+        dc_id,
+        loggers=_Hushed(client._log),
+        proxy=client._proxy,
+        local_addr=client._local_addr,
+    )
+    try:
+        await sender.connect(connection)
+    except BaseException:
+        await sender.disconnect()
+        raise
+    session: Any = client.session
+    if sender.auth_key is session.auth_key:
+        sender._state.salt = client._sender._state.salt
+        sender._state.time_offset = client._sender._state.time_offset
+
+
+def is_open(sender: MTProtoSender) -> bool:
+    """Return whether a sender's connection stands, as far as is known."""
+    return bool(sender.is_connected() and sender._transport_connected())
+
+
+def ending(sender: MTProtoSender) -> asyncio.Future[None]:
+    """Return the future that is done once a sender has ended, with the error that ended it."""
+    future: asyncio.Future[None] = sender._disconnected
+    return future
+
+
+def introduction(client: TelegramClient) -> functions.InitConnectionRequest:
+    """Return how the client introduces itself: application, device, language."""
+    return copy.copy(client._init_request)
+
+
+def introduced(init: functions.InitConnectionRequest, request: Any) -> Any:
+    """Wrap the first request of a connection, as Telethon wraps its own."""
+    init = copy.copy(init)
+    init.query = request
+    return functions.InvokeWithLayerRequest(LAYER, init)
+
+
+class _Hushed(dict[str, Any]):
+    """The client's loggers, for connections whose end is no news.
+
+    Telethon warns of each connection that is closed, and calls the missing reconnection an error.
+    """
+
+    def __init__(self, loggers: Any) -> None:
+        self._loggers = loggers
+
+    def __missing__(self, name: str) -> logging.LoggerAdapter[logging.Logger]:
+        made = self[name] = _Quiet(self._loggers[name], {})
+        return made
+
+
+class _Quiet(logging.LoggerAdapter[logging.Logger]):
+    """Say at INFO what the caller takes for a warning or an error."""
+
+    def warning(self, msg: object, *args: object, **kwargs: Any) -> None:
+        self.info(msg, *args, **kwargs)
+
+    error = warning

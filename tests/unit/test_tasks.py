@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from telefast.errors import ClosedError, ConcurrentUseError
-from telefast.tasks import Crew, Pump, in_thread, outlive
+from telefast.tasks import Chores, Crew, Pump, in_thread, outlive
 
 
 async def turns(count: int = 20) -> None:
@@ -28,6 +28,50 @@ def others() -> set[asyncio.Task[Any]]:
 
 class Owner:
     """Whatever a pump belongs to."""
+
+
+# Chores
+
+
+async def test_chores_are_waited_for_or_cancelled() -> None:
+    """`wait` sees all to their end, those that begin meanwhile too; `aclose` ends all at once."""
+    chores, done, gate = Chores(), [], asyncio.Event()
+
+    async def chore(name: str) -> None:
+        await gate.wait()
+        done.append(name)
+        if name == "a":
+            chores.start(chore, "b")
+
+    chores.start(chore, "a")
+    assert chores.running == 1
+    waiting = asyncio.ensure_future(chores.wait())
+    await turns()
+    gate.set()
+    await waiting
+    assert (done, chores.running) == (["a", "b"], 0)
+    gate.clear()
+    chores.start(chore, "c")
+    await turns()
+    await chores.aclose()
+    await chores.aclose()
+    assert (done, others()) == (["a", "b"], set())
+
+
+async def test_waiting_for_chores_ends_none() -> None:
+    """Who is cancelled while waiting leaves them running."""
+    chores, gate = Chores(), asyncio.Event()
+
+    async def chore() -> None:
+        await gate.wait()
+
+    chores.start(chore)
+    waiting = asyncio.ensure_future(chores.wait())
+    await turns()
+    waiting.cancel()
+    await turns()
+    assert chores.running == 1
+    await chores.aclose()
 
 
 # Crew
