@@ -207,6 +207,17 @@ def test_previews_of_stickers() -> None:
     assert "m" == found[1].location().thumb_size
 
 
+def test_previews_of_video_stickers() -> None:
+    """The effect around a video sticker is of its type, its blur a JPEG, as each blur is."""
+    sticker = document(9, "video/webm", VIDEO, STICKER)
+    sticker.thumbs = [types.PhotoStrippedSize("i", b"\x01\x28\x1e" + b"blur" * 8)]
+    sticker.video_thumbs = [types.VideoSize("f", 9, 9, 900)]
+    found = items_of(sticker, thumbs=True, stripped=True, video=True)
+    assert [".webm", ".jpg", ".webm"] == [item.extension for item in found]
+    still = document(9, "image/webp", STICKER, video_thumbs=[types.VideoSize("v", 9, 9, 900)])
+    assert ".mp4" == items_of(still, thumbs=True, video=True)[1].extension
+
+
 def test_preview_is_no_named_file() -> None:
     """The preview of a document has not its name, and is a JPEG."""
     named = document(9, "application/pdf", types.DocumentAttributeFilename("a.pdf"))
