@@ -307,6 +307,14 @@ class Centre:
         was_there = line in self.lines
         if was_there:
             self.lines.remove(line)
+        if reason is not None and not isinstance(reason, AccountRevokedError):
+            self._judge(line, reason, was_there=was_there)
+        self._close(line)
+        self.tell()
+
+    def _judge(self, line: Line, reason: BaseException, *, was_there: bool) -> None:
+        """See what the end of a connection says."""
+        now = asyncio.get_running_loop().time()
         code = getattr(reason, "code", None)
         # Telethon passes a -404 on as the one or the other.
         if isinstance(reason, AuthKeyNotFound) or code == 404:
@@ -314,15 +322,14 @@ class Centre:
                 self._stop(AccountRevokedError(self.dc_id, "AUTH_KEY_NOT_FOUND"))
             elif was_there or not line.is_proven:
                 self.lose_login(is_key_lost=True, reason="AUTH_KEY_NOT_FOUND")
-        elif reason is not None and not isinstance(reason, AccountRevokedError):
-            if code == 429:  # too many connections, or too fast
-                self.on_failed(asyncio.get_running_loop().time(), reason)
-            elif line.is_proven:
-                self.lost += 1
-            elif was_there:
-                self.on_failed(line.begun, reason)
-        self._close(line)
-        self.tell()
+                if self.kind == "cdn":  # whose keys are healed without end
+                    self.on_failed(now, reason)
+        elif code == 429:  # too many connections, or too fast
+            self.on_failed(now, reason)
+        elif line.is_proven:
+            self.lost += 1
+        elif was_there:
+            self.on_failed(line.begun, reason)
 
 
 def reason_of(error: errors.RPCError) -> str:
@@ -344,5 +351,6 @@ def _words(error: BaseException) -> str:
         return reason_of(error)
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    code = getattr(error.__cause__ or error, "code", None)
+    error = error.__cause__ or error
+    code = 404 if isinstance(error, AuthKeyNotFound) else getattr(error, "code", None)
     return "the connection failed" if code is None else f"transport error -{code}"

@@ -207,9 +207,7 @@ class Line:
 
     def _on_answer(self, future: asyncio.Future[Any], inner: asyncio.Future[Any]) -> None:
         error = None if inner.cancelled() else inner.exception()
-        if future.done():
-            if not inner.cancelled():
-                self._on_heard()
+        if future.done():  # the connection has ended, or nobody wants it any more
             return
         request = self._open[future]
         method = door.method_of(request)
@@ -230,13 +228,12 @@ class Line:
             name = f"constructor {error.invalid_constructor_id:08x} in {method}"
             _fail(future, CompatibilityError(name, telethon_version))
         elif error is not None:
-            self.end(
-                error
-            )  # known here first, and all in flight must know before anyone asks again
+            # What ended the connection, known here first: all in flight must hear before they ask
+            # again.
+            self.end(error)
         else:
             self._on_heard()
-            if not future.done():
-                future.set_result(inner.result())
+            future.set_result(inner.result())
 
 
 def _fail(future: asyncio.Future[Any], error: BaseException) -> None:

@@ -218,7 +218,7 @@ class Pool:
         Args:
             dc_ids: The data centres.
             timeout: How long to wait for all of them, in seconds.
-            connections: How many to each, at most what it allows.
+            connections: How many to each, as far as the server allows; `want` is raised to it.
 
         Returns:
             For each, whether there is a connection that has answered.
@@ -281,9 +281,7 @@ class Pool:
     async def _reach(self, dc_id: int) -> Centre:
         """Return what is known of a data centre, after asking where it is."""
         centre = self._centres.get(dc_id)
-        if centre is None:
-            centre = await self._flights.run(dc_id, self._look_up, dc_id)
-        return centre
+        return centre or await self._flights.run(dc_id, self._look_up, dc_id)
 
     async def _look_up(self, dc_id: int) -> Centre:
         kind, addresses = await self._guide.look_up(self._check(), dc_id)
@@ -308,6 +306,7 @@ class Pool:
     async def _warm(self, dc_id: int, connections: int) -> None:
         """Return once there are so many connections, or all that come about, and have answered."""
         centre = await self._reach(dc_id)
+        centre.placement.wanted = max(centre.placement.wanted, connections)
         with centre.caller(connections):
             while True:
                 client = self._check(centre)

@@ -17,10 +17,17 @@ from telethon.network import ConnectionTcpFull
 
 from telefast import wrap
 from telefast.errors import ArgumentError, ClosedError, ConnectionLostError
-from telefast.testing import DataCentre, DropSilent, HoldBack, SocksProxy, virtual_time
+from telefast.testing import (
+    DataCentre,
+    DropSilent,
+    HoldBack,
+    SocksProxy,
+    virtual_loop,
+    virtual_time,
+)
 from telefast.transport.account import Account
 from telefast.transport.pool import Pool
-from tests.client.pool_scene import DCS, EXPORT, GET_FILE, IMPORT, NEAREST, content, scene
+from tests.client.pool_scene import DCS, EXPORT, GET_FILE, IMPORT, NEAREST, SIZE, content, scene
 from tests.testing.test_fault_proxy import has_proxies
 
 # Where, and by whose login
@@ -99,7 +106,24 @@ async def test_a_data_centre_that_there_is_not() -> None:
     async with scene() as here:
         with pytest.raises(ArgumentError, match=r"dc_id=9.*\[1, 2, 3, 4\]"):
             await here.pool.send(9, NEAREST)
+        with pytest.raises(ArgumentError, match="dc_id=9"):
+            await here.pool.prewarm([9, 1])
         assert await here.pool.prewarm([1]) == {1: True}
+
+
+@virtual_time
+async def test_each_connection_brings_its_own_speed() -> None:
+    """Where the speed of a connection is capped, four of them are four times as fast."""
+    times = []
+    for connections in (1, 4):
+        async with scene(data_centres=[DataCentre(4, bandwidth=SIZE)]) as here:
+            here.pool.want(4, connections)
+            await here.pool.prewarm([4], connections=connections)
+            began = virtual_loop().time()
+            await here.fetch_all([4] * 40)
+            times.append(virtual_loop().time() - began)
+            assert len(here.pool.lines(4)) == connections
+    assert 3.5 < times[0] / times[1] < 4.5
 
 
 # Rest and silence
@@ -141,8 +165,6 @@ async def test_the_session_file_is_opened_by_nobody_else(tmp_path: Path) -> None
     async with scene(session=str(path)) as here:
         here.client.session.save()
         before = path.read_bytes()
-        for dc_id in DCS:
-            here.pool.want(dc_id, 8)
         await here.pool.prewarm(DCS, connections=8)
         files = [asyncio.ensure_future(here.fetch(dc_id)) for dc_id in DCS * 20]
         other = sqlite3.connect(path, timeout=0)

@@ -8,13 +8,22 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from telethon import errors
+from telethon import errors, functions
 
-from telefast.errors import AccountRevokedError, DeadlineError, UnreachableError
+from telefast.errors import (
+    AccountRevokedError,
+    CompatibilityError,
+    ConnectionLostError,
+    DeadlineError,
+    UnreachableError,
+)
 from telefast.testing import (
+    DataCentre,
     ErrorOn,
     GzipErrors,
+    HoldBack,
     LatePongs,
+    LoseReply,
     MaxConnections,
     NeverAnswer,
     RefuseConnection,
@@ -22,9 +31,11 @@ from telefast.testing import (
     RevokeAccount,
     Rule,
     TransportError,
+    UnknownConstructor,
     virtual_loop,
     virtual_time,
 )
+from tests.client.exact import HISTORY
 from tests.client.pool_scene import DCS, EXPORT, GET_FILE, IMPORT, content, scene
 
 # Logins that end
@@ -45,6 +56,20 @@ async def test_a_foreign_login_is_healed_once() -> None:
             await here.fetch(4)
         assert connections == here.counts.connections
         await here.fetch(1)
+
+
+@virtual_time
+async def test_a_login_that_is_lost_again_later() -> None:
+    """What is lost twice within ten minutes is refused until they are over."""
+    async with scene(ErrorOn(GET_FILE, 401, "AUTH_KEY_UNREGISTERED", nth=(1, 2), dc=4)) as here:
+        with pytest.raises(AccountRevokedError):
+            await here.fetch(4)
+        await asyncio.sleep(590)
+        with pytest.raises(AccountRevokedError):
+            await here.fetch(4)
+        await asyncio.sleep(20)
+        await here.fetch(4)
+        assert here.counts[EXPORT] == 2
 
 
 async def test_a_foreign_key_that_is_forgotten() -> None:
@@ -194,6 +219,55 @@ async def test_dead_connections_are_found_at_the_next_use() -> None:
         assert len(here.pool.lines(2)) == 1
 
 
+async def test_a_request_that_loses_three_connections() -> None:
+    """It is asked three times, then its caller hears so; the fourth would have answered."""
+    async with scene(LoseReply(GET_FILE, nth=range(1, 4))) as here:
+        await here.pool.prewarm([2], connections=3)
+        with pytest.raises(ConnectionLostError, match=r"upload\.getFile: the connection ended"):
+            await here.fetch(2)
+        assert here.counts[GET_FILE] == 3
+        await here.fetch(2)
+        assert here.pool.stats()[2].lost == 3
+
+
+async def test_a_connection_that_has_ended_takes_nothing() -> None:
+    """Whoever holds it hears so at once, as does what is in flight; a second end is none."""
+    async with scene(HoldBack(GET_FILE, 1, asyncio.Event())) as here:
+        async with here.pool.lease(2) as line:
+            future = line.send(here.part(2))
+            await here.counts.until(lambda ledger: ledger[GET_FILE] == 1)
+            await line._sender.disconnect()  # as Telethon does it, by cancelling
+            with pytest.raises(ConnectionLostError, match=r"upload\.getFile: the connection"):
+                await future
+            with pytest.raises(ConnectionLostError):
+                line.send(here.part(2))
+            line.end()
+            line.ping()
+        assert repr(line) == "<Line 1 dc=2 ended in_flight=0>"
+        await here.fetch(2)
+
+
+async def test_an_answer_that_cannot_be_read() -> None:
+    """It is named without what it holds, and its connection goes on."""
+    async with scene(UnknownConstructor(HISTORY, nth=2)) as here:
+        peer = await here.client.get_input_entity("files")
+        request = functions.messages.GetHistoryRequest(peer, 0, None, 0, 5, 0, 0, 0)
+        with pytest.raises(CompatibilityError, match=r"constructor \w{8} in messages.getHistory"):
+            await here.pool.send(2, request)
+        assert (await here.pool.send(2, request)).messages
+        assert here.connections(2) == 2
+
+
+@virtual_time
+async def test_a_content_delivery_network_without_end() -> None:
+    """One that forgets each key at once is given up as one that cannot be reached."""
+    rule = TransportError(-404, dc=203, every=4)  # three packets make a key
+    async with scene(rule, data_centres=[DataCentre(203, cdn=True)]) as here:
+        with pytest.raises(UnreachableError, match="data centre 203: transport error -404"):
+            await here.pool.send(203, functions.upload.GetCdnFileRequest(b"x" * 32, 0, 4096))
+        assert here.connections(203) == 5
+
+
 # Exports
 
 
@@ -269,6 +343,18 @@ async def test_a_connection_that_says_nothing() -> None:
         assert not silent.is_alive
         await here.fetch(4)
         assert here.counts[EXPORT] == 1
+
+
+@virtual_time
+async def test_a_connection_that_is_dead() -> None:
+    """Nothing comes, no pong either: it is given up, and what was in flight is asked elsewhere."""
+    rules = NeverAnswer(GET_FILE, 1), LatePongs()
+    async with scene(*rules) as here:
+        await here.pool.prewarm([4])
+        began = virtual_loop().time()
+        await here.fetch(4, timeout=None)
+        assert 90 <= virtual_loop().time() - began <= 100
+        assert (here.pool.stats()[4].lost, here.counts[EXPORT]) == (1, 1)
 
 
 @virtual_time
