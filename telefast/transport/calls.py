@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from telethon import TelegramClient
 
-__all__ = ["CallOptions", "call"]
+__all__ = ["CallOptions", "Turns", "call"]
 
 _log = logs.get_logger("calls")
 
@@ -73,7 +73,7 @@ async def call(client: TelegramClient, request: Any, options: CallOptions) -> by
         ConnectionLostError: If the client was disconnected meanwhile.
     """
     account = Account.of(client)
-    turns = _Turns(client, account, request, options)
+    turns = Turns(client, account, request, options)
     raw = await door.prepare(client, request)
     await account.memory.recall(client, account.pacer)
     retries = 0
@@ -108,7 +108,7 @@ async def call(client: TelegramClient, request: Any, options: CallOptions) -> by
         await asyncio.sleep(outcome.seconds)
 
 
-class _Turns:
+class Turns:
     """The waits of one call, however often it is sent."""
 
     def __init__(
@@ -188,7 +188,7 @@ class _Turns:
         return FloodWaitTooLongError(self.method, seconds, budget, time.time() + seconds)
 
 
-async def _ask(client: TelegramClient, account: Account, turns: _Turns, raw: door.Raw) -> bytes:
+async def _ask(client: TelegramClient, account: Account, turns: Turns, raw: door.Raw) -> bytes:
     """Send, and send again at each deadline; the first answer wins."""
     method, timeout, most = turns.method, turns.options.timeout, turns.options.asks
     futures: list[asyncio.Future[bytes]] = []
