@@ -1,0 +1,132 @@
+"""Who may ask for the next part: in turn, within a budget."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telefast.errors import ArgumentError
+from telefast.media.slots import Slots
+from telefast.media.tuning import FixedParts
+
+
+class File:
+    """A file of so many parts, all of one size."""
+
+    def __init__(self, parts: int, size: int, log: list[File]) -> None:
+        self.parts, self.size, self.log = parts, size, log
+
+    def need(self) -> int:
+        """Return the size of a part, while there are any."""
+        return self.size if self.parts else 0
+
+    def begin(self) -> None:
+        """Take one."""
+        self.parts -= 1
+        self.log.append(self)
+
+
+def slots(memory: int, window: int = 99) -> Slots:
+    """Return slots with a fixed window."""
+    return Slots(memory, lambda dc_id, need: window)
+
+
+def test_files_take_turns() -> None:
+    """One part each; a file that comes late waits for one turn, not for the whole of another."""
+    log: list[File] = []
+    one, row = slots(2), deque[File]()
+    large, small = File(5, 1, log), File(2, 1, log)
+    one.ask(2, large)
+    one.ask(2, large)
+    one.ask(2, small)
+    while len(log) > len(row):
+        row.append(log[len(row)])
+        one.release(2, 1)
+    assert log == [large, large, large, small, large, small, large]
+    assert (one.held, one.peak) == (0, 2)
+
+
+def test_a_file_that_leaves_begins_no_more() -> None:
+    """Its turn goes to the next one."""
+    log: list[File] = []
+    here = slots(1)
+    first, second = File(3, 1, log), File(3, 1, log)
+    here.ask(2, first)
+    here.ask(2, second)
+    here.leave(2, first)
+    here.leave(2, first)
+    here.leave(4, first)
+    here.release(2, 1)
+    here.release(2, 1)
+    assert log == [first, second, second]
+
+
+def test_the_window_bounds_parts_and_idleness_is_told() -> None:
+    """No more parts than may be; once all are begun, whoever wants to know is told."""
+    log: list[File] = []
+    idle: list[int] = []
+    here = Slots(99, lambda dc_id, need: 2, idle.append)
+    here.ask(2, File(3, 1, log))
+    assert (len(log), idle) == (2, [])
+    here.release(2, 1)
+    assert (len(log), idle) == (3, [2])
+    assert not here.take(2, 1)
+    here.release(2, 1)
+    assert here.take(2, 1)
+
+
+@given(
+    st.integers(1, 50),
+    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 40)), max_size=9),
+    st.randoms(use_true_random=False),
+)
+def test_the_budget_holds_and_everything_is_begun(memory, files, random) -> None:
+    """Any files at any data centres: within the memory, or one part each; and none is left."""
+    log: list[File] = []
+    here, dc_of = slots(memory), {}
+    for dc_id, parts, size in files:
+        file = File(parts, size, log)
+        dc_of[id(file)] = dc_id, file
+        here.ask(dc_id, file)
+    flying, seen = list[File](), 0
+    while True:
+        flying += log[seen:]
+        seen = len(log)
+        for dc_id in {dc_of[id(file)][0] for file in flying}:
+            mine = [file.size for file in flying if dc_of[id(file)][0] == dc_id]
+            assert sum(mine) <= memory or len(mine) == 1
+        assert here.held == sum(file.size for file in flying)
+        if not flying:
+            break
+        file = flying.pop(random.randrange(len(flying)))
+        here.release(dc_of[id(file)][0], file.size)
+    assert sum(file.parts for _, file in dc_of.values()) == 0
+
+
+def test_one_data_centre_leaves_room_for_another() -> None:
+    """What has taken all there was does not keep others waiting."""
+    log: list[File] = []
+    here = slots(4)
+    busy, other = File(9, 1, log), File(9, 1, log)
+    here.ask(2, busy)
+    here.ask(4, other)
+    assert [log.count(busy), log.count(other)] == [4, 1]
+    for _ in range(4):
+        here.release(2, 1)
+    assert [log.count(busy), log.count(other)] == [6, 2]
+
+
+def test_fixed_parts_never_change() -> None:
+    """The default until a tuner says otherwise; it learns nothing."""
+    fixed = FixedParts()
+    fixed.on_part(2, 1, 0.1, now=1, connection=1)
+    fixed.on_flood(2, 1, now=1)
+    fixed.on_timeout(2, 1, now=1)
+    fixed.on_idle(2, now=1)
+    assert (fixed.part_size(None, 2), fixed.window(2), fixed.connections(2)) == (524288, 32, 4)
+    assert FixedParts(4096).window(2, 7) == 4096
+    with pytest.raises(ArgumentError, match="part_size=3"):
+        FixedParts(3)
