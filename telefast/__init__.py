@@ -8,7 +8,8 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   of message ids.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
-* `items_of` lists the files of a message, or why they cannot be had; `FileKey` says which are one.
+* `items_of` lists the files of a message, or why they cannot be had; `FileKey` says which are one;
+  `MediaDownloader` fetches them, many at once, each byte once.
 * `group_albums` keeps the messages of an album together.
 * `ordered_map` works on many items at a time and keeps their order.
 * `Pool` keeps connections of its own to each data centre.
@@ -52,6 +53,8 @@ from telefast.errors import (
     CursorMismatchError,
     DeadlineError,
     DiskFullError,
+    FileMismatchError,
+    FileUnavailableError,
     FloodWaitTooLongError,
     GroupMigratedError,
     LinkError,
@@ -89,7 +92,10 @@ from telefast.history import (
     widen_albums,
 )
 from telefast.media import (
+    DownloadResult,
+    Downloads,
     FileKey,
+    MediaDownloader,
     MediaItem,
     SkippedItem,
     chat_photo_item,
@@ -140,15 +146,20 @@ __all__ = [
     "CursorMismatchError",
     "DeadlineError",
     "DiskFullError",
+    "DownloadResult",
+    "Downloads",
     "Failed",
     "FastClient",
     "FileKey",
+    "FileMismatchError",
+    "FileUnavailableError",
     "FloodWaitTooLongError",
     "GroupMigratedError",
     "HistoryCursor",
     "HistoryStats",
     "Line",
     "LinkError",
+    "MediaDownloader",
     "MediaItem",
     "MessageCount",
     "MessageFailure",

@@ -1,6 +1,7 @@
 """How telefast writes files that must survive a kill, a power failure and a second writer.
 
 * `Lock`: one writer at a time, also over several processes; a killed one lets go by itself.
+* `hold`: the same for a file that is open already.
 * `replace_file`: the old bytes or the new ones, never a mixture, whatever happens meanwhile.
 
 All of it blocks: call it by `telefast.tasks.in_thread`.
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from telefast.errors import DiskFullError, StoreLockedError
 
-__all__ = ["NO_ROOM", "Lock", "replace_file", "sync_folder", "write_all"]
+__all__ = ["NO_ROOM", "Lock", "hold", "replace_file", "sync_folder", "write_all"]
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """No room on the disk, in the quota, or below the limit on the size of a file."""
@@ -35,6 +36,18 @@ else:
 
     def _try_lock(file: FileIO) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def hold(file: FileIO, guarded: Path) -> None:
+    """Let nobody else hold *file* for as long as it is open.
+
+    Raises:
+        StoreLockedError: If somebody else does, or this process by another object.
+    """
+    try:
+        _try_lock(file)
+    except (BlockingIOError, PermissionError):
+        raise StoreLockedError(str(guarded), None) from None
 
 
 class Lock:

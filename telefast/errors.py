@@ -17,6 +17,8 @@ TelefastError
 │  ├─ UnreachableError           (ConnectionError) no connection to a data centre comes about
 │  ├─ AccountRevokedError        Telegram has ended the login
 │  ├─ UnexpectedAnswerError      the answer is not what the method returns
+│  ├─ FileUnavailableError       a file that cannot be had, or not any more
+│  ├─ FileMismatchError          the bytes that come are not those of the file
 │  ├─ FloodWaitTooLongError      a flood wait beyond what the caller allows
 │  ├─ TakeoutDelayError          a takeout has to be confirmed, or waited for, first
 │  └─ GroupMigratedError         a basic group became a supergroup while it was read
@@ -57,6 +59,8 @@ __all__ = [
     "CursorMismatchError",
     "DeadlineError",
     "DiskFullError",
+    "FileMismatchError",
+    "FileUnavailableError",
     "FloodWaitTooLongError",
     "GroupMigratedError",
     "LinkError",
@@ -253,6 +257,42 @@ class UnexpectedAnswerError(RemoteError):
         super().__init__(f"{method}: answered {answer}, not messages; try again")
         self.method = method
         self.answer = answer
+
+
+class FileUnavailableError(RemoteError):
+    """A file cannot be had, or not any more.
+
+    Args:
+        file: Its key, as `str(item.key)`.
+        reason: `deleted`: it is no longer where it was seen. `reference`: its file reference has
+            expired, and there is no way to a fresh one. `external`: Telegram does not serve it.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        texts = {
+            "deleted": "it is no longer where it was seen; read its message again",
+            "reference": "its reference has expired, and nothing says where to get a fresh one",
+            "external": "Telegram does not serve it",
+        }
+        super().__init__(f"{file}: {texts.get(reason, reason)}")
+        self.file = file
+        self.reason = reason
+
+
+class FileMismatchError(RemoteError, ValueError):
+    """The bytes that Telegram sends are not those of the file; none of them are kept.
+
+    Args:
+        file: Its key, as `str(item.key)`.
+        problem: What is wrong with them.
+    """
+
+    retryable = True
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(f"{file}: {problem}")
+        self.file = file
+        self.problem = problem
 
 
 class FloodWaitTooLongError(RemoteError):

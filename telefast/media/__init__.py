@@ -1,7 +1,20 @@
 """Files: what a message carries, which file it is, and how to have it."""
 
+from telefast.media.downloader import MediaDownloader
+from telefast.media.downloads import Downloads
 from telefast.media.items import chat_photo_item, file_key, items_of
 from telefast.media.keys import FileKey
+from telefast.media.results import DownloadResult
 from telefast.media.types import MediaItem, SkippedItem
 
-__all__ = ["FileKey", "MediaItem", "SkippedItem", "chat_photo_item", "file_key", "items_of"]
+__all__ = [
+    "DownloadResult",
+    "Downloads",
+    "FileKey",
+    "MediaDownloader",
+    "MediaItem",
+    "SkippedItem",
+    "chat_photo_item",
+    "file_key",
+    "items_of",
+]

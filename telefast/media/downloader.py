@@ -1,0 +1,339 @@
+"""`MediaDownloader`: files of a client, many at once, each byte once."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import AsyncIterable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from telefast.errors import ArgumentError, DiskFullError, FileMismatchError, FileUnavailableError
+from telefast.media import tuning
+from telefast.media.downloads import Downloads
+from telefast.media.fetching import Fetcher, Source
+from telefast.media.files import part_path
+from telefast.media.items import items_of
+from telefast.media.parts import PartMap
+from telefast.media.policy import Policy, skip_protected
+from telefast.media.references import References
+from telefast.media.results import DownloadResult
+from telefast.media.sinks import FileSink, MemorySink, ObjectSink, Sink
+from telefast.media.slots import Slots
+from telefast.media.transfer import Progress, TooLargeError, Transfer
+from telefast.media.types import MediaItem, SkippedItem
+from telefast.tasks import SingleFlight, in_thread
+from telefast.transport.calls import CallOptions
+
+if TYPE_CHECKING:
+    from telethon import TelegramClient
+
+__all__ = ["MediaDownloader"]
+
+MEMORY: Final = 16 * 1024 * 1024
+"""Bytes in flight by default: TDLib's for premium users (`files/FileDownloadManager.h`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is on the disk already."""
+
+    path: Path
+    size: int | None
+    has_parts: bool
+
+
+class MediaDownloader:
+    """Download files side by side, over connections of their own.
+
+    All downloads of one downloader share its memory and its connections: files take turns, part by
+    part, so that a small one never waits for a large one, and a large one uses all that is left.
+    Flood waits are the account's: all pieces on one client keep to them.
+
+    A file on the disk is gathered in `name.part` beside its target and gets its name when it is
+    whole. If something comes between (an error, a cancellation, a kill), `name.part` and
+    `name.part.map` stay, and the next download of the same file to the same target fetches only
+    what is missing. A failure that means that there is no such file leaves nothing.
+
+    Args:
+        client: A connected `telethon.TelegramClient`.
+        tuner: Decides about sizes of parts and numbers of connections. Default: parts of
+            *part_size*, 16 MiB of them in flight.
+        max_connections: Connections to each data centre at most, from 1 to 8. Default 4.
+        part_size: Bytes of a part: a power of two from 4 KiB to 1 MiB. Default 512 KiB.
+        memory: Bytes in flight and not yet written at most, of all files. Default 16 MiB. A target
+            that is a file object may hold as much again, of what came early.
+        timeout: Deadline of each part, in seconds; then it is asked for over another connection.
+            Default 60.
+        max_flood_wait: Longest time that one part spends in flood waits, in seconds. Default 3600.
+        max_size: Larger files are skipped, before anything is asked; bytes. Default: none are.
+        verify: Whether all bytes are checked against the SHA-256 that Telegram gives for them.
+        set_mtime: Whether files get the date of their message, in place of that of the download.
+        policy: Decides about protected files of messages, see `telefast.items_of`.
+
+    Raises:
+        ArgumentError: If an argument has no legal value.
+
+    Example::
+
+        downloader = telefast.MediaDownloader(client)
+        result = await downloader.download(message, "film.mkv")
+        async for result in downloader.download_all(messages, "media/"):
+            print(result.path, result.status)
+    """
+
+    def __init__(
+        self,
+        client: TelegramClient,
+        *,
+        tuner: tuning.Tuner | None = None,
+        max_connections: int = 4,
+        part_size: int = 512 * 1024,
+        memory: int = MEMORY,
+        timeout: float = 60.0,
+        max_flood_wait: float = 3600.0,
+        max_size: int | None = None,
+        verify: bool = False,
+        set_mtime: bool = False,
+        policy: Policy = skip_protected,
+    ) -> None:
+        if not 1 <= max_connections <= 8:
+            raise ArgumentError("max_connections", max_connections, "a number from 1 to 8")
+        if memory < 1:
+            raise ArgumentError("memory", memory, "bytes, 1 or more")
+        if max_size is not None and max_size < 0:
+            raise ArgumentError("max_size", max_size, "bytes, 0 or more, or None")
+        if not timeout > 0:
+            raise ArgumentError("timeout", timeout, "seconds, more than 0")
+        self._client = client
+        self._tuner = tuner or tuning.FixedParts(part_size, max_connections)
+        self._memory = memory
+        self._max_size = max_size
+        self._verify = verify
+        self._set_mtime = set_mtime
+        self._policy = policy
+        options = CallOptions(timeout=timeout, max_flood_wait=max_flood_wait)
+        references = References(client, options)
+        self._fetcher = Fetcher(client, references, options, self._tuner, max_connections)
+        self._slots = Slots(memory, self._tuner.window, self._on_idle)
+        self._running: set[Transfer] = set()
+        self._flights: SingleFlight[Path, DownloadResult] = SingleFlight()
+
+    @property
+    def peak_memory(self) -> int:
+        """Most bytes that were in flight and not yet written so far."""
+        return self._slots.peak
+
+    async def download(
+        self, media: Any, target: Any, *, progress: Callable[[int, int | None], Any] | None = None
+    ) -> DownloadResult:
+        """Download one file.
+
+        Cancelling it keeps what has come, for the next time.
+
+        Args:
+            media: A message, or anything that `telefast.items_of` takes: its first file. Or a
+                `telefast.MediaItem`.
+            target: Where to: a path; a folder, where its name is made of its key; a file object,
+                which gets the bytes in order and stays open; or `bytes`, for `result.data`. A file
+                of the same size that is there already is taken for it, another one is replaced
+                once the new one is whole.
+            progress: Called as `progress(received, size)` after bytes were written; size is None
+                if it is unknown. May be a coroutine function. What it raises ends the download.
+
+        Returns:
+            Its result, `done` or `skipped`.
+
+        Raises:
+            DiskFullError: If there is no room. All downloads of this downloader fail with it.
+            FileUnavailableError: If the file is gone.
+            FileMismatchError: If the bytes that come are not those of the file.
+            StoreLockedError: If another process downloads to the same target.
+            FloodWaitTooLongError: If Telegram asks for a longer wait than is allowed.
+            DeadlineError: If no answer came, on any connection.
+            RemoteError: If the connection is lost for good.
+            RPCError: What Telegram says, untouched.
+            ArgumentError: If *media* or *target* is nothing of the above.
+        """
+        item = self._item(media)
+        if not isinstance(item, MediaItem):
+            reason = "empty" if item is None else item.reason
+            return DownloadResult("skipped", item, reason=reason, source=media)
+        if self._max_size is not None and (item.size or 0) > self._max_size:
+            return DownloadResult("skipped", item, reason="too large", source=media)
+        if target is bytes:
+            memory = MemorySink()
+            result = await self._to(item, memory, progress)
+            return dataclasses.replace(result, data=bytes(memory.data), source=media)
+        if hasattr(target, "write"):
+            return dataclasses.replace(
+                await self._to(item, ObjectSink(target), progress), source=media
+            )
+        if not isinstance(target, str | os.PathLike):
+            raise ArgumentError("target", target, "a path, a folder, a file object, or bytes")
+        found = await in_thread(_look, os.fspath(target), item)
+        result = await self._flights.run(found.path, self._to_path, item, found, progress)
+        return dataclasses.replace(result, source=media)
+
+    def download_all(
+        self,
+        media: AsyncIterable[Any] | Iterable[Any],
+        folder: Any,
+        *,
+        ordered: bool = False,
+        files: int = 64,
+        progress: Callable[[int, int | None], Any] | None = None,
+        **options: Any,
+    ) -> Downloads:
+        """Download all files of all messages to a folder.
+
+        Args:
+            media: Messages or items, as an async or ordinary iterable, such as
+                `BatchedHistory(client, chat)`. No more are taken from it than are under way.
+            folder: Where to; made if need be. Names are made of `FileKey` and extension.
+            ordered: Whether results come in the order of *media*, instead of as they are done.
+            files: How many are under way at once. Default 64: enough for small ones to fill a
+                line of 50 ms.
+            progress: Called with the bytes of all files that are written, and None.
+            options: What `telefast.items_of` takes besides, such as `thumbs=True`.
+
+        Returns:
+            An async iterator of `DownloadResult`, to be used as `async with`, or to its end. A
+            file that fails is a result as well. A full disk, a login that has ended, and errors of
+            *media* end it.
+
+        Raises:
+            ArgumentError: If *files* is less than 1.
+        """
+        return Downloads(
+            self, media, folder, ordered=ordered, files=files, progress=progress, options=options
+        )
+
+    def items(self, media: Any, **options: Any) -> list[MediaItem | SkippedItem]:
+        """Return the files of a message, by the policy of this downloader."""
+        if isinstance(media, MediaItem | SkippedItem):
+            return [media]
+        return items_of(media, policy=self._policy, **options)
+
+    # Inside
+
+    def _on_idle(self, dc_id: int) -> None:
+        self._tuner.on_idle(dc_id, now=asyncio.get_running_loop().time())
+
+    def _item(self, media: Any) -> MediaItem | SkippedItem | None:
+        found = self.items(media)
+        good = next((each for each in found if isinstance(each, MediaItem)), None)
+        return good or (found[0] if found else None)
+
+    async def _to_path(
+        self, item: MediaItem, found: _Found, progress: Progress | None
+    ) -> DownloadResult:
+        if found.size is not None and found.size == item.size:
+            return DownloadResult("skipped", item, found.path, found.size, "exists")
+        part_size = self._tuner.part_size(item.size, item.dc_id)
+        is_small = item.size is not None and item.size <= part_size and not found.has_parts
+        mtime = item.date.timestamp() if self._set_mtime and item.date is not None else None
+        sink = FileSink(found.path, str(item.key), is_small=is_small, mtime=mtime)
+        result = await self._to(item, sink, progress)
+        return dataclasses.replace(result, path=found.path if result.status == "done" else None)
+
+    async def _to(self, item: MediaItem, sink: Sink, progress: Progress | None) -> DownloadResult:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        parts, source, resumed = PartMap(item.size), Source(item), 0
+        keep = True
+        try:
+            saved = await sink.open()
+            if item.inline is not None:
+                parts = await self._put(item.inline, sink)
+            else:
+                part_size = self._tuner.part_size(item.size, item.dc_id)
+                restored = PartMap.restore(saved, item.size, part_size) if saved else None
+                parts = restored or PartMap(item.size, part_size)
+                resumed = parts.received
+                keep = await self._fetch(item, source, parts, sink, progress)
+            if keep:
+                await sink.finish(parts.size or 0)
+        except BaseException as error:
+            lost = isinstance(error, FileMismatchError | FileUnavailableError)
+            keep = bool(parts.received) and not lost
+            try:
+                if keep:
+                    await sink.save(parts.snapshot())
+            except OSError:
+                pass  # the map of before is still true
+            finally:
+                await sink.close(keep=keep)
+            raise
+        if not keep:
+            await sink.close(keep=False)
+            return DownloadResult("skipped", item, reason="too large", parts=source.parts)
+        return DownloadResult(
+            "done",
+            item,
+            size=parts.size or 0,
+            resumed_from=resumed,
+            parts=source.parts,
+            seconds=loop.time() - begun,
+            is_size_known=item.size is not None,
+        )
+
+    async def _put(self, data: bytes, sink: Sink) -> PartMap:
+        """Write bytes that came with the message."""
+        await sink.write([(0, data)], 0)
+        return PartMap(len(data), done=[(0, len(data))])
+
+    async def _fetch(
+        self,
+        item: MediaItem,
+        source: Source,
+        parts: PartMap,
+        sink: Sink,
+        progress: Progress | None,
+    ) -> bool:
+        """Fetch a file; False if it turns out too large."""
+        if item.location() is None or item.dc_id <= 0:
+            raise FileUnavailableError(source.name, "external")
+        is_ordered = isinstance(sink, ObjectSink)
+        if is_ordered and self._verify:
+            raise ArgumentError("target", "a file object", "a path or bytes with verify=True")
+        transfer = Transfer(
+            self._fetcher,
+            self._slots,
+            source,
+            parts,
+            sink,
+            part_size=lambda: self._tuner.part_size(item.size, source.dc_id),
+            progress=progress,
+            max_size=self._max_size,
+            verify=self._verify,
+            ahead=self._memory if is_ordered else None,
+        )
+        self._running.add(transfer)
+        try:
+            await transfer.run()
+        except TooLargeError:
+            return False
+        except DiskFullError as error:
+            for other in self._running:
+                other.fail(error)
+            raise
+        finally:
+            self._running.discard(transfer)
+        if item.size is None and not parts.size:
+            raise FileMismatchError(source.name, "it is empty")
+        return True
+
+
+def _look(target: str, item: MediaItem) -> _Found:
+    """Return the path of a target, and what is there. Blocks."""
+    path = Path(target).absolute()
+    if target.endswith((os.sep, "/")) or path.is_dir():
+        path /= f"{item.key}{item.extension}"
+    try:
+        size: int | None = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        size = None
+    return _Found(path, size, part_path(path).exists())

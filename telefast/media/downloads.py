@@ -1,0 +1,178 @@
+"""Files of many messages, a bounded number at once; results as they come, or in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from telefast.errors import (
+    ArgumentError,
+    ClosedError,
+    DiskFullError,
+    UsageError,
+)
+from telefast.media.results import DownloadResult
+from telefast.media.types import MediaItem
+from telefast.tasks import Crew, Pump
+
+if TYPE_CHECKING:
+    from telefast.media.downloader import MediaDownloader
+    from telefast.media.transfer import Progress
+
+__all__ = ["Downloads"]
+
+_ENDS = (DiskFullError, ClosedError, UsageError)
+"""What would happen to each of the following files as well."""
+
+
+class Downloads:
+    """The results of `MediaDownloader.download_all`: an async iterator.
+
+    Leaving the `async with` block ends what is under way; its parts stay on the disk for the next
+    time. So does garbage collection.
+    """
+
+    def __init__(
+        self,
+        downloader: MediaDownloader,
+        media: AsyncIterable[Any] | Iterable[Any],
+        folder: Any,
+        *,
+        ordered: bool,
+        files: int,
+        progress: Callable[[int, int | None], Any] | None,
+        options: dict[str, Any],
+    ) -> None:
+        if files < 1:
+            raise ArgumentError("files", files, "1 or more")
+        if not isinstance(folder, str | os.PathLike):
+            raise ArgumentError("folder", folder, "a path")
+        work = _Work(downloader, media, Path(folder), ordered, files, progress, options)
+        self._pump: Pump[DownloadResult] = Pump(work.run)
+        self._is_started = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> DownloadResult:
+        if not self._is_started:
+            self._is_started = True
+            self._pump.start(self)
+        result = await self._pump.take()
+        if result is None:
+            raise StopAsyncIteration
+        return result
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End what is under way and wait for it; safe to call several times."""
+        await self._pump.aclose()
+
+
+class _Work:
+    """What the pump does. It must not refer to its consumer."""
+
+    def __init__(
+        self,
+        downloader: MediaDownloader,
+        media: AsyncIterable[Any] | Iterable[Any],
+        folder: Path,
+        ordered: bool,
+        files: int,
+        progress: Progress | None,
+        options: dict[str, Any],
+    ) -> None:
+        self._downloader = downloader
+        self._media = media
+        self._folder = folder
+        self._ordered = ordered
+        self._files = files
+        self._progress = progress
+        self._options = options
+        self._received: dict[int, int] = {}
+        self._total = 0
+        self._ready: dict[int, DownloadResult] = {}
+        self._order: deque[int] = deque()
+
+    async def run(self, pump: Pump[DownloadResult]) -> None:
+        """Download all of it."""
+        number = 0
+        async with Crew[int, DownloadResult]() as crew:
+            pump.on_room = crew.wake
+            async for source, item in self._items():
+                while crew.in_flight + len(self._ready) + pump.buffered >= self._files:
+                    await crew.wait()
+                    self._take(crew, pump)
+                self._order.append(number)
+                if isinstance(item, MediaItem):
+                    crew.start(number, self._one, number, source, item)
+                else:
+                    reason = "empty" if item is None else item.reason
+                    done = DownloadResult("skipped", item, reason=reason, source=source)
+                    self._put(number, done, pump)
+                number += 1
+                self._take(crew, pump)
+            while crew.in_flight:
+                await crew.wait()
+                self._take(crew, pump)
+            self._take(crew, pump)
+
+    async def _items(self) -> AsyncIterator[tuple[Any, Any]]:
+        """Yield each item with what it came from; None for a message without any."""
+        async for media in _each(self._media):
+            for item in self._downloader.items(media, **self._options):
+                yield media, item
+
+    async def _one(self, number: int, source: Any, item: MediaItem) -> DownloadResult:
+        def tell(received: int, _: int | None) -> Any:
+            assert self._progress is not None  # noqa: S101 - for the type checker
+            self._total += received - self._received.get(number, 0)
+            self._received[number] = received
+            return self._progress(self._total, None)
+
+        folder = f"{self._folder}{os.sep}"
+        try:
+            found = await self._downloader.download(
+                item, folder, progress=None if self._progress is None else tell
+            )
+        except _ENDS:
+            raise
+        except Exception as error:  # noqa: BLE001 - handed to the consumer as a value
+            return DownloadResult("failed", item, error=error, source=source)
+        finally:
+            self._received.pop(number, None)
+        return dataclasses.replace(found, source=source)
+
+    def _take(self, crew: Crew[int, DownloadResult], pump: Pump[DownloadResult]) -> None:
+        while (outcome := crew.finished()) is not None:
+            number, result, error = outcome
+            if error is not None:
+                raise error
+            assert result is not None  # noqa: S101 - for the type checker
+            self._put(number, result, pump)
+
+    def _put(self, number: int, result: DownloadResult, pump: Pump[DownloadResult]) -> None:
+        if not self._ordered:
+            pump.put(result)
+            return
+        self._ready[number] = result
+        while self._order and self._order[0] in self._ready:
+            pump.put(self._ready.pop(self._order.popleft()))
+
+
+async def _each(media: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+    if isinstance(media, AsyncIterable):
+        async for each in media:
+            yield each
+    else:
+        for each in media:
+            yield each

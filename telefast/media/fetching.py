@@ -1,0 +1,257 @@
+"""One part of a file: where it is asked for, and what is done about each thing that goes wrong.
+
+Flood waits hold the files of that data centre, for all pieces on the client, and are no failures.
+A silent or lost connection means another one. A file that lives elsewhere is followed once. A
+reference that has expired is replaced once for all parts that wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from telethon.errors import FileMigrateError, RPCError
+from telethon.errors.rpcerrorlist import FilerefUpgradeNeededError
+from telethon.tl import functions, types
+
+from telefast.errors import DeadlineError, FileMismatchError, FileUnavailableError
+from telefast.media.cdn import CdnFile, is_forgotten
+from telefast.tasks import SingleFlight
+from telefast.transport.account import Account
+from telefast.transport.calls import CallOptions, Turns
+from telefast.transport.retry import Flood
+
+if TYPE_CHECKING:
+    from telethon import TelegramClient
+
+    from telefast.media.parts import Part
+    from telefast.media.references import References
+    from telefast.media.tuning import Tuner
+    from telefast.media.types import MediaItem
+    from telefast.transport.pool import Pool
+
+__all__ = ["Fetcher", "Source"]
+
+_MOST_RENEWALS = 2
+"""Fresh references in a row that bring no bytes: more would not either."""
+_MOST_MOVES = 2
+"""Data centres that a file is followed to."""
+
+
+class Source:
+    """Where a file is fetched from, which may change meanwhile.
+
+    Args:
+        item: The file, whose `location()` is not None.
+
+    Attributes:
+        item: As given, with its latest reference.
+        dc_id: Where it is, as far as is known.
+        parts: Parts that were asked for, each asking counted.
+    """
+
+    def __init__(self, item: MediaItem) -> None:
+        self.item = item
+        self.dc_id = item.dc_id
+        self.parts = 0
+        self.moves = 0
+        self.renewals = 0
+        self.cdn: CdnFile | None = None
+        self.flights: SingleFlight[str, None] = SingleFlight()
+
+    @property
+    def name(self) -> str:
+        """Return the file's name for errors."""
+        return str(self.item.key)
+
+
+class Fetcher:
+    """Asks for parts of files, for one client.
+
+    Args:
+        client: The user's client.
+        references: Where fresh references come from.
+        options: What one request may cost: deadline, askings, flood waits.
+        tuner: Is told how long parts take, and says how many connections they are worth.
+        most: Connections to a data centre at most.
+    """
+
+    def __init__(
+        self,
+        client: TelegramClient,
+        references: References,
+        options: CallOptions,
+        tuner: Tuner,
+        most: int,
+    ) -> None:
+        self._client = client
+        self._account = Account.of(client)
+        self._references = references
+        self._options = options
+        self._tuner = tuner
+        self._most = most
+        self._wanted: dict[int, tuple[int, Pool]] = {}
+
+    async def part(
+        self, source: Source, part: Part, tell: Callable[[bool], object] = bool
+    ) -> bytes:
+        """Return the bytes of a part, as they come: perhaps too few.
+
+        Args:
+            source: Where the file is.
+            part: What to ask for.
+            tell: Called with True when the request is sent, and with False when it has to wait to
+                be sent once more.
+
+        Raises:
+            FileUnavailableError: If the file is gone, or its reference cannot be renewed.
+            FileMismatchError: If a content delivery network sends wrong bytes.
+            DeadlineError: If no answer came, though asked several times.
+            RPCError: What Telegram says and no retry helps.
+            RemoteError: What the pool raises.
+        """
+
+        def told(is_sent: bool) -> None:
+            source.parts += is_sent
+            tell(is_sent)
+
+        while True:
+            cdn = source.cdn
+            if cdn is not None:
+                told(True)
+                try:
+                    return await cdn.part(part)
+                except RPCError as error:
+                    if not is_forgotten(error):
+                        raise
+                if source.cdn is cdn:
+                    source.cdn = None
+                continue
+            answer = await self._ask(
+                source,
+                lambda at: functions.upload.GetFileRequest(at, part.offset, part.limit),
+                told,
+            )
+            if isinstance(answer, types.upload.FileCdnRedirect):
+                if source.cdn is None:  # else another part was sent there already
+                    source.cdn = CdnFile(source.name, source.dc_id, answer, self._send)
+            elif isinstance(answer, types.upload.File):
+                source.renewals = 0
+                data: bytes = answer.bytes
+                return data
+            else:
+                problem = f"{type(answer).__name__} came instead of bytes"
+                raise FileMismatchError(source.name, problem)
+
+    async def hashes(self, source: Source, offset: int) -> list[Any]:
+        """Return the hashes of the bytes from *offset* on, of a first few ranges."""
+        answer = await self._ask(
+            source, lambda at: functions.upload.GetFileHashesRequest(at, offset)
+        )
+        return list(answer)
+
+    async def _ask(
+        self,
+        source: Source,
+        make: Callable[[Any], Any],
+        tell: Callable[[bool], object] = bool,
+    ) -> Any:
+        """Ask for something about a file, where it is, with a reference that is valid."""
+        while True:
+            item, dc_id = source.item, source.dc_id
+            try:
+                return await self._send(dc_id, make(item.location()), tell)
+            except FileMigrateError as error:
+                if source.dc_id == dc_id:  # else another part was sent on already
+                    source.moves += 1
+                    if source.moves > _MOST_MOVES:
+                        raise
+                    source.dc_id = error.new_dc
+            except RPCError as error:
+                if not _is_reference(error):
+                    raise
+                if source.item is item:
+                    await source.flights.run("renew", self._renew, source, item)
+
+    async def _renew(self, source: Source, stale: MediaItem) -> None:
+        if source.item is not stale:
+            return
+        source.renewals += 1
+        fresh = await self._references.fresh(stale)
+        if source.renewals > _MOST_RENEWALS or fresh is stale:
+            raise FileUnavailableError(source.name, "reference")
+        source.item = fresh
+
+    async def _send(self, dc_id: int, request: Any, tell: Callable[[bool], object] = bool) -> Any:
+        """Send a request, and again after floods, silence and what Telegram calls internal."""
+        account, options = self._account, self._options
+        options = dataclasses.replace(options, dc_id=dc_id)
+        turns = Turns(self._client, account, request, options)
+        loop = asyncio.get_running_loop()
+        late = retries = connection = 0
+        while True:
+            number = await turns.wait()
+            begun = loop.time()
+            tell(True)
+            try:
+                pool = self._pool(dc_id)
+                async with pool.lease(dc_id) as line:
+                    connection = line.number
+                    answer = await pool.send(
+                        dc_id, request, connection=line, timeout=options.timeout
+                    )
+            except DeadlineError:
+                tell(False)
+                account.gate.on_lost(turns.kind, number)
+                account.metrics.add("timeouts")
+                self._tuner.on_timeout(dc_id, connection, now=loop.time())
+                late += 1
+                if late >= options.asks:
+                    raise DeadlineError(turns.method, options.timeout or 0.0, late) from None
+            except RPCError as error:
+                tell(False)
+                outcome = account.retry.decide(error, retries=retries)
+                if isinstance(outcome, Flood):
+                    self._tuner.on_flood(dc_id, outcome.seconds, now=loop.time())
+                    await turns.on_flood(number, outcome, error)
+                    continue
+                account.gate.on_reply(turns.kind, number)
+                if outcome is None:
+                    if retries:
+                        error.add_note(f"{turns.method} was sent {retries + 1} times")
+                    raise
+                retries += 1
+                account.metrics.add("retries")
+                await asyncio.sleep(outcome.seconds)
+            except BaseException:
+                account.gate.on_lost(turns.kind, number)
+                raise
+            else:
+                account.gate.on_reply(turns.kind, number)
+                if isinstance(answer, types.upload.File):
+                    now = loop.time()
+                    self._tuner.on_part(
+                        dc_id, len(answer.bytes), now - begun, now=now, connection=connection
+                    )
+                return answer
+
+    def _pool(self, dc_id: int) -> Pool:
+        """Return the pool, with as many connections allowed as they are worth."""
+        pool, wanted = self._account.pool, min(self._tuner.connections(dc_id), self._most)
+        if self._wanted.get(dc_id) != (wanted, pool):
+            pool.want(dc_id, wanted)
+            self._wanted[dc_id] = (wanted, pool)
+        return pool
+
+
+def _is_reference(error: RPCError) -> bool:
+    """Return whether a file reference was refused.
+
+    TDLib, too, goes by the beginning of the name (`FileReferenceManager.cpp`).
+    """
+    if isinstance(error, FilerefUpgradeNeededError):
+        return True
+    text = str(error.message)
+    return text.startswith("FILE_REFERENCE_") or type(error).__name__.startswith("FileReference")

@@ -1,0 +1,202 @@
+"""A file while it is being fetched: `name.part` beside its target, and a map of what it holds.
+
+What survives a kill and a power failure: a file with the final name is always whole, for it is
+synced before it gets that name. The map (`name.part.map`) never names a byte that is not on the
+disk: the data are synced first, then the map is replaced as a whole. Bytes that came after the last
+map are fetched again. A map of another file, or one that is damaged, counts as none.
+
+Only one writer has a `.part` file at a time, also over several processes.
+
+All of it blocks: call it by `telefast.tasks.in_thread`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from telefast.disk import NO_ROOM, hold, replace_file, sync_folder, write_all
+from telefast.errors import DiskFullError
+
+__all__ = ["PartFile", "part_path"]
+
+_LONGEST_NAME = 255
+"""Bytes of a file name on the usual file systems."""
+_LONGEST_SUFFIX = len(".part.map.tmp")
+
+
+def part_path(target: Path) -> Path:
+    """Return where the parts of *target* are gathered: its name with `.part` added.
+
+    A name that would become too long is replaced by one made of its SHA-256.
+    """
+    name = target.name
+    if len(os.fsencode(name)) + _LONGEST_SUFFIX > _LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return target.with_name(f"{name}.part")
+
+
+class PartFile:
+    """The file of one download.
+
+    Args:
+        target: Its final name; the folder is made if need be.
+        key: Which file it is; a map of another one is not believed.
+
+    Attributes:
+        target: Its final name.
+        path: Where its parts are gathered.
+        missing: How many bytes are still to be written, for the error of a full disk.
+    """
+
+    def __init__(self, target: Path, key: str) -> None:
+        self.target = target
+        self.path = part_path(target)
+        self._map = self.path.with_name(f"{self.path.name}.map")
+        self._key = key
+        self.missing = 0
+        self._file: FileIO | None = None
+
+    def open(self) -> dict[str, Any] | None:
+        """Open it, and return what `save` was last given; None if it begins anew.
+
+        Raises:
+            StoreLockedError: If another download has it.
+            DiskFullError: If there is no room.
+            OSError: If it cannot be made.
+        """
+        with self._room():
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            file = self._hold()
+            try:
+                kept = self._read_map(os.fstat(file.fileno()).st_size)
+                if kept is None:
+                    self._map.unlink(missing_ok=True)
+                    file.truncate(0)
+            except BaseException:
+                file.close()
+                raise
+        self._file = file
+        return kept
+
+    def write(self, pieces: Sequence[tuple[int, bytes]]) -> None:
+        """Write bytes at their places.
+
+        Raises:
+            DiskFullError: If there is no room.
+            OSError: If they cannot be written.
+        """
+        file = self._opened()
+        with self._room():
+            for offset, data in pieces:
+                file.seek(offset)
+                write_all(file, data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes; fewer at the end of what was written."""
+        file = self._opened()
+        file.seek(offset)
+        found = bytearray()
+        while len(found) < length and (more := file.read(length - len(found))):
+            found += more
+        return bytes(found)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Have on the disk what was written, and then a map that says so.
+
+        Args:
+            state: What is here, as JSON takes it.
+        """
+        with self._room():
+            descriptor = self._opened().fileno()
+            os.fsync(descriptor)
+            length = os.fstat(descriptor).st_size
+            data = json.dumps({"key": self._key, "length": length, "state": state})
+            replace_file(self._map, data.encode())
+
+    def finish(self, size: int, mtime: float | None = None) -> None:
+        """Give the whole file its final name, in place of what has it.
+
+        Args:
+            size: How many bytes it has; what lies behind them is cut off.
+            mtime: Its time of modification, in seconds since the epoch. That it cannot be set is
+                no error.
+        """
+        file = self._opened()
+        with self._room():
+            file.truncate(size)
+            os.fsync(file.fileno())
+            if os.name == "nt":  # an open file cannot be renamed there
+                self.close()
+            self.path.replace(self.target)
+            self.close()
+            sync_folder(self.target.parent)
+        if mtime is not None:
+            with suppress(OSError, ValueError, OverflowError):
+                os.utime(self.target, (mtime, mtime))
+        with suppress(OSError):
+            self._map.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Close it and remove it and its map."""
+        with suppress(OSError):
+            self._map.unlink(missing_ok=True)
+        if self._file is not None:
+            if os.name != "nt":
+                with suppress(OSError):
+                    self.path.unlink(missing_ok=True)  # while it is still held
+            self.close()
+            if os.name == "nt":
+                with suppress(OSError):
+                    self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of it and keep it; safe to call at any time."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+
+    def _opened(self) -> FileIO:
+        assert self._file is not None  # noqa: S101 - for the type checker
+        return self._file
+
+    def _hold(self) -> FileIO:
+        """Return the open file, which nobody else has."""
+        while True:
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            file = FileIO(os.open(self.path, flags, 0o666), "r+")
+            try:
+                hold(file, self.path)
+                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                    return file
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                file.close()
+                raise
+            file.close()  # whoever had it gave it its final name meanwhile, or removed it
+
+    def _read_map(self, length: int) -> dict[str, Any] | None:
+        """Return the state in the map, if it is of this file and of these bytes."""
+        try:
+            found = json.loads(self._map.read_bytes())
+            is_ours = found["key"] == self._key and found["length"] <= length
+            state = found["state"] if is_ours else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return state if isinstance(state, dict) else None
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in NO_ROOM or isinstance(error, DiskFullError):
+                raise
+            raise DiskFullError(str(self.target), self.missing) from error

@@ -1,0 +1,140 @@
+"""Fresh file references: the object in which a file was seen is fetched again.
+
+https://core.telegram.org/api/file-references. All files that wait for messages of one chat share
+one request of up to 200 ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from telethon import utils
+from telethon.errors import RPCError
+from telethon.tl import functions, types
+
+from telefast.errors import FileUnavailableError
+from telefast.media.origins import (
+    MessageOrigin,
+    Origin,
+    ProfilePhotoOrigin,
+    StickerSetOrigin,
+    StoryOrigin,
+    WebPageOrigin,
+    references_in,
+)
+from telefast.tasks import SingleFlight
+from telefast.transport import telethon as door
+from telefast.transport.calls import CallOptions, call
+
+if TYPE_CHECKING:
+    from telethon import TelegramClient
+
+    from telefast.media.types import MediaItem
+
+__all__ = ["AT_ONCE", "References"]
+
+AT_ONCE: Final = 200
+"""Messages in one request: as TDLib and Telegram Desktop ask for at most."""
+
+Found: TypeAlias = dict[tuple[str, int], tuple[int, bytes]]
+_Chat: TypeAlias = tuple[int, bool]
+
+
+class References:
+    """Fetch fresh references for the files of one client.
+
+    Args:
+        client: The user's client.
+        options: What one request may cost.
+    """
+
+    def __init__(self, client: TelegramClient, options: CallOptions) -> None:
+        self._client = client
+        self._options = options
+        self._waiting: dict[_Chat, dict[int, Any]] = {}
+        self._flights: SingleFlight[_Chat, dict[int, Found]] = SingleFlight()
+
+    async def fresh(self, item: MediaItem) -> MediaItem:
+        """Return *item* with a fresh reference, from the first of its origins that has one.
+
+        Raises:
+            FileUnavailableError: If it is at none of them any more, or there are none.
+            RPCError: What Telegram says, if that was the last one.
+        """
+        origins = [each for each in (item.origin, *item.others) if each is not None]
+        for index, origin in enumerate(origins):
+            try:
+                renewed = item.renewed(await self._look(origin))
+            except (RPCError, ValueError):
+                if index == len(origins) - 1:
+                    raise
+            else:
+                if renewed is not None:
+                    return renewed
+        raise FileUnavailableError(str(item.key), "deleted" if origins else "reference")
+
+    async def _look(self, origin: Origin) -> Found:
+        """Return the references at one place."""
+        if isinstance(origin, MessageOrigin):
+            return await self._message(origin)
+        request = await self._request(origin)
+        return {} if request is None else references_in(await self._call(request))
+
+    async def _message(self, origin: MessageOrigin) -> Found:
+        chat = origin.peer_id, origin.is_scheduled
+        number = origin.message_id
+        while True:
+            self._waiting.setdefault(chat, {})[number] = origin.input_peer
+            found = await self._flights.run(chat, self._messages, chat)
+            if number in found:
+                return found[number]
+
+    async def _messages(self, chat: _Chat) -> dict[int, Found]:
+        """Ask for all messages of a chat that somebody waits for, up to `AT_ONCE`."""
+        await asyncio.sleep(0)  # whoever fails in the same moment comes along
+        waiting = self._waiting.get(chat, {})
+        numbers = sorted(waiting)[:AT_ONCE]
+        peer = next((waiting.pop(each) for each in numbers if waiting[each] is not None), None)
+        for each in numbers:
+            waiting.pop(each, None)
+        if not waiting:
+            self._waiting.pop(chat, None)
+        peer_id, is_scheduled = chat
+        if peer is None:
+            peer = await self._client.get_input_entity(peer_id)
+        request: Any
+        asked: list[Any] = [types.InputMessageID(each) for each in numbers]
+        if is_scheduled:
+            request = functions.messages.GetScheduledMessagesRequest(peer, numbers)
+        elif isinstance(peer, types.InputPeerChannel | types.InputPeerChannelFromMessage):
+            request = functions.channels.GetMessagesRequest(utils.get_input_channel(peer), asked)
+        else:
+            request = functions.messages.GetMessagesRequest(asked)
+        answer = await self._call(request)
+        found: dict[int, Found] = {each: {} for each in numbers}
+        for message in answer.messages:
+            # Without a channel ids are of the account, so a wrong chat cannot answer.
+            if message.id in found and not isinstance(message, types.MessageEmpty):
+                found[message.id] = references_in(message)
+        return found
+
+    async def _request(self, origin: Origin) -> Any:
+        if isinstance(origin, StoryOrigin):
+            peer = origin.input_peer or await self._client.get_input_entity(origin.peer_id)
+            return functions.stories.GetStoriesByIDRequest(peer, [origin.story_id])
+        if isinstance(origin, WebPageOrigin):
+            return functions.messages.GetWebPageRequest(origin.url, 0)
+        if isinstance(origin, ProfilePhotoOrigin):
+            user = origin.input_user or await self._client.get_input_entity(origin.user_id)
+            # One photo, which max_id names, at the place before it.
+            return functions.photos.GetUserPhotosRequest(
+                utils.get_input_user(user), -1, origin.photo_id, 1
+            )
+        if isinstance(origin, StickerSetOrigin) and origin.input_set is not None:
+            return functions.messages.GetStickerSetRequest(origin.input_set, 0)
+        return None
+
+    async def _call(self, request: Any) -> Any:
+        data = await call(self._client, request, self._options)
+        return door.decode(data, request)[0]

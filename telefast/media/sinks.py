@@ -1,0 +1,179 @@
+"""Where the bytes of a file go: a file on the disk, a file object, or memory.
+
+Nothing here blocks the loop. One call at a time.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from telefast.media.files import PartFile
+from telefast.tasks import in_thread
+
+__all__ = ["FileSink", "MemorySink", "ObjectSink", "Pieces", "Sink"]
+
+Pieces = Sequence[tuple[int, bytes]]
+
+
+class Sink(Protocol):
+    """Takes the bytes of one file."""
+
+    async def open(self) -> dict[str, Any] | None:
+        """Begin; return what an earlier run saved, None if it begins anew."""
+
+    async def write(self, pieces: Pieces, missing: int) -> None:
+        """Take bytes at their places; *missing* are still to be written, they included."""
+
+    async def save(self, state: dict[str, Any]) -> None:
+        """Keep *state* for a later run, if that is possible."""
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return bytes that were written, to check them."""
+
+    async def finish(self, size: int) -> None:
+        """End: the file is whole."""
+
+    async def close(self, *, keep: bool) -> None:
+        """Let go of a file that is not whole; *keep* what is there, or leave nothing."""
+
+
+class FileSink:
+    """A file on the disk.
+
+    Args:
+        target: Its final name.
+        key: Which file it is.
+        is_small: Whether it comes in one part: then all is done at once, when the part is there.
+        mtime: Its time of modification, in seconds since the epoch.
+    """
+
+    def __init__(self, target: Path, key: str, *, is_small: bool, mtime: float | None) -> None:
+        self._file = PartFile(target, key)
+        self._mtime = mtime
+        self._is_small = is_small
+        self._pieces: list[tuple[int, bytes]] = []
+
+    async def open(self) -> dict[str, Any] | None:
+        """Open it, unless it is small."""
+        return None if self._is_small else await in_thread(self._file.open)
+
+    async def write(self, pieces: Pieces, missing: int) -> None:
+        """Write at once; of a small file, keep for later."""
+        self._file.missing = missing
+        if self._is_small:
+            self._pieces.extend(pieces)
+        else:
+            await in_thread(self._file.write, pieces)
+
+    async def save(self, state: dict[str, Any]) -> None:
+        """Write the map."""
+        if not self._is_small:
+            await in_thread(self._file.save, state)
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Read from the disk, or from what is kept."""
+        if self._is_small:
+            whole = b"".join(data for _, data in sorted(self._pieces))
+            return whole[offset : offset + length]
+        return await in_thread(self._file.read, offset, length)
+
+    async def finish(self, size: int) -> None:
+        """Give it its final name."""
+        await in_thread(self._finish, size)
+
+    async def close(self, *, keep: bool) -> None:
+        """Close it, and remove it unless it can be gone on with."""
+        await in_thread(self._file.close if keep else self._file.discard)
+
+    def _finish(self, size: int) -> None:
+        if self._is_small:
+            self._file.open()
+            self._file.write(self._pieces)
+        self._file.finish(size, self._mtime)
+
+
+class MemorySink:
+    """Memory."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    async def open(self) -> dict[str, Any] | None:
+        """Begin anew."""
+        return None
+
+    async def write(self, pieces: Pieces, missing: int) -> None:
+        """Put bytes at their places."""
+        for offset, data in pieces:
+            gap = offset - len(self.data)
+            if gap > 0:
+                self.data += bytes(gap)
+            self.data[offset : offset + len(data)] = data
+
+    async def save(self, state: dict[str, Any]) -> None:
+        """Keep nothing."""
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return bytes."""
+        return bytes(self.data[offset : offset + length])
+
+    async def finish(self, size: int) -> None:
+        """Cut what lies behind the end."""
+        del self.data[size:]
+
+    async def close(self, *, keep: bool) -> None:
+        """Forget it."""
+        self.data.clear()
+
+
+class ObjectSink:
+    """A file object, which gets the bytes in their order.
+
+    Args:
+        file: Has a `write`, which may be a coroutine function.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._write = file.write
+        self._flush = getattr(file, "flush", None)
+        self._next = 0
+        self._early: dict[int, bytes] = {}
+
+    async def open(self) -> dict[str, Any] | None:
+        """Begin anew."""
+        return None
+
+    async def write(self, pieces: Pieces, missing: int) -> None:
+        """Pass on what is next, and keep what is early."""
+        self._early.update(pieces)
+        while (data := self._early.pop(self._next, None)) is not None:
+            await _call(self._write, data)
+            self._next += len(data)
+
+    async def save(self, state: dict[str, Any]) -> None:
+        """Keep nothing."""
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return nothing: what was passed on cannot be read again."""
+        return b""
+
+    async def finish(self, size: int) -> None:
+        """Flush it; it stays open."""
+        if callable(self._flush):
+            await _call(self._flush)
+
+    async def close(self, *, keep: bool) -> None:
+        """Forget what is early; what was passed on cannot be taken back."""
+        self._early.clear()
+
+
+async def _call(method: Any, *args: Any) -> None:
+    if inspect.iscoroutinefunction(method):
+        await method(*args)
+    else:
+        result = await in_thread(method, *args)
+        if inspect.isawaitable(result):
+            await result
