@@ -54,6 +54,21 @@ STICKER = types.DocumentAttributeSticker("x", types.InputStickerSetID(33, SECRET
 VIDEO = types.DocumentAttributeVideo(1.0, 2, 2)
 
 
+RARE = types.StarGiftAttributeRarity(1)
+ANSWER = types.PollAnswer(types.TextWithEntities("b", []), b"b", media=with_photo())
+GIFT = types.StarGift(1, document(), 5, 5)
+
+
+def unique(attribute: Any) -> types.StarGiftUnique:
+    """Return a gift of which there is one, made of one picture."""
+    return types.StarGiftUnique(1, 1, "t", "s", 1, [attribute], 1, 1)
+
+
+UNIQUE = unique(types.StarGiftAttributeModel("m", document(), RARE))
+PATTERN = unique(types.StarGiftAttributePattern("p", document(), RARE))
+PRICE = types.StarsAmount(1, 0)
+
+
 def words(found: list[MediaItem | SkippedItem]) -> list[str]:
     """Return one word for each: its key's kind and size, or the reason."""
     return [
@@ -291,6 +306,22 @@ def test_web_page_of_a_story() -> None:
     assert ("story", StoryOrigin(5, 3, 2)) == (item.place, item.origin)
 
 
+ATTACHED = [
+    types.WebPageAttributeTheme(documents=[document()]),
+    types.WebPageAttributeStickerSet([document()]),
+    types.WebPageAttributeStarGiftCollection([document()]),
+    types.WebPageAttributeStarGiftAuction(GIFT, None),
+    types.WebPageAttributeUniqueStarGift(UNIQUE),
+]
+
+
+@pytest.mark.parametrize("attribute", ATTACHED)
+def test_what_a_web_page_shows(attribute: Any) -> None:
+    """Themes, stickers and gifts behind a link come with its preview."""
+    item = one(message(page(attributes=[attribute])), web_pages=True)
+    assert ("document_9", "web_page") == (str(item.key), item.place)
+
+
 def test_instant_view() -> None:
     """What an article holds comes on request; if only a part of it came, the rest is missing."""
     article = types.Page("u", [], [photo(1)], [document(2)], part=True)
@@ -356,26 +387,18 @@ def test_game_and_invoice() -> None:
         types.MessageActionChatEditPhoto(photo()),
         types.MessageActionSuggestProfilePhoto(photo()),
         types.MessageActionSetChatWallPaper(types.WallPaper(1, 2, "s", document())),
+        types.MessageActionSetChatTheme(types.ChatThemeUniqueGift(UNIQUE, [])),
         types.MessageActionBotAllowed(app=types.BotApp(1, 1, "a", "a", "a", photo(), 0)),
         types.MessageActionRequestedPeerSentMe(1, [types.RequestedPeerUser(5, photo=photo())]),
-        types.MessageActionPollAppendAnswer(
-            types.PollAnswer(types.TextWithEntities("b", []), b"b", media=with_photo())
-        ),
-        types.MessageActionStarGift(types.StarGift(1, document(), 5, 5)),
-        types.MessageActionSetChatTheme(
-            types.ChatThemeUniqueGift(
-                types.StarGiftUnique(
-                    *(1, 1, "t", "s", 1),
-                    [
-                        types.StarGiftAttributeModel(
-                            "m", document(), types.StarGiftAttributeRarity(1)
-                        )
-                    ],
-                    *(1, 1),
-                ),
-                [],
-            )
-        ),
+        types.MessageActionRequestedPeerSentMe(1, [types.RequestedPeerChat(5, photo=photo())]),
+        types.MessageActionRequestedPeerSentMe(1, [types.RequestedPeerChannel(5, photo=photo())]),
+        types.MessageActionPollAppendAnswer(ANSWER),
+        types.MessageActionPollDeleteAnswer(ANSWER),
+        types.MessageActionStarGift(GIFT),
+        types.MessageActionStarGiftUnique(UNIQUE),
+        types.MessageActionStarGiftUnique(PATTERN),
+        types.MessageActionStarGiftPurchaseOffer(GIFT, PRICE, None),
+        types.MessageActionStarGiftPurchaseOfferDeclined(GIFT, PRICE),
     ],
 )
 def test_service_message(action: Any) -> None:
@@ -432,11 +455,14 @@ def test_no_medium_of_an_unknown_kind() -> None:
 GROUP = types.Chat(5, "t", types.ChatPhotoEmpty(), 2, None, 1, noforwards=True)
 FULL = types.UserFull(5, None, types.PeerNotifySettings(), 0)  # type: ignore[arg-type]
 FULL.noforwards_peer_enabled = True
+MINE = types.UserFull(5, None, types.PeerNotifySettings(), 0)  # type: ignore[arg-type]
+MINE.noforwards_my_enabled = True
 STORY = types.StoryItem(3, MADE, MADE, with_photo(), noforwards=True)
 PROTECTED = [
     (message(with_photo(), noforwards=True), {}, ("message",)),
     (message(with_photo()), {"chat": GROUP}, ("chat",)),
     (message(with_photo()), {"chat": FULL}, ("chat",)),
+    (message(with_photo()), {"chat": MINE}, ("chat",)),
     (message(with_photo()), {"chat": ChatMeta(1, "channel", "t", noforwards=True)}, ("chat",)),
     (message(with_photo(ttl_seconds=10)), {}, ("self-destructs",)),
     (
@@ -576,6 +602,7 @@ def test_chat_photo(chat: Any, peer_id: int) -> None:
     item = chat_photo_item(chat)
     assert isinstance(item, MediaItem)
     assert ("photo_8_c", 3, None) == (str(item.key), item.dc_id, item.size)
+    assert ("image/jpeg", ".jpg", "photo") == (item.mime, item.extension, item.kind)
     assert PeerPhotoOrigin(peer_id, 8) == item.origin
     location = item.location()
     assert isinstance(location, types.InputPeerPhotoFileLocation)
@@ -611,5 +638,5 @@ def test_chat_without_a_photo() -> None:
     nameless = types.User(5, photo=types.UserProfilePhoto(8, 3))
     assert SkippedItem("missing", PeerPhotoOrigin(5, 8)) == chat_photo_item(nameless)
     for wrong in (None, 5, CHANNEL):
-        with pytest.raises(ArgumentError):
+        with pytest.raises(ArgumentError, match=r"^chat="):
             chat_photo_item(wrong)
