@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 PYTHON = {
     "library/asyncio-exceptions.html": ["exception asyncio.CancelledError"],
     "library/asyncio-eventloop.html": ["class asyncio.AbstractEventLoop"],
+    "library/asyncio-future.html": ["class asyncio.Future"],
     "library/asyncio-sync.html": ["class asyncio.Event"],
     "library/collections.abc.html": [
         f"class collections.abc.{name}"
