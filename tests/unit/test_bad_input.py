@@ -15,6 +15,8 @@ from telefast.transport import telethon as door
 class Sender:
     """Fails the test when something is sent."""
 
+    _auth_key_callback: Any = None
+
     def send(self, request: object, ordered: bool = False) -> object:
         raise AssertionError(f"sent {request!r}")
 
@@ -24,6 +26,7 @@ class Client:
 
     def __init__(self) -> None:
         self._sender = Sender()
+        self._sender._auth_key_callback = self.iter_messages  # whose sender it is
         self._loop = None
 
     async def __call__(self, request: object) -> object:
