@@ -349,8 +349,8 @@ def _words(error: BaseException) -> str:
     """Say what an attempt came to, without an address."""
     if isinstance(error, errors.RPCError):
         return reason_of(error)
+    error = error.__cause__ or error
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    error = error.__cause__ or error
     code = 404 if isinstance(error, AuthKeyNotFound) else getattr(error, "code", None)
     return "the connection failed" if code is None else f"transport error -{code}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from telethon import TelegramClient, functions, types
 
+from telefast import tasks
 from telefast.testing import LocalTelegram, Rule, World, put_media
 from telefast.transport.account import Account
 from telefast.transport.pool import Pool
@@ -49,6 +50,13 @@ class Scene:
                 document.id, document.access_hash, document.file_reference, ""
             )
 
+    @staticmethod
+    def left() -> list[str]:
+        """Return the tasks of telefast that still run; it starts them in one module only."""
+        current = asyncio.current_task()
+        found = [task for task in asyncio.all_tasks() if task is not current]
+        return [repr(task) for task in found if tasks.__file__ in repr(task.get_stack(limit=1))]
+
     def part(self, dc_id: int) -> Any:
         """Return a request for the file of a data centre."""
         return functions.upload.GetFileRequest(self.parts[dc_id], 0, SIZE)
@@ -87,3 +95,4 @@ async def scene(*rules: Rule, **options: Any) -> AsyncIterator[Scene]:
             yield here
         finally:
             await Account.of(here.client).aclose()
+            assert not here.left()

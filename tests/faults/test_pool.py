@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from itertools import pairwise
 from typing import Any
@@ -361,13 +362,22 @@ async def test_a_connection_that_is_dead() -> None:
 async def test_a_key_exchange_without_an_end() -> None:
     """A server that accepts and says nothing is an attempt that failed, after half a minute."""
 
-    class Mute(Rule):
-        def key_exchange(self, line: Any, step: int, answer: bytes) -> bytes:
-            self.fired += 1
-            return b""
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            await reader.read()
 
-    async with scene(Mute()) as here:
-        assert await here.pool.prewarm([4], timeout=40) == {4: False}
+    mute = await asyncio.start_server(listen, "127.0.0.1", 0)
+    async with mute, scene() as here:
+        centre = await here.pool._reach(4)
+        centre.addresses = [mute.sockets[0].getsockname()[:2]]
+        assert await here.pool.prewarm([4], timeout=29) == {4: False}
+        assert here.pool.stats()[4].opening == 1
+        assert here.left()
+        with pytest.raises(UnreachableError, match="data centre 4: no answer in time"):
+            await here.fetch(4)
+        assert here.pool.stats()[4].failed == 5
+        assert 165 <= virtual_loop().time() <= 170
+        assert here.counts[EXPORT] == 0
 
 
 @pytest.mark.parametrize("how", ["fail", "cut", -404])

@@ -29,6 +29,8 @@ from telefast import (
     MetadataCache,
     OrderedMap,
     PeerCache,
+    Pool,
+    PoolStats,
     SenderNames,
     Settings,
     SkippedItem,
@@ -211,3 +213,14 @@ async def resumed(client: TelegramClient) -> None:
                 await checkpoint.fail(message, "why")
         assert_type(checkpoint.poisoned(), list[telefast.MessageFailure])
         assert_type(checkpoint.chat(-5).missing(1), list[range])
+
+
+async def connections(client: TelegramClient) -> None:
+    """Connections to data centres."""
+    pool = Pool.of(client)
+    assert_type(await pool.prewarm([2, 4], connections=2), dict[int, bool])
+    assert_type(pool.stats(), dict[int, PoolStats])
+    async with pool.lease(4) as line:
+        assert_type(line.in_flight, int)
+    assert_type(pool.lines(4)[0].is_alive, bool)
+    await pool.aclose()
