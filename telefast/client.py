@@ -9,6 +9,8 @@ from telethon.helpers import TotalList
 
 from telefast.errors import ArgumentError
 from telefast.history import BatchedHistory, HistoryStats
+from telefast.media.policy import Policy, skip_protected
+from telefast.media.stock import StockDownloads
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -40,7 +42,9 @@ _NAMES = ", ".join(sorted(_OPTIONS))
 
 
 def wrap(client: TelegramClient, settings: Settings | None = None, **options: Any) -> FastClient:
-    """Return a client that reads histories many pages at a time, and is *client* otherwise.
+    """Return a client that reads histories and files many requests at a time.
+
+    Otherwise it is *client*.
 
     Nothing is patched: *client* itself stays as it is, the two can be used side by side, and
     messages belong to *client*. Wrapping sends nothing.
@@ -76,7 +80,7 @@ def _check_options(options: dict[str, Any]) -> None:
 
 
 class FastClient:
-    """A `TelegramClient` whose histories come many pages at a time. Made by `wrap`.
+    """A `TelegramClient` whose histories and files come many requests at a time. Made by `wrap`.
 
     What it does not do itself goes to the wrapped client: every other method and attribute,
     setting attributes, calling it with a request, and `async with` (which starts and disconnects
@@ -86,12 +90,14 @@ class FastClient:
 
     wrapped: TelegramClient
     """The client itself."""
+    _files: StockDownloads
 
-    __slots__ = ("__weakref__", "_options", "wrapped")
+    __slots__ = ("__weakref__", "_files", "_options", "wrapped")
 
     def __init__(self, client: TelegramClient, options: dict[str, Any]) -> None:
         object.__setattr__(self, "wrapped", client)
         object.__setattr__(self, "_options", options)
+        object.__setattr__(self, "_files", StockDownloads(client))
         BatchedHistory(client, "me", **options)  # an illegal value dies here, not at first use
 
     def iter_messages(
@@ -181,6 +187,126 @@ class FastClient:
         return messages
 
     get_messages.__signature__ = inspect.signature(iter_messages)  # type: ignore[attr-defined]
+
+    async def download_media(
+        self,
+        message: Any,
+        file: Any = None,
+        *,
+        thumb: Any = None,
+        progress_callback: Any = None,
+        policy: Policy = skip_protected,
+    ) -> Any:
+        """Download a medium, as `TelegramClient.download_media` does, and with the same names.
+
+        Args:
+            message: As there.
+            file: As there. A file on the disk gets its name when it is whole.
+            thumb: As there.
+            progress_callback: As there.
+            policy: Decides about protected media, see `telefast.items_of`.
+
+        Returns:
+            As there; None as well for protected media.
+
+        Raises:
+            FileMismatchError: If the bytes that come are not those of the file. See
+                `telefast.MediaDownloader.download` for the others.
+        """
+        return await self._files.media(message, file, thumb, progress_callback, policy)
+
+    async def download_profile_photo(
+        self, entity: Any, file: Any = None, *, download_big: bool = True
+    ) -> Any:
+        """Download the photo of a user or chat, as `TelegramClient.download_profile_photo` does.
+
+        Args:
+            entity: As there.
+            file: As there.
+            download_big: As there.
+        """
+        return await self._files.profile_photo(entity, file, download_big)
+
+    async def download_file(
+        self,
+        input_location: Any,
+        file: Any = None,
+        *,
+        part_size_kb: float | None = None,
+        file_size: int | None = None,
+        progress_callback: Any = None,
+        dc_id: int | None = None,
+        key: bytes | None = None,
+        iv: bytes | None = None,
+    ) -> bytes | None:
+        """Download from a location, as `TelegramClient.download_file` does.
+
+        Args:
+            input_location: As there.
+            file: As there.
+            part_size_kb: Not used: parts are as large as the downloader takes them.
+            file_size: As there, and it must be right: the download ends there.
+            progress_callback: As there.
+            dc_id: As there.
+            key: Of a secret chat: then it is Telethon's own download.
+            iv: As *key*.
+        """
+        if key or iv:
+            client: Any = self.wrapped
+            data: bytes | None = await client.download_file(
+                input_location,
+                file,
+                file_size=file_size,
+                progress_callback=progress_callback,
+                dc_id=dc_id,
+                key=key,
+                iv=iv,
+            )
+            return data
+        return await self._files.file(input_location, file, file_size, progress_callback, dc_id)
+
+    def iter_download(
+        self,
+        file: Any,
+        *,
+        offset: int = 0,
+        stride: int | None = None,
+        limit: int | None = None,
+        chunk_size: int | None = None,
+        request_size: int = 512 * 1024,
+        file_size: int | None = None,
+        dc_id: int | None = None,
+    ) -> Any:
+        """Iterate over the bytes of a file, as `TelegramClient.iter_download` does.
+
+        Parts are fetched ahead of the consumer, side by side.
+
+        Args:
+            file: As there.
+            offset: As there.
+            stride: As there. If it is not *chunk_size*, it is Telethon's own iterator.
+            limit: As there: how many pieces.
+            chunk_size: As there: bytes of a piece.
+            request_size: Only the default of *chunk_size*.
+            file_size: As there.
+            dc_id: As there.
+        """
+        stream = None
+        if stride in (None, chunk_size or request_size):
+            stream = self._files.stream(
+                file,
+                offset=offset,
+                limit=limit,
+                chunk_size=chunk_size,
+                request_size=request_size,
+                file_size=file_size,
+                dc_id=dc_id,
+            )
+        if stream is not None:
+            return stream
+        rest: dict[str, Any] = {"limit": limit, "chunk_size": chunk_size, "dc_id": dc_id}
+        rest |= {"stride": stride, "file_size": file_size}
+        return self.wrapped.iter_download(file, offset=offset, request_size=request_size, **rest)
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request, as `await client(request)` does."""

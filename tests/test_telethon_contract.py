@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from telethon import TelegramClient, errors, functions, types, utils
 from telethon.client import account, users
+from telethon.client.downloads import DownloadMethods
 from telethon.crypto.authkey import AuthKey
 from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
@@ -35,6 +36,7 @@ from telefast.errors import ClosedError
 from telefast.testing import ErrorOn, HoldBack, LocalTelegram, World
 from telefast.transport import retry
 from telefast.transport import telethon as door
+from telefast.transport.naming import Naming
 from tests.testing.test_fault_proxy import has_proxies
 
 HISTORY = "messages.getHistory"
@@ -534,3 +536,15 @@ def test_an_end_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
             getattr(sender._log, level)("told as %s", level)
     told = {record.message.split()[-1]: record.levelname for record in caplog.records}
     assert told == {"debug": "DEBUG", "warning": "INFO", "error": "INFO", "exception": "ERROR"}
+
+
+def test_downloads_end_in_one_method() -> None:
+    """All that Telegram serves comes by `_download_file`, called as our override takes it."""
+    for method in (DownloadMethods.download_file, DownloadMethods._download_document):
+        assert "self._download_file(" in inspect.getsource(method)
+    for method in (DownloadMethods.download_profile_photo, DownloadMethods._download_photo):
+        assert "self.download_file(" in inspect.getsource(method)
+    theirs = inspect.signature(DownloadMethods._download_file).parameters
+    ours = inspect.signature(Naming._download_file).parameters
+    assert ours.keys() - {"_"} <= theirs.keys()
+    assert "__init__" not in vars(DownloadMethods)

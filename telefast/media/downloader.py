@@ -127,7 +127,12 @@ class MediaDownloader:
         return self._slots.peak
 
     async def download(
-        self, media: Any, target: Any, *, progress: Callable[[int, int | None], Any] | None = None
+        self,
+        media: Any,
+        target: Any,
+        *,
+        progress: Callable[[int, int | None], Any] | None = None,
+        overwrite: bool = False,
     ) -> DownloadResult:
         """Download one file.
 
@@ -142,6 +147,7 @@ class MediaDownloader:
                 once the new one is whole.
             progress: Called as `progress(received, size)` after bytes were written; size is None
                 if it is unknown. May be a coroutine function. What it raises ends the download.
+            overwrite: Whether a file of the same size is replaced as well.
 
         Returns:
             Its result, `done` or `skipped`.
@@ -174,6 +180,8 @@ class MediaDownloader:
         if not isinstance(target, str | os.PathLike):
             raise ArgumentError("target", target, "a path, a folder, a file object, or bytes")
         found = await in_thread(_look, os.fspath(target), item)
+        if overwrite:
+            found = dataclasses.replace(found, size=None)
         result = await self._flights.run(found.path, self._to_path, item, found, progress)
         return dataclasses.replace(result, source=media)
 
@@ -217,6 +225,47 @@ class MediaDownloader:
             return [media]
         return items_of(media, policy=self._policy, **options)
 
+    async def fetch(
+        self,
+        item: MediaItem,
+        source: Source,
+        parts: PartMap,
+        sink: Sink,
+        progress: Progress | None,
+    ) -> bool:
+        """Fetch what is missing of a file; False if it turns out too large. For this room only."""
+        if item.location() is None or item.dc_id <= 0:
+            raise FileUnavailableError(source.name, "external")
+        is_ordered = isinstance(sink, ObjectSink)
+        if is_ordered and self._verify:
+            raise ArgumentError("target", "a file object", "a path or bytes with verify=True")
+        transfer = Transfer(
+            self._fetcher,
+            self._slots,
+            source,
+            parts,
+            sink,
+            part_size=lambda: self._tuner.part_size(item.size, source.dc_id),
+            progress=progress,
+            max_size=self._max_size,
+            verify=self._verify,
+            ahead=self._memory if is_ordered else None,
+        )
+        self._running.add(transfer)
+        try:
+            await transfer.run()
+        except TooLargeError:
+            return False
+        except DiskFullError as error:
+            for other in self._running:
+                other.fail(error)
+            raise
+        finally:
+            self._running.discard(transfer)
+        if item.size is None and not parts.size:
+            raise FileMismatchError(source.name, "it is empty")
+        return True
+
     # Inside
 
     def _on_idle(self, dc_id: int) -> None:
@@ -253,7 +302,7 @@ class MediaDownloader:
                 restored = PartMap.restore(saved, item.size, part_size) if saved else None
                 parts = restored or PartMap(item.size, part_size)
                 resumed = parts.received
-                keep = await self._fetch(item, source, parts, sink, progress)
+                keep = await self.fetch(item, source, parts, sink, progress)
             if keep:
                 await sink.finish(parts.size or 0)
         except BaseException as error:
@@ -284,47 +333,6 @@ class MediaDownloader:
         """Write bytes that came with the message."""
         await sink.write([(0, data)], 0)
         return PartMap(len(data), done=[(0, len(data))])
-
-    async def _fetch(
-        self,
-        item: MediaItem,
-        source: Source,
-        parts: PartMap,
-        sink: Sink,
-        progress: Progress | None,
-    ) -> bool:
-        """Fetch a file; False if it turns out too large."""
-        if item.location() is None or item.dc_id <= 0:
-            raise FileUnavailableError(source.name, "external")
-        is_ordered = isinstance(sink, ObjectSink)
-        if is_ordered and self._verify:
-            raise ArgumentError("target", "a file object", "a path or bytes with verify=True")
-        transfer = Transfer(
-            self._fetcher,
-            self._slots,
-            source,
-            parts,
-            sink,
-            part_size=lambda: self._tuner.part_size(item.size, source.dc_id),
-            progress=progress,
-            max_size=self._max_size,
-            verify=self._verify,
-            ahead=self._memory if is_ordered else None,
-        )
-        self._running.add(transfer)
-        try:
-            await transfer.run()
-        except TooLargeError:
-            return False
-        except DiskFullError as error:
-            for other in self._running:
-                other.fail(error)
-            raise
-        finally:
-            self._running.discard(transfer)
-        if item.size is None and not parts.size:
-            raise FileMismatchError(source.name, "it is empty")
-        return True
 
 
 def _look(target: str, item: MediaItem) -> _Found:

@@ -134,12 +134,13 @@ class ObjectSink:
 
     Args:
         file: Has a `write`, which may be a coroutine function.
+        start: Where in the file its first byte lies.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, *, start: int = 0) -> None:
         self._write = file.write
         self._flush = getattr(file, "flush", None)
-        self._next = 0
+        self._next = start
         self._early: dict[int, bytes] = {}
 
     async def open(self) -> dict[str, Any] | None:

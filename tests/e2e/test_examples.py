@@ -35,12 +35,26 @@ def test_every_example_is_run_here() -> None:
     """An example without a test below is not shown to anybody."""
     names = {path.name for path in (ROOT / "examples").glob("*.py")}
     assert names == {
+        "download_media.py",
         "export_chat.py",
         "export_to_chunks.py",
         "read_chunks.py",
         "resume_export.py",
         "test_my_export.py",
     }
+
+
+def test_download_media(tmp_path: Path) -> None:
+    """All files come, whole and under their names; a second run finds each of them there."""
+    script = str(ROOT / "examples" / "download_media.py")
+    first = _run(tmp_path, script)
+    files = {path.name for path in (tmp_path / "media").iterdir()}
+    assert f"done: {len(files)}" in first
+    assert "failed" not in first
+    assert not any(".part" in name for name in files)
+    again = _run(tmp_path, script)
+    assert f"exists: {len(files)}" in again
+    assert "done" not in again
 
 
 def test_export_chat(tmp_path: Path) -> None:

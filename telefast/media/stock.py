@@ -1,0 +1,166 @@
+"""Telethon's own methods that download, with the bytes from a `MediaDownloader`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from telethon import utils
+from telethon.tl import types
+
+from telefast.errors import ArgumentError
+from telefast.media.downloader import MediaDownloader
+from telefast.media.items import items_of
+from telefast.media.keys import FileKey
+from telefast.media.policy import Policy, skip_protected
+from telefast.media.streaming import ByteStream
+from telefast.media.types import MediaItem
+from telefast.transport.naming import Naming
+
+if TYPE_CHECKING:
+    from telethon import TelegramClient
+
+__all__ = ["StockDownloads"]
+
+_DEFAULT_CHUNK = 512 * 1024
+"""As Telethon's `MAX_CHUNK_SIZE`."""
+
+
+class StockDownloads:
+    """The downloads of one client, as `TelegramClient` has them.
+
+    Args:
+        client: The client.
+    """
+
+    def __init__(self, client: TelegramClient) -> None:
+        self._client = client
+        self._downloader: MediaDownloader | None = None
+
+    @property
+    def downloader(self) -> MediaDownloader:
+        """The one downloader, made when it is needed."""
+        if self._downloader is None:
+            self._downloader = MediaDownloader(self._client)
+        return self._downloader
+
+    async def media(
+        self, message: Any, file: Any, thumb: Any, progress: Any, policy: Policy = skip_protected
+    ) -> Any:
+        """Do as `download_media` does; None as well for what is protected."""
+        if _is_protected(message, policy):
+            return None
+        naming: Any = Naming(self._client, self._fetcher(message))
+        return await naming.download_media(message, file, thumb=thumb, progress_callback=progress)
+
+    async def profile_photo(self, entity: Any, file: Any, download_big: bool) -> Any:
+        """Do as `download_profile_photo` does."""
+        naming: Any = Naming(self._client, self._fetcher(entity))
+        return await naming.download_profile_photo(entity, file, download_big=download_big)
+
+    async def file(
+        self, location: Any, file: Any, size: int | None, progress: Any, dc_id: int | None
+    ) -> bytes | None:
+        """Do as `download_file` does."""
+        found: bytes | None
+        found = await self._fetcher(location)(location, file, size, progress, dc_id)
+        return found
+
+    def stream(
+        self,
+        file: Any,
+        *,
+        offset: int,
+        limit: int | None,
+        chunk_size: int | None,
+        request_size: int,
+        file_size: int | None,
+        dc_id: int | None,
+    ) -> ByteStream | None:
+        """Do as `iter_download` does without a stride; None for what only Telethon knows."""
+        chunk = chunk_size or request_size or _DEFAULT_CHUNK
+        known_dc, location = utils.get_input_location(file)
+        item = _item_at(location, file, file_size, known_dc or dc_id or self._home())
+        if item is None:
+            return None
+        length = None if limit is None else max(limit, 0) * chunk
+        return ByteStream(self.downloader, item, offset=offset, length=length, chunk_size=chunk)
+
+    def _home(self) -> int:
+        session: Any = self._client.session
+        return int(session.dc_id)
+
+    def _fetcher(self, holder: Any) -> Any:
+        """Return what fetches a location that lies in *holder*."""
+
+        async def fetch(
+            location: Any, file: Any, size: int | None, progress: Any, dc_id: int | None
+        ) -> bytes | None:
+            known_dc, at = utils.get_input_location(location)
+            item = _item_at(at, holder, size, known_dc or dc_id or self._home())
+            if item is None:
+                client: Any = self._client
+                found: bytes | None = await client.download_file(
+                    at, file, file_size=size, progress_callback=progress, dc_id=dc_id
+                )
+                return found
+            target = bytes if file is None or file is bytes else file
+            if isinstance(target, str | Path):
+                target = Path(target)
+            result = await self.downloader.download(item, target, progress=progress, overwrite=True)
+            return result.data
+
+        return fetch
+
+
+def _is_protected(message: Any, policy: Policy) -> bool:
+    try:
+        found = items_of(message, policy=policy, web_pages=True)
+    except ArgumentError:
+        return False  # something that only Telethon knows
+    return any(getattr(each, "reason", None) == "protected" for each in found)
+
+
+def _item_at(location: Any, holder: Any, size: int | None, dc_id: int) -> MediaItem | None:
+    """Return the file at a location, with what *holder* knows of it; None for other locations."""
+    if isinstance(location, types.InputPeerPhotoFileLocation):
+        key = FileKey("photo", location.photo_id, "c" if location.big else "a")
+    elif isinstance(location, types.InputDocumentFileLocation):
+        key = FileKey("document", location.id, location.thumb_size)
+    elif isinstance(location, types.InputPhotoFileLocation):
+        key = FileKey("photo", location.id, location.thumb_size)
+    else:
+        return None
+    made = MediaItem(key, dc_id, size, "", "", "file", at=location)
+    known = _known(holder, key)
+    if known is None:
+        return made
+    if known.key == key and size is None:
+        size = known.size
+    return dataclasses.replace(
+        made, dc_id=known.dc_id, size=size, origin=known.origin, others=known.others
+    )
+
+
+def _known(holder: Any, key: FileKey) -> MediaItem | None:
+    """Return the file of *holder* with this key, or another size of the same."""
+    if isinstance(holder, types.User | types.Chat | types.Channel):
+        return None
+    try:
+        found = items_of(
+            holder,
+            policy=lambda message, item: True,  # whether it may be had was asked before
+            thumbs=True,
+            video=True,
+            qualities=True,
+            web_pages=True,
+        )
+    except ArgumentError:
+        return None
+    same = [
+        each
+        for each in found
+        if isinstance(each, MediaItem) and (each.key.kind, each.key.id) == (key.kind, key.id)
+    ]
+    return next((each for each in same if each.key == key), same[0] if same else None)
