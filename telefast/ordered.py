@@ -178,6 +178,7 @@ class _Work:
     async def __call__(self, pump: Pump[tuple[Any]]) -> None:
         source: AsyncIterator[Any] = aiter(self._source)
         done: dict[int, tuple[Any, Exception | None]] = {}
+        items: dict[int, Any] = {}  # in a call
         started = head = running = 0  # items: whose call began, that went out, in a call
         is_reading = is_ended = False
         source_error: Exception | None = None
@@ -188,12 +189,17 @@ class _Work:
                     key, value, error = outcome
                     if key != _READ:
                         running -= 1
+                        item = items.pop(key)
+                        if error is not None and self._is_yielding:
+                            # Not the function's own, which `_call` has seen to: a cancellation.
+                            value = Failed(item, error)
                         done[key] = (value, error)
                         is_ended = is_ended or not (error is None or self._is_yielding)
                         continue
                     is_reading = False
                     if error is None:
                         if not is_ended:
+                            items[started] = value
                             crew.start(started, self._call, value)
                             started += 1
                             running += 1

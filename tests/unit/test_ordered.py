@@ -227,6 +227,21 @@ async def test_a_cancellation_from_elsewhere_is_an_error(where: str) -> None:
     assert others() == set()
 
 
+async def test_a_cancelled_call_is_yielded_as_a_failure() -> None:
+    """With `on_error="yield"` a call cancelled from elsewhere is a failure, not a result."""
+
+    async def cancelled(number: int) -> int:
+        if number == 1:
+            raise asyncio.CancelledError
+        return number
+
+    got = [each async for each in ordered_map(numbers(3), cancelled, on_error="yield")]
+    assert [0, 2] == [got[0], got[2]]
+    assert isinstance(got[1], Failed)
+    assert got[1].item == 1
+    assert isinstance(got[1].error, RemoteError)
+
+
 def test_a_failure_shows_no_text() -> None:
     """The repr of a failed item names the kind of its error only."""
     failed = Failed("secret", ValueError("secret"))
