@@ -220,7 +220,7 @@ async def test_an_early_end_makes_it_a_failure(scene: Any) -> None:
 async def test_a_cancelled_consumer_makes_it_a_failure(scene: Any) -> None:
     """The cancellation goes on its way once the takeout is finished."""
     async with scene(HoldBack(HISTORY, 3, asyncio.Event()), count=3000) as here:
-        reading = asyncio.create_task(read(here.client, here.peer, takeout=True))
+        reading = asyncio.create_task(read(here.client, here.peer, takeout=True, by_ids=False))
         await here.telegram.requests.until(lambda ledger: ledger[HISTORY] > 5)
         await turns()
         reading.cancel()

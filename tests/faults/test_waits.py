@@ -107,7 +107,8 @@ async def run_through(place: Path | bool, profile: str, count: int) -> tuple[flo
         remember_rates(client, place)
         began = virtual_loop().time()
         takeout = "takeout" in profile
-        found = await read(client, chat.input_peer(), concurrency=6, takeout=takeout)
+        arguments = {"concurrency": 6, "takeout": takeout, "by_ids": False}  # a request a page
+        found = await read(client, chat.input_peer(), **arguments)
         assert down(count) == ids_of(found)
         refused = Account.of(client).metrics["flood_refusals"]
         return virtual_loop().time() - began, refused
