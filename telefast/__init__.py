@@ -9,7 +9,8 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
   and `rehydrate` turns them into Telethon's messages again.
 * `items_of` lists the files of a message, or why they cannot be had; `FileKey` says which are one;
-  `MediaDownloader` fetches them, many at once, each byte once.
+  `MediaDownloader` fetches them, many at once, each byte once; `PartSizeTuner` fits their parts to
+  the network.
 * `group_albums` keeps the messages of an album together.
 * `ordered_map` works on many items at a time and keeps their order.
 * `Pool` keeps connections of its own to each data centre.
@@ -97,6 +98,7 @@ from telefast.media import (
     FileKey,
     MediaDownloader,
     MediaItem,
+    PartSizeTuner,
     SkippedItem,
     chat_photo_item,
     file_key,
@@ -169,6 +171,7 @@ __all__ = [
     "MissingPart",
     "NameRecord",
     "OrderedMap",
+    "PartSizeTuner",
     "PeerCache",
     "PeerNotFoundError",
     "Pool",

@@ -5,6 +5,7 @@ from telefast.media.downloads import Downloads
 from telefast.media.items import chat_photo_item, file_key, items_of
 from telefast.media.keys import FileKey
 from telefast.media.results import DownloadResult
+from telefast.media.tuner import PartSizeTuner
 from telefast.media.types import MediaItem, SkippedItem
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "FileKey",
     "MediaDownloader",
     "MediaItem",
+    "PartSizeTuner",
     "SkippedItem",
     "chat_photo_item",
     "file_key",

@@ -7,11 +7,12 @@ import io
 import os
 from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from telethon import types
 
+from telefast import PartSizeTuner
 from telefast.errors import ArgumentError, StoreLockedError
 from telefast.media.files import PartFile
 from telefast.media.parts import BLOCK, FRAGMENT, LEGAL_SIZES, PartMap
@@ -71,6 +72,28 @@ async def test_o27_every_part_size_makes_legal_requests(part_size: int) -> None:
         result = await here.downloader(part_size=part_size).download(await here.message(), bytes)
         assert result.data == here.content(1)
         check_legal(here.asked, size)
+
+
+async def test_a_tuner_decides_about_parts_and_connections() -> None:
+    """A file comes whole while a tuner tries sizes, all of them legal; it hears of each part."""
+
+    class Listening(PartSizeTuner):
+        heard: ClassVar[list[int]] = []
+
+        def on_part(
+            self, dc_id: int, size: int, seconds: float, *, now: float, connection: int
+        ) -> None:
+            super().on_part(dc_id, size, seconds, now=now, connection=connection)
+            self.heard.append(size)
+
+    async with scene(20 * MIB + 5) as here:
+        tuner = Listening()
+        downloader = here.downloader(tuner=tuner, max_connections=8)
+        result = await downloader.download(await here.message(), bytes)
+        assert result.data == here.content(1)
+        check_legal(here.asked, result.size)
+        assert len({limit for _, limit in here.asked}) > 1
+        assert sum(tuner.heard) == result.size
 
 
 async def test_o25_an_empty_document_is_an_empty_file(tmp_path: Path) -> None:
