@@ -470,7 +470,7 @@ def test_what_a_sender_is_made_of() -> None:
     key = AuthKey(bytes(range(256)))
     sender = door.new_sender(client, key)
     assert sender.auth_key is key
-    assert (sender._retries, sender._delay, sender._auto_reconnect) == (0, 0, False)
+    assert (sender._retries, sender._delay, sender._auto_reconnect) == (2, 0, False)
     assert sender._connect_timeout == 7
     assert sender._updates_queue is None
     assert not door.is_open(sender)

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 from typing import TYPE_CHECKING, Any
 
 from telethon import __version__ as telethon_version
@@ -39,6 +38,7 @@ from telethon.tl.alltlobjects import LAYER
 
 from telefast.errors import ClosedError, CompatibilityError, ConnectionLostError, UsageError
 from telefast.transport.envelopes import ENVELOPES, Raw, innermost, method_of, unwrap
+from telefast.transport.quiet import Hushed, once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +82,9 @@ _RPC_ERROR = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
 STOPPED_AT = -1
 """Names, among spans, the object that cannot be read: where it begins, and what is unknown in it.
 No object has this `id()`."""
+_KEY_RETRIES = 2
+"""Further attempts at a key on one connection: Telethon's own arithmetic fails one exchange in
+256, where the key begins with a zero byte."""
 _REAP_AFTER = 30
 """Seconds before a cancelled request is forgotten: an answer that comes later than that is parsed
 and logged by Telethon at length, an earlier one is not."""
@@ -319,8 +322,8 @@ def new_sender(client: TelegramClient, key: AuthKey | None) -> MTProtoSender:
     """
     return MTProtoSender(
         key,
-        loggers=_Hushed(client._log),
-        retries=0,
+        loggers=Hushed(client._log),
+        retries=_KEY_RETRIES,
         delay=0,
         auto_reconnect=False,
         connect_timeout=client._timeout,
@@ -330,18 +333,19 @@ def new_sender(client: TelegramClient, key: AuthKey | None) -> MTProtoSender:
 async def open_sender(
     client: TelegramClient, sender: MTProtoSender, dc_id: int, host: str, port: int
 ) -> None:
-    """Connect a sender as the client connects: same kind, proxy and local address.
+    """Connect a sender as the client connects: same kind, proxy and local address. Once only.
 
     For the client's own data centre it starts with the salt and the time of the client's sender.
     """
-    connection = client._connection(
+    connection: Any = client._connection(
         host,
         port,
         dc_id,
-        loggers=_Hushed(client._log),
+        loggers=Hushed(client._log),
         proxy=client._proxy,
         local_addr=client._local_addr,
     )
+    connection.connect = once(connection.connect)
     try:
         await sender.connect(connection)
     except BaseException:
@@ -374,26 +378,3 @@ def introduced(init: functions.InitConnectionRequest, request: Any) -> Any:
     init = copy.copy(init)
     init.query = request
     return functions.InvokeWithLayerRequest(LAYER, init)
-
-
-class _Hushed(dict[str, Any]):
-    """The client's loggers, for connections whose end is no news.
-
-    Telethon warns of each connection that is closed, and calls the missing reconnection an error.
-    """
-
-    def __init__(self, loggers: Any) -> None:
-        self._loggers = loggers
-
-    def __missing__(self, name: str) -> logging.LoggerAdapter[logging.Logger]:
-        made = self[name] = _Quiet(self._loggers[name], {})
-        return made
-
-
-class _Quiet(logging.LoggerAdapter[logging.Logger]):
-    """Say at INFO what the caller takes for a warning or an error."""
-
-    def warning(self, msg: object, *args: object, **kwargs: Any) -> None:
-        self.info(msg, *args, **kwargs)
-
-    error = warning

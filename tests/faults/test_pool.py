@@ -382,11 +382,12 @@ async def test_a_key_exchange_without_an_end() -> None:
 
 @pytest.mark.parametrize("how", ["fail", "cut", -404])
 async def test_a_key_exchange_that_fails(how: Any) -> None:
-    """Another attempt makes a key; there is one export all the same."""
+    """Another attempt makes a key, on the same connection if that stands; there is one export."""
     async with scene(RefuseKeyExchange(how, step=2, nth=1, dc=4)) as here:
         await here.fetch(4)
         assert (here.counts[EXPORT], here.counts[IMPORT]) == (1, 1)
-        assert here.pool.stats()[4].failed == 1
+        assert here.pool.stats()[4].failed == (how != "fail")
+        assert here.connections(4) == here.pool.stats()[4].begun
 
 
 async def test_errors_speak_of_the_request(caplog: pytest.LogCaptureFixture) -> None:
