@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Optional
 
 import typer
 
-from benchmarks import codec, history, pacing
+from benchmarks import codec, download, history, pacing
 from telefast.cli.race import RaceError, machine, run_program, write_json
 from telefast.cli.view import View
 from telefast.errors import ArgumentError, TelefastError
@@ -18,14 +18,15 @@ from telefast.testing import flood_profile
 
 if TYPE_CHECKING:
     from benchmarks.codec import CodecRecord
+    from benchmarks.download import DownloadRecord
     from benchmarks.pacing import PacingRecord
     from benchmarks.records import Record
 
-    AnyRecord = Record | CodecRecord | PacingRecord
+    AnyRecord = Record | CodecRecord | DownloadRecord | PacingRecord
 
 __all__ = ["app"]
 
-BENCHES: Final = {"history": history, "codec": codec, "pacing": pacing}
+BENCHES: Final = {"history": history, "download": download, "codec": codec, "pacing": pacing}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -36,7 +37,8 @@ def main(
     names: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            help="Benchmarks to run: history, codec, pacing. [default: all]", metavar="[NAMES]..."
+            help="Benchmarks to run: history, download, codec, pacing. [default: all]",
+            metavar="[NAMES]...",
         ),
     ] = None,
     quick: Annotated[

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -40,6 +41,21 @@ def part_path(target: Path) -> Path:
     if len(os.fsencode(name)) + _LONGEST_SUFFIX > _LONGEST_NAME:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     return target.with_name(f"{name}.part")
+
+
+if sys.platform == "win32":
+
+    def _write_at(file: FileIO, offset: int, data: bytes) -> None:
+        file.seek(offset)
+        write_all(file, data)
+
+else:
+
+    def _write_at(file: FileIO, offset: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(file.fileno(), view, offset)
+            view, offset = view[written:], offset + written
 
 
 class PartFile:
@@ -95,8 +111,7 @@ class PartFile:
         file = self._opened()
         with self._room():
             for offset, data in pieces:
-                file.seek(offset)
-                write_all(file, data)
+                _write_at(file, offset, data)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return bytes; fewer at the end of what was written."""

@@ -160,7 +160,7 @@ class Transfer:
     async def _fetch(self) -> None:
         self._crew = Crew()
         try:
-            async with self._crew as crew:
+            async with Crew[int, None]() as saver, self._crew as crew:
                 while not self._parts.is_complete:
                     self._slots.ask(self._dc_id, self)
                     await self._wait(crew)
@@ -170,6 +170,7 @@ class Transfer:
                     while (outcome := crew.finished()) is not None:
                         weights += self._settle(*outcome)
                     await self._write()
+                    self._save(saver)
                     for weight in weights:
                         self._release(weight)
                     await self._tell()
@@ -237,9 +238,15 @@ class Transfer:
         for offset, data in pieces:
             parts.on_written(offset, len(data))
             self._unsaved += len(data)
-        if self._unsaved >= SAVE_EVERY and not parts.is_complete:
+
+    def _save(self, saver: Crew[int, None]) -> None:
+        """Begin to save now and then, while writing goes on: what is saved is written already."""
+        while (outcome := saver.finished()) is not None:
+            if outcome[2] is not None:
+                raise outcome[2]
+        if self._unsaved >= SAVE_EVERY and not saver.in_flight and not self._parts.is_complete:
             self._unsaved = 0
-            await self._sink.save(parts.snapshot())
+            saver.start(0, self._sink.save, self._parts.snapshot())
 
     async def _tell(self) -> None:
         received = self._parts.received

@@ -79,6 +79,24 @@ def test_codec(tmp_path: Path) -> None:
         assert sizes["telefast, zstd"] < 0.9 * min(rivals)
 
 
+def test_download(tmp_path: Path) -> None:
+    """Each contender has a record; telefast asks for each part once, stock once more at the end."""
+    path = tmp_path / "download.json"
+    done = _run("download", "--rtt", "0", "--rounds", "1", "--json", str(path))
+    assert (0, "") == (done.returncode, done.stderr)
+    records = json.loads(path.read_text("utf-8"))["records"]
+    found = {each["contender"]: each["requests"] for each in records}
+    assert found == {
+        "telefast": 16,
+        "telefast, not connected": 16,
+        "download_media": 65,
+        "download_file, 512 KiB": 17,
+    }
+    for each in records:
+        assert each["bench"] == "download"
+        assert each["seconds"] > 0
+
+
 @pytest.mark.slow
 def test_pacing(tmp_path: Path) -> None:
     """Each way to wait has a record for each simulated server, and for the embedded Telegram."""
