@@ -37,6 +37,10 @@ __all__ = ["AT_ONCE", "References"]
 AT_ONCE: Final = 200
 """Messages in one request: as TDLib and Telegram Desktop ask for at most."""
 
+_GATHER: Final = 0.05
+"""Seconds in which others whose references have expired come along: our choice. They expire
+together, every few hours or days."""
+
 Found: TypeAlias = dict[tuple[str, int], tuple[int, bytes]]
 _Chat: TypeAlias = tuple[int, bool]
 
@@ -92,7 +96,7 @@ class References:
 
     async def _messages(self, chat: _Chat) -> dict[int, Found]:
         """Ask for all messages of a chat that somebody waits for, up to `AT_ONCE`."""
-        await asyncio.sleep(0)  # whoever fails in the same moment comes along
+        await asyncio.sleep(_GATHER)
         waiting = self._waiting.get(chat, {})
         numbers = sorted(waiting)[:AT_ONCE]
         peer = next((waiting.pop(each) for each in numbers if waiting[each] is not None), None)
