@@ -38,6 +38,14 @@ class Scene:
         """What the server has counted."""
         return self.telegram.requests
 
+    @property
+    def faults(self) -> list[Any]:
+        """What requests did wrong.
+
+        Not key exchanges: one in 256 fails by chance in Telethon, and is tried again.
+        """
+        return [fault for fault in self.telegram.client_faults if fault.method]
+
     def connections(self, dc_id: int) -> int:
         """Return how often a data centre was connected to."""
         return sum(attempt.dc_id == dc_id for attempt in self.counts.attempts)

@@ -43,7 +43,7 @@ async def test_the_home_needs_no_login() -> None:
         assert (0, 0) == (here.counts[EXPORT], here.counts.handshakes)
         assert len(here.pool.lines(2)) == 4
         assert here.counts.peak_in_flight_by[GET_FILE] > 1
-        assert not here.telegram.client_faults
+        assert not here.faults
 
 
 async def test_one_login_for_each_foreign_data_centre() -> None:
@@ -56,7 +56,7 @@ async def test_one_login_for_each_foreign_data_centre() -> None:
         assert {1: 4, 3: 4, 4: 4} == {dc: here.connections(dc) for dc in (1, 3, 4)}
         await here.fetch_all([1, 3, 4] * 16)
         assert (3, 3) == (here.counts[EXPORT], here.counts.handshakes)
-        assert not here.telegram.client_faults
+        assert not here.faults
 
 
 async def test_a_new_connection_knows_the_salt_of_the_home() -> None:
@@ -398,4 +398,4 @@ async def test_cancelling_anywhere(when: int) -> None:
         await here.fetch(4)
         stats = here.pool.stats()[4]
         assert (stats.in_flight, stats.waiting, here.counts[EXPORT]) == (0, 0, 1)
-        assert not here.telegram.client_faults
+        assert not here.faults

@@ -208,7 +208,7 @@ async def test_what_was_in_flight_is_asked_again() -> None:
             await here.telegram.drop_connections()
             await asyncio.gather(*files)
         assert here.counts[EXPORT] == 1
-        assert not here.telegram.client_faults
+        assert not here.faults
 
 
 async def test_dead_connections_are_found_at_the_next_use() -> None:
