@@ -1,10 +1,11 @@
 """The only place in telefast that starts tasks and uses threads.
 
-Six pieces, all plain:
+Seven pieces, all plain:
 
 * `Crew`: any number of calls in flight; each result or error comes back as a value, in order of
   completion, so that one failed call neither cancels its siblings nor loses what they fetched.
 * `Pump`: one detached task that fills a buffer for a consumer which may stop at any moment.
+* `Alone`: the guard of a stream that has one consumer at a time.
 * `Chores`: calls that nobody waits for, until all of them are to end.
 * `outlive`: one call that goes on for a while though its caller was cancelled.
 * `SingleFlight`: one call for all who want the same thing at the same time.
@@ -26,7 +27,7 @@ from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
 from telefast.errors import ClosedError, ConcurrentUseError, RemoteError
 
-__all__ = ["Chores", "Crew", "Pump", "SingleFlight", "in_thread", "outlive"]
+__all__ = ["Alone", "Chores", "Crew", "Pump", "SingleFlight", "in_thread", "outlive"]
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -132,6 +133,25 @@ class Chores:
         await _cancel_all(self._tasks)
 
 
+class Alone:
+    """Let one consumer wait at a time: `with alone:` around all that it awaits.
+
+    Raises:
+        ConcurrentUseError: On entering, while another one is inside; that one goes on unharmed.
+    """
+
+    def __init__(self) -> None:
+        self._is_taken = False
+
+    def __enter__(self) -> None:
+        if self._is_taken:
+            raise ConcurrentUseError("two consumers wait on one stream; give each its own")
+        self._is_taken = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._is_taken = False
+
+
 class Pump(Generic[T]):
     """A detached task that fills a buffer, and the consumer's end of it.
 
@@ -150,7 +170,7 @@ class Pump(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._ended = False
-        self._taking = False
+        self._alone = Alone()
         self._finalizer: weakref.finalize[..., Any] | None = None
         self.on_room: Callable[[], None] = lambda: None
         """Called whenever the consumer has taken an item."""
@@ -193,10 +213,7 @@ class Pump(Generic[T]):
             ConcurrentUseError: If another consumer waits already.
             Exception: What the producer raised, after all that it had put.
         """
-        if self._taking:
-            raise ConcurrentUseError("two consumers wait on one stream; give each its own")
-        self._taking = True
-        try:
+        with self._alone:
             while not self._items:
                 if self._ended:
                     error, self._error = self._error, None
@@ -205,8 +222,6 @@ class Pump(Generic[T]):
                     return None
                 self._data.clear()
                 await self._data.wait()
-        finally:
-            self._taking = False
         item = self._items.popleft()
         self.on_room()
         return item

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from telefast.errors import ArgumentError
+from telefast.errors import ArgumentError, ConcurrentUseError
+from telefast.history.arguments import check_clients, check_flags
 from telefast.history.grouping import ALBUM_NEIGHBOURS, AlbumGrouper, album_of
 from telefast.history.stream import BatchedHistory
+from telefast.tasks import Alone
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
@@ -50,6 +52,7 @@ class AlbumGroups:
         self._messages: AsyncIterator[Any] | None = None
         self._grouper = AlbumGrouper()
         self._error: Exception | None = None
+        self._alone = Alone()
 
     def __aiter__(self) -> Self:
         return self
@@ -59,22 +62,26 @@ class AlbumGroups:
 
         Raises:
             StopAsyncIteration: At the end.
+            ConcurrentUseError: If another consumer waits already, here or on the source.
             Exception: What the source raised, after all messages before it.
         """
-        while (group := self._grouper.take()) is None:
-            if self._error is not None:
-                error, self._error = self._error, StopAsyncIteration()
-                raise error
-            try:
-                if self._messages is None:
-                    self._messages = aiter(self._source)
-                message = await anext(self._messages)
-            except Exception as error:  # noqa: BLE001 - raised after what came before it
-                self._grouper.finish()
-                self._error = error
-            else:
-                self._grouper.push(message)
-        return group
+        with self._alone:
+            while (group := self._grouper.take()) is None:
+                if self._error is not None:
+                    error, self._error = self._error, StopAsyncIteration()
+                    raise error
+                try:
+                    if self._messages is None:
+                        self._messages = aiter(self._source)
+                    message = await anext(self._messages)
+                except ConcurrentUseError:
+                    raise  # the source is another consumer's; its end is still to come
+                except Exception as error:  # noqa: BLE001 - raised after what came before it
+                    self._grouper.finish()
+                    self._error = error
+                else:
+                    self._grouper.push(message)
+            return group
 
 
 async def widen_albums(
@@ -96,10 +103,18 @@ async def widen_albums(
         Albums and single messages, each once, in the order of their first message in *messages*.
 
     Raises:
+        ArgumentError: If an argument has no legal value; nothing was sent.
         RPCError: Telegram's error, and all that `BatchedHistory` raises.
     """
+    check_clients(client)
+    check_flags(reverse=reverse)
+    given: Any = messages
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes):
+        raise ArgumentError("messages", messages, "a list of messages")
     albums: dict[tuple[Any, ...], dict[int, Any]] = {}
     for message in messages:
+        if message is not None and not hasattr(message, "chat_id"):
+            raise ArgumentError("messages", type(message).__name__, "Telethon's messages, or None")
         if message is not None:
             key: tuple[Any, ...] = album_of(message) or (message.chat_id, message.id, None)
             albums.setdefault(key, {})[message.id] = message

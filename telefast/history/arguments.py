@@ -12,9 +12,13 @@ from telefast.history.query import MAX_ID, check_int, check_number
 from telefast.transport import telethon as door
 
 __all__ = [
+    "check_after",
+    "check_callables",
     "check_clients",
+    "check_flags",
     "check_list_arguments",
     "check_sizes",
+    "check_takeout",
     "check_together",
     "check_waits",
     "split_ids",
@@ -44,6 +48,41 @@ def check_clients(client: Any) -> list[Any]:
     return clients
 
 
+def check_after(after: Any) -> tuple[int, int] | None:
+    """Return a key of a message as a plain pair, None for None; `ArgumentError` if it is none."""
+    if after is None:
+        return None
+    expected = f"(marked id of a chat, message id from 1 to {MAX_ID}), or None"
+    if not isinstance(after, list | tuple) or len(after) != 2:
+        raise ArgumentError("after", after, expected)
+    peer_id, message_id = after
+    if type(peer_id) is not int or type(message_id) is not int:
+        raise ArgumentError("after", after, expected)
+    if peer_id == 0 or not 1 <= message_id <= MAX_ID:
+        raise ArgumentError("after", after, expected)
+    return peer_id, message_id
+
+
+def check_flags(**flags: Any) -> None:
+    """Raise `ArgumentError` unless each is True or False; 0 and 1 are not meant so."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise ArgumentError(name, value, "True or False")
+
+
+def check_callables(**callables: Any) -> None:
+    """Raise `ArgumentError` unless each can be called, or is None."""
+    for name, value in callables.items():
+        if value is not None and not callable(value):
+            raise ArgumentError(name, value, "a callable, or None")
+
+
+def check_takeout(takeout: Any) -> None:
+    """Raise `ArgumentError` unless it is True, False or "auto"; 0 and 1 equal the first two."""
+    if not isinstance(takeout, bool) and takeout != "auto":
+        raise ArgumentError("takeout", takeout, 'True, False or "auto"')
+
+
 def check_together(entity: Any, from_user: Any, scheduled: bool, takeout: Any, others: str) -> None:
     """Raise `ArgumentError` if this cannot be asked through several accounts together."""
     refused = {
@@ -70,8 +109,7 @@ def check_list_arguments(
         raise ArgumentError("from_user", from_user, "a user: an entity, an id or a name; or None")
     if reply_to is not None:
         check_int("reply_to", reply_to, 1, MAX_ID, "None")
-    if not isinstance(scheduled, bool):
-        raise ArgumentError("scheduled", scheduled, "True or False")
+    check_flags(scheduled=scheduled)
 
 
 def check_sizes(request_size: Any, batch_size: Any, concurrency: Any, prefetch: Any) -> int:

@@ -92,6 +92,7 @@ class ProcessedIds:
 
     def count(self, first: int, last: int) -> int:
         """Return how many ids there are from *first* to *last*."""
+        _check_ints(first, last)
         return self._ids.range_cardinality(first, last + 1) if 0 <= first <= last else 0
 
     def runs(self) -> Iterator[range]:
@@ -190,13 +191,22 @@ def _bits(ids: Iterable[int] | ProcessedIds) -> BitMap:
         return ids._ids  # noqa: SLF001 - same module
     if isinstance(ids, range) and ids.step == 1:
         return _range(ids.start, ids.stop - 1)
+    if not isinstance(ids, Iterable):
+        raise ArgumentError("ids", ids, f"integers from 1 to {MAX_ID}")
     found = list(ids)
     if not all(type(each) is int and 0 < each <= MAX_ID for each in found):
         raise ArgumentError("ids", found, f"integers from 1 to {MAX_ID}")
     return BitMap(found)
 
 
+def _check_ints(first: int, last: int) -> None:
+    for name, value in (("first", first), ("last", last)):
+        if type(value) is not int:
+            raise ArgumentError(name, value, "an integer")
+
+
 def _range(first: int, last: int) -> BitMap:
+    _check_ints(first, last)
     if last < first:
         return BitMap()
     check_int("first", first, 1, MAX_ID)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from telefast.errors import ArgumentError, ConcurrentUseError
 from telefast.history.arguments import (
+    check_callables,
     check_clients,
+    check_flags,
     check_list_arguments,
     check_sizes,
+    check_takeout,
     check_together,
     check_waits,
     split_ids,
@@ -64,7 +67,8 @@ class BatchedHistory(Resumable):
             that means for the objects. *concurrency* then counts for each of them.
         entity: The chat, as for `iter_messages`. None is the search of all chats, by date, one page
             after the other; there no ids bound anything and `cursor` says nothing.
-        limit: Most messages to yield; None (default) for all. 0 asks for `total` only.
+        limit: Most messages to yield; None (default) for all. 0 asks for `total` only. Messages
+            that cannot be decoded take their places in it.
         offset_date: Messages before this date (in reverse: at or after it); a naive datetime is
             UTC. Counts only without *offset_id* (and without *max_id*, in reverse *min_id*).
         offset_id: Messages below this id (in reverse: above it).
@@ -108,6 +112,7 @@ class BatchedHistory(Resumable):
         takeout: Whether to make the requests as a takeout (`telefast.Takeout`), which has a larger
             flood budget. Default False: a takeout shows up on the user's other devices, and may
             have to be confirmed there. "auto" goes on without one where Telegram asks for that.
+            A client that is a takeout's proxy makes them in that one, whatever is said here.
         on_progress: Called as `on_progress(taken, total)` after each page that the consumer takes;
             *total* is None while unknown. What it raises reaches the consumer.
         on_wait: Called as `on_wait(event)` with a `WaitEvent` whenever requests of this stream
@@ -162,18 +167,10 @@ class BatchedHistory(Resumable):
         times = len(clients) if prefetch is None else 1
         prefetch = times * check_sizes(request_size, batch_size, concurrency, prefetch)
         check_waits(timeout, max_flood_wait, wait_time)
-        if not isinstance(albums, bool):
-            raise ArgumentError("albums", albums, "True or False")
-        if takeout not in (True, False, "auto"):
-            raise ArgumentError("takeout", takeout, 'True, False or "auto"')
         check_list_arguments(search, filter, from_user, reply_to, scheduled)
-        for name, value in (("fallback", fallback), ("by_ids", by_ids)):
-            if not isinstance(value, bool):
-                raise ArgumentError(name, value, "True or False")
-        if on_progress is not None and not callable(on_progress):
-            raise ArgumentError("on_progress", on_progress, "a callable, or None")
-        if on_wait is not None and not callable(on_wait):
-            raise ArgumentError("on_wait", on_wait, "a callable, or None")
+        check_flags(albums=albums, fallback=fallback, by_ids=by_ids)
+        check_takeout(takeout)
+        check_callables(on_progress=on_progress, on_wait=on_wait)
         tell = None if on_wait is None else told_once(on_wait)
         ids, wanted, others = split_ids(ids)
         query = Query.build(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from telethon import types, utils
 from telethon.errors import (
@@ -21,9 +21,11 @@ from telethon.errors import (
 )
 
 from telefast.errors import ArgumentError, GroupMigratedError, PeerNotFoundError
+from telefast.history.arguments import check_after, check_flags
 from telefast.history.stream import BatchedHistory
 from telefast.peers.links import mark_channel
 from telefast.peers.metadata import MetadataCache
+from telefast.tasks import Alone
 from telefast.transport import telethon as door
 
 if TYPE_CHECKING:
@@ -100,7 +102,8 @@ class WholeHistory:
         entity: The chat, either side of it: whatever `PeerCache.resolve` takes.
         limit: Most messages to yield, of all parts together; None for all.
         reverse: Oldest first.
-        after: Go on behind this key, with the same *reverse*: what was taken last. None begins.
+        after: Go on behind this key, with the same *reverse*: what was taken last. A pair, or a
+            list of two as JSON has it. None begins.
         follow_migration: Whether to read the supergroup that the group becomes meanwhile.
         metadata: Where the parts are looked up; None for a `MetadataCache` of its own.
         options: Further arguments of `BatchedHistory`, for each part; not those that mean ids of
@@ -129,12 +132,20 @@ class WholeHistory:
             if name in options:
                 expected = "no such argument here: it would mean one of the chats (see after=)"
                 raise ArgumentError(name, options[name], expected)
+        if isinstance(cast("Any", client), list | tuple):
+            raise ArgumentError("client", client, "one telethon.TelegramClient")
         BatchedHistory(client, "me", limit, reverse=reverse, **options)  # dies here, if it must
+        if entity is None:
+            raise ArgumentError("entity", entity, "a chat")
+        check_flags(follow_migration=follow_migration)
+        if not isinstance(cast("Any", metadata), MetadataCache | None):
+            raise ArgumentError("metadata", metadata, "a MetadataCache, or None")
+        key = check_after(after)
         self._client = client
         self._entity = entity
         self._limit = limit
         self._reverse = reverse
-        self._after = None if after is None else MessageKey(*after)
+        self._after = None if key is None else MessageKey(*key)
         self._follow = follow_migration
         self._metadata = metadata or MetadataCache(client)
         self._options = options
@@ -149,6 +160,7 @@ class WholeHistory:
         self._index = 0
         self._migration: tuple[int, int] | None = None
         self._is_closed = False
+        self._alone = Alone()
         self.taken = 0
         """Messages yielded so far."""
         self.cursor: MessageKey | None = self._after
@@ -174,21 +186,23 @@ class WholeHistory:
 
         Raises:
             StopAsyncIteration: At the end, and after `aclose`.
+            ConcurrentUseError: If another consumer waits already.
         """
-        while not self._is_closed:
-            batch = self._batch
-            if batch is not None and self._index < len(batch.messages):
-                message = batch.messages[self._index]
-                self._index += 1
-                self.taken += 1
-                self.cursor = MessageKey(self._part_id, message.id)
-                return self.cursor, message
-            if not await self._advance():
-                await self.aclose()
-                is_cut = self._limit is not None and self.taken >= self._limit
-                if self._migration is not None and not self._follow and not is_cut:
-                    raise GroupMigratedError(*self._migration)
-        raise StopAsyncIteration
+        with self._alone:
+            while not self._is_closed:
+                batch = self._batch
+                if batch is not None and self._index < len(batch.messages):
+                    message = batch.messages[self._index]
+                    self._index += 1
+                    self.taken += 1
+                    self.cursor = MessageKey(self._part_id, message.id)
+                    return self.cursor, message
+                if not await self._advance():
+                    await self.aclose()
+                    is_cut = self._limit is not None and self.taken >= self._limit
+                    if self._migration is not None and not self._follow and not is_cut:
+                        raise GroupMigratedError(*self._migration)
+            raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """Stop fetching. Safe to call twice."""

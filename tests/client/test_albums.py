@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from telefast import (
     ArgumentError,
     BatchedHistory,
     ChunkStore,
+    ConcurrentUseError,
     group_albums,
     rehydrate,
     widen_albums,
@@ -75,6 +77,46 @@ async def test_albums_are_whole_across_pages(reverse: bool) -> None:
         if number is not None:
             seen[number] = wanted[-1]
     assert wanted == groups
+
+
+async def test_a_second_consumer_harms_nobody() -> None:
+    """It gets the error, of the groups as of the source, and the first one gets every message."""
+    world, _ = with_albums(300, ALBUMS)
+    async with (
+        LocalTelegram(world) as telegram,
+        telegram.client() as client,
+        BatchedHistory(client, "club", request_size=10) as history,
+    ):
+        groups = group_albums(history)
+
+        async def read() -> int:
+            return sum([len(group) async for group in groups])
+
+        async def read_source() -> int:
+            return len([message async for message in history])
+
+        found: list[Any] = await asyncio.gather(
+            read(), read(), read_source(), return_exceptions=True
+        )
+        assert 300 == found[0]
+        assert [ConcurrentUseError] * 2 == [type(each) for each in found[1:]]
+
+
+async def test_a_source_that_is_anothers_is_not_at_its_end() -> None:
+    """Where another consumer waits on the source, the groups raise that, and go on afterwards."""
+    world, _ = with_albums(300, ALBUMS)
+    async with (
+        LocalTelegram(world) as telegram,
+        telegram.client() as client,
+        BatchedHistory(client, "club", request_size=10) as history,
+    ):
+        groups = group_albums(history)
+        first = asyncio.create_task(anext(history))
+        await asyncio.sleep(0)
+        with pytest.raises(ConcurrentUseError):
+            await anext(groups)
+        assert 300 == (await first).id
+        assert 299 == sum([len(group) async for group in groups])
 
 
 async def test_telethons_own_iterator_will_do() -> None:
@@ -219,3 +261,18 @@ async def test_messages_without_an_album_cost_nothing() -> None:
         albums = await widen_albums(client, "club", messages)
         assert [[5], [6], [7]] == [ids_of(album) for album in albums]
         assert telegram.requests[BY_IDS] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"reverse": 0}, {"messages": 5}, {"messages": "ab"}, {"messages": [5]}, {"client": None}],
+    ids=str,
+)
+async def test_what_cannot_be_widened(wrong: dict[str, Any]) -> None:
+    """A wrong argument is named, and nothing is sent."""
+    world, _ = with_albums(300, ALBUMS)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        before = telegram.requests.total
+        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+            await widen_albums(**{"client": client, "entity": "club", "messages": []} | wrong)
+        assert before == telegram.requests.total

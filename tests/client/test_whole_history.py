@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from telethon import errors
 from telefast import (
     ArgumentError,
     BatchedHistory,
+    ConcurrentUseError,
     GroupMigratedError,
     MessageKey,
     MetadataCache,
@@ -250,16 +252,33 @@ async def test_an_upgrade_is_seen_on_the_stock_path() -> None:
     [
         *({"ids": [5]}, {"offset_id": 5}, {"min_id": 5}, {"max_id": 5}, {"add_offset": 1}),
         *({"reply_to": 5}, {"on_progress": print}, {"limit": -1}, {"concurrency": 0}),
+        *({"after": 5}, {"after": "ab"}, {"after": (1, 2, 3)}, {"after": (1.5, 2)}),
+        *({"after": (0, 5)}, {"after": (-7, 0)}, {"after": (-7, 2**31)}, {"after": (-7, True)}),
+        *({"follow_migration": 1}, {"metadata": 5}, {"metadata": 0}, {"takeout": 0}),
+        *({"timeout": -1}, {"timeout": "x"}, {"timeout": True}, {"timeout": float("nan")}),
+        *({"entity": None}, {"client": []}, {"client": None}),
     ],
     ids=str,
 )
-async def test_arguments_that_mean_one_chat(wrong: dict[str, Any]) -> None:
-    """They are refused at once, by name, and nothing is sent."""
+async def test_wrong_arguments(wrong: dict[str, Any]) -> None:
+    """Those that mean one chat, or have no legal value, are named at once; nothing is sent."""
     async with LocalTelegram(World(seed=5)) as telegram, telegram.client() as client:
         before = telegram.requests.total
         with pytest.raises(ArgumentError, match=next(iter(wrong))):
-            WholeHistory(client, "me", **wrong)
+            WholeHistory(**{"client": client, "entity": "me"} | wrong)
+        with pytest.raises(ArgumentError, match="client"):
+            WholeHistory([client], "me")  # type: ignore[arg-type]
         assert before == telegram.requests.total
+
+
+async def test_a_key_may_come_from_json() -> None:
+    """A list of two, as JSON gives it back, is a key."""
+    world, group, club = moved()
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        after: Any = [group.marked_id, 3]
+        keys = await read(client, club.marked_id, after=after)
+        assert [key for key in keys_of(group, reverse=False) if key.message_id < 3] == keys
 
 
 async def test_a_key_of_another_chat() -> None:
@@ -282,3 +301,19 @@ async def test_stopping_early() -> None:
         with pytest.raises(StopAsyncIteration):
             await anext(history)
         assert "taken=1" in repr(history)
+
+
+async def test_a_second_consumer_harms_nobody() -> None:
+    """It gets the error, and the first one gets every message once."""
+    world, group, club = moved()
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        async with WholeHistory(client, club.marked_id, request_size=10) as history:
+
+            async def eat() -> list[MessageKey]:
+                return [key async for key, _ in history]
+
+            found: list[Any] = await asyncio.gather(eat(), eat(), return_exceptions=True)
+        assert isinstance(found[1], ConcurrentUseError)
+        assert keys_of(group, club, reverse=False) == found[0]
+        assert len(found[0]) == history.taken
