@@ -108,6 +108,7 @@ class Producer:
         """Fetch everything; returns at the end, raises what stopped it."""
         self._out.attach(pump, self._prefetch)
         if self._takeout is False:
+            self.tally.set(takeout="on" if door.is_takeout_proxy(self._client) else "off")
             await self._fetch_all()
             return
         takeout = Takeout(

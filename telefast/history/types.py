@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from telefast.errors import CorruptStateError, UnsupportedStateError
-from telefast.history.query import Query
+from telefast.errors import ArgumentError, CorruptStateError, UnsupportedStateError
+from telefast.history.query import MAX_ID, Query, check_int
 
 if TYPE_CHECKING:
     from telefast.transport.messages import Page
@@ -18,6 +18,8 @@ __all__ = ["Batch", "HistoryCursor", "HistoryStats"]
 _CURSOR_VERSION = 1
 _QUERY = ("limit", "min_id", "max_id", "offset_id", "add_offset", "offset_date", "reverse")
 """What a cursor keeps of a query; the ids are in its key."""
+_MAX_PEER_ID = 2**63 - 1
+"""Ids of chats are 64-bit signed integers in the API."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -106,7 +108,9 @@ class HistoryCursor:
             version = fields["version"]
         except (KeyError, TypeError):
             raise CorruptStateError("no cursor") from None
-        if type(version) is int and version > _CURSOR_VERSION:
+        if type(version) is not int or version < 1:
+            raise CorruptStateError("no cursor")
+        if version > _CURSOR_VERSION:
             raise UnsupportedStateError(f"a cursor of version {version}")
         try:
             query = Query(**{name: fields["query"][name] for name in _QUERY})
@@ -118,23 +122,9 @@ class HistoryCursor:
                 query,
                 fields["key"],
             )
-        except (KeyError, TypeError):
+            _check_cursor(found)
+        except (ArgumentError, KeyError, TypeError):
             raise CorruptStateError("no cursor") from None
-        numbers = (found.offset_id, found.taken, query.min_id, query.max_id, query.offset_id)
-        optional = (found.peer_id, query.limit, query.offset_date)
-        kinds: list[tuple[Any, type]] = [
-            (found.done, bool),
-            (found.key, str),
-            (query.reverse, bool),
-            (query.add_offset, int),
-        ]
-        is_legal = (
-            all(type(each) is int and each >= 0 for each in numbers)
-            and all(each is None or type(each) is int for each in optional)
-            and all(type(each) is kind for each, kind in kinds)
-        )
-        if not is_legal:
-            raise CorruptStateError("no cursor")
         return found
 
     def to_json(self) -> str:
@@ -146,9 +136,25 @@ class HistoryCursor:
         """Return what was kept by `to_json`; raises as `from_dict` does."""
         try:
             fields = json.loads(text)
-        except ValueError:
+        except (RecursionError, TypeError, ValueError):
             raise CorruptStateError("no JSON") from None
         return cls.from_dict(fields)
+
+
+def _check_cursor(cursor: HistoryCursor) -> None:
+    """Raise `ArgumentError` unless a stream can have said this of itself."""
+    query = cursor.query
+    numbers: dict[str, Any] = {name: getattr(query, name) for name in _QUERY}
+    Query.build(**numbers | {"offset_date": None}, ids=None)
+    check_int("offset_id", cursor.offset_id, 0, MAX_ID)
+    check_int("taken", cursor.taken, 0, None)
+    if query.offset_date is not None:
+        check_int("offset_date", query.offset_date, 0, MAX_ID)
+    if cursor.peer_id is not None:
+        check_int("peer_id", cursor.peer_id, -_MAX_PEER_ID, _MAX_PEER_ID)
+    for name, value, kind in (("done", cursor.done, bool), ("key", cursor.key, str)):
+        if type(value) is not kind:
+            raise ArgumentError(name, value, kind.__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +166,9 @@ class HistoryStats:
             a time), `sequential` (one page after the other, where each says what follows), `stock`
             (Telethon's own `iter_messages`), or `none` while nothing was asked.
         reason: Why the path is `stock`; empty otherwise.
-        takeout: `off` (none was asked for), `on`, or why there is none: `delay` (Telegram wants it
-            confirmed or waited for), `bot` (the account is one), `flood`.
+        takeout: `off` (none was asked for), `on` (also by a client that is a takeout's proxy), or
+            why there is none: `delay` (Telegram wants it confirmed or waited for), `bot` (the
+            account is one), `flood`.
         requests: Requests sent, retries not counted; those of the stock path, which does not say,
             left out.
         messages: Messages taken by the consumer.
@@ -180,7 +187,7 @@ class HistoryStats:
         shares: Answers that each of several accounts has brought, in the order of the clients;
             empty with one client.
         undecodable: Messages that the installed Telethon cannot decode; see
-            `BatchedHistory.undecoded`.
+            `BatchedHistory.undecoded`. They take their places in `limit`.
     """
 
     path: Literal["none", "pages", "ids", "sequential", "stock"] = "none"

@@ -451,7 +451,9 @@ async def test_a_takeout_proxy_is_used_as_it_is(
     async with scene(count=300) as here:
         async with here.client.takeout(channels=True) as proxy:
             wrappers.clear()
-            messages = await read(proxy, here.peer, takeout=takeout)
+            async with BatchedHistory(proxy, here.peer, takeout=takeout) as history:
+                messages = [message async for message in history]
+            assert "on" == history.stats().takeout
             assert {(IN, "GetHistory")} == set(wrappers)
             assert down(300) == ids_of(messages)
             assert all(message.client is proxy for message in messages)

@@ -372,6 +372,24 @@ def test_a_cursor_survives_json(
     assert query == Query.build(**DEFAULTS | arguments)
 
 
+WRONG_QUERIES = [
+    HistoryCursor().to_dict()["query"] | wrong
+    for wrong in (
+        {"offset_date": 10**20},
+        {"offset_date": -1},
+        {"offset_date": 1.5},
+        {"offset_date": True},
+        {"limit": -1},
+        {"min_id": -1},
+        {"max_id": 2**31},
+        {"min_id": 9, "max_id": 8},
+        {"offset_id": 2**31},
+        {"add_offset": -(2**31)},
+        {"reverse": 0},
+    )
+]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -382,7 +400,15 @@ def test_a_cursor_survives_json(
         {"key": None},
         {"query": {}},
         {"query": None},
-        {"version": None, "taken": 1.5},
+        {"version": None},
+        {"version": 0},
+        {"version": True},
+        {"taken": 1.5},
+        {"taken": True},
+        {"offset_id": 2**31},
+        {"peer_id": 2**63},
+        {"peer_id": False},
+        *({"query": query} for query in WRONG_QUERIES),
     ],
     ids=str,
 )
@@ -391,7 +417,8 @@ def test_what_is_no_cursor(change: dict[str, Any]) -> None:
     fields = HistoryCursor().to_dict()
     with pytest.raises(CorruptStateError, match="no cursor"):
         HistoryCursor.from_dict(fields | change)
-    for text in ("", "{", "[1]", "{}", "null"):
+    texts: list[Any] = ["", "{", "[1]", "{}", "null", "[" * 10**6, b"\xff", None, 5]
+    for text in texts:
         with pytest.raises(CorruptStateError):
             HistoryCursor.from_json(text)
     with pytest.raises(UnsupportedStateError, match="version 2"):
