@@ -102,6 +102,8 @@ from telefast.media import (
     SkippedItem,
     chat_photo_item,
     file_key,
+    file_name,
+    folder_name,
     items_of,
 )
 from telefast.ordered import Failed, OrderedMap, ordered_map
@@ -204,6 +206,8 @@ __all__ = [
     "__version__",
     "chat_photo_item",
     "file_key",
+    "file_name",
+    "folder_name",
     "group_albums",
     "items_of",
     "ordered_map",

@@ -4,6 +4,7 @@ from telefast.media.downloader import MediaDownloader
 from telefast.media.downloads import Downloads
 from telefast.media.items import chat_photo_item, file_key, items_of
 from telefast.media.keys import FileKey
+from telefast.media.names import file_name, folder_name
 from telefast.media.results import DownloadResult
 from telefast.media.tuner import PartSizeTuner
 from telefast.media.types import MediaItem, SkippedItem
@@ -18,5 +19,7 @@ __all__ = [
     "SkippedItem",
     "chat_photo_item",
     "file_key",
+    "file_name",
+    "folder_name",
     "items_of",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["clean_mime", "extension_of"]
+__all__ = ["bare_name", "clean_mime", "extension_of"]
 
 _TABLE: Final[dict[str, str]] = {
     "application/epub+zip": ".epub",
@@ -126,6 +126,9 @@ _VAGUE: Final = frozenset(
 """Types that say how the bytes are packed, not what they are: a `.docx` is a zip, a `.py` plain
 text. Here the sender's extension says more (our choice)."""
 
+_ENDINGS: Final = frozenset(_TABLE.values()) | {".htm", ".jfif", ".jpeg", ".mpg", ".oga", ".tif"}
+"""Those of the table, and what else is written for them."""
+
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 """https://www.rfc-editor.org/rfc/rfc6838#section-4.2."""
 _ENDING = re.compile(r"[^/\\]\.([A-Za-z0-9]{1,10})\Z")
@@ -167,3 +170,19 @@ def extension_of(mime: str, name: str | None = None) -> str:
         return known
     found = _ENDING.search(name) if name else None
     return f".{found[1].lower()}" if found else known
+
+
+def bare_name(name: str, extension: str) -> str:
+    """Return a sender's file name without its ending, if that is one of a type of file.
+
+    Args:
+        name: Any text at all.
+        extension: Which extension the file gets, known or not.
+
+    Example:
+        >>> bare_name("cat.JPEG", ".jpg"), bare_name("notes v1.2", ".txt")
+        ('cat', 'notes v1.2')
+    """
+    found = _ENDING.search(name)
+    ending = f".{found[1].lower()}" if found else ""
+    return name[: -len(ending)] if ending and ending in _ENDINGS | {extension} else name
