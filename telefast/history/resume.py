@@ -17,6 +17,7 @@ from telefast.history.progress import ProcessedIds
 from telefast.history.query import MAX_ID, check_int
 from telefast.history.sweep import SWEEP_SIZE
 from telefast.history.types import HistoryCursor
+from telefast.peers.cache import exact_peer
 from telefast.transport.takeout import Takeout
 
 if TYPE_CHECKING:
@@ -228,7 +229,8 @@ class Chain:
 
     async def __call__(self, pump: Pump[Piece]) -> None:
         """Fetch everything; returns at the end, raises what stopped it."""
-        peer: Any = await self._client.get_input_entity(self._entity)
+        named = await exact_peer(self._client, self._entity)
+        peer: Any = await self._client.get_input_entity(named)
         peer_id = await self._client.get_peer_id(peer)
         parts = list(self._rest.parts(peer_id, self._track, self._options))
         async with AsyncExitStack() as stack:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PeerCache", "exact_peer"]
 
+_EXPECTED = "a marked id, @username, link or entity"
 _NOT_BY_ID = (
     "known by its id alone, which opens nothing; let telefast see it first (PeerCache.learn of a "
     "page that shows it, or client.get_dialogs()), or name it by its @username"
@@ -137,12 +138,9 @@ class PeerCache:
             if not isinstance(named, int):
                 return named
         elif isinstance(entity, bool) or entity is None:
-            raise ArgumentError("entity", entity, "a marked id, @username, link or entity")
+            raise ArgumentError("entity", entity, _EXPECTED)
         elif not isinstance(entity, int):
-            try:
-                peer = utils.get_input_peer(entity)
-            except TypeError:
-                peer = None
+            peer = _input_peer(entity)
             if peer is not None and not isinstance(peer, types.InputPeerEmpty):
                 return peer
             named = _marked_id(entity)
@@ -172,11 +170,8 @@ class PeerCache:
                         self._seen_in[marked_id] = place
 
     def _learn_entity(self, entity: Any) -> None:
-        try:
-            peer = utils.get_input_peer(entity)
-        except TypeError:  # min: its access hash opens nothing
-            return
-        if isinstance(peer, types.InputPeerEmpty):
+        peer = _input_peer(entity)
+        if peer is None or isinstance(peer, types.InputPeerEmpty):
             return
         marked_id = utils.get_peer_id(entity)
         self._peers[marked_id] = peer
@@ -313,20 +308,38 @@ class PeerCache:
 async def exact_peer(client: TelegramClient, entity: Any) -> Any:
     """Return what `client.get_input_entity` will take for what *entity* says, and nothing else.
 
-    A string of digits is a marked id, and a negative number names that group or channel and not
-    the user of the same bare id. Everything else is left to Telethon.
+    A number, or a string of digits, is a marked id: it names that user, group or channel, and
+    none of another kind with the same bare id. Names and Telethon's objects are left to Telethon.
 
     Raises:
-        ValueError: If a group or channel is not known by its id.
+        ArgumentError: If it can name no peer; nothing is sent then.
+        ValueError: If a peer is not known by its id.
     """
-    if isinstance(entity, str) and is_id(entity):
-        entity = int(entity)
-    if not isinstance(entity, int) or entity >= 0:
+    if isinstance(entity, str):
+        word = entity.strip()
+        if not is_id(word):
+            if not word or word.removeprefix("-").isdigit():  # too long, or of other digits
+                raise ArgumentError("entity", "...", _EXPECTED)
+            return entity
+        entity = int(word)
+    elif isinstance(entity, bool):
+        raise ArgumentError("entity", entity, _EXPECTED)
+    elif not isinstance(entity, int):
+        if entity is not None and _input_peer(entity) is None:
+            _marked_id(entity)
         return entity
-    peer = await client.get_input_entity(entity)
-    if utils.get_peer_id(peer) == entity:
+    peer = await client.get_input_entity(check_id(entity))
+    if isinstance(peer, types.InputPeerSelf) or utils.get_peer_id(peer) == entity:
         return peer
     return await PeerCache(client).resolve(entity)
+
+
+def _input_peer(entity: Any) -> Any:
+    """Return what names it to Telegram; None if it is `min`, or none of Telethon's objects."""
+    try:
+        return utils.get_input_peer(entity)
+    except TypeError:
+        return None
 
 
 def _marked_id(entity: Any) -> int:
@@ -335,7 +348,7 @@ def _marked_id(entity: Any) -> int:
     except TypeError:
         # Its type alone: an object may show a message, or a phone number.
         name = type(entity).__name__
-        raise ArgumentError("entity", name, "a marked id, @username, link or entity") from None
+        raise ArgumentError("entity", name, _EXPECTED) from None
     return marked_id
 
 

@@ -10,7 +10,7 @@ import pytest
 from telethon import TelegramClient, types, utils
 from telethon.tl.functions.users import GetUsersRequest
 
-from telefast import ArgumentError, BatchedHistory, PeerCache, PeerNotFoundError
+from telefast import ArgumentError, BatchedHistory, HistoryCursor, PeerCache, PeerNotFoundError
 from telefast.errors import LinkError
 from telefast.testing import Channel, ErrorOn, LocalTelegram, MinUsers, MissingUsers, World
 
@@ -99,6 +99,67 @@ async def test_a_history_is_that_of_the_chat_that_the_number_names(search: str |
         async with BatchedHistory(client, str(crew.id)) as history:
             assert {crew.id} == {message.chat_id async for message in history}
         assert not any(telegram.requests[method] for method in PHONE)
+
+
+async def test_a_positive_number_is_a_user() -> None:
+    """User 5 is not channel 5, nor group 5, whom Telethon would read: not even if nobody is 5."""
+    world = World(seed=3)
+    crew = world.add_group("Crew", message_count=20)
+    club = world.add_channel("Club", message_count=30)
+    twin = world.add_user(types.User(club.id, access_hash=9, first_name="Twin"))
+    world.add_private_chat(twin, message_count=7)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        async with BatchedHistory(client, club.id) as history:
+            assert {club.id} == {message.chat_id async for message in history}
+        async with BatchedHistory(client, club.marked_id, from_user=club.id) as history:
+            assert {club.id} >= {message.sender_id async for message in history}
+        for spelling in (crew.id, str(crew.id)):
+            with pytest.raises(PeerNotFoundError, match="a group has -id"):
+                await anext(BatchedHistory(client, spelling))
+
+
+async def test_what_is_resumed_or_filled_is_named_by_its_number_alone() -> None:
+    """Going on and filling holes read digits and numbers as a new stream does."""
+    world = World(seed=3)
+    crew = world.add_group("Crew", message_count=40)
+    twin = world.add_user(types.User(crew.id, access_hash=9, first_name="Twin"))
+    world.add_private_chat(twin, message_count=20)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        for spelling in (crew.marked_id, str(crew.marked_id)):
+            async with BatchedHistory(client, spelling) as history:
+                taken = [await anext(history) for _ in range(10)]
+            async with BatchedHistory.resume(client, spelling, history.cursor) as rest:
+                taken += [message async for message in rest]
+            assert [*reversed(crew.ids)] == [message.id for message in taken]
+            async with BatchedHistory.resume(client, None, history.cursor) as rest:
+                assert 30 == len([message async for message in rest])
+            last = crew.ids.max()
+            async with BatchedHistory.fill(client, spelling, [range(last, last + 1)]) as holes:
+                found = [message async for message in holes]
+            assert [last] == [message.id for message in found]
+            assert {crew.marked_id} == {message.chat_id for message in (*taken, *found)}
+        assert not any(telegram.requests[method] for method in PHONE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [True, 0, 10**20, -(10**20), -(10**12), "", " ", "9" * 30, "\u0661" * 9, 2.5, [], {}, b"x"],
+    ids=repr,
+)
+async def test_no_history_of_what_names_nobody(wrong: Any) -> None:
+    """Such a chat is refused before anything is sent, however the stream begins."""
+    async with LocalTelegram(World(seed=3)) as telegram, telegram.client() as client:
+        before = requests_of(telegram)
+        for stream in (
+            BatchedHistory(client, wrong),
+            BatchedHistory.resume(client, wrong, HistoryCursor()),
+            BatchedHistory.fill(client, wrong, [range(1, 9)]),
+        ):
+            with pytest.raises(ArgumentError, match="entity"):
+                await anext(stream)
+        assert before == requests_of(telegram)
 
 
 async def test_a_username_is_asked_for_once() -> None:
