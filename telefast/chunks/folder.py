@@ -85,7 +85,7 @@ class Folder:
         return sum(place.span.end - place.span.start for place in self.places)
 
     def open(self) -> None:
-        """Find all frames.
+        """Find all frames; `close` after an error, too.
 
         Raises:
             StoreLockedError: If another writer has the folder.
@@ -94,11 +94,7 @@ class Folder:
         if self._is_writable:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock.take()
-        try:
-            self._find_all()
-        except BaseException:
-            self._lock.release()
-            raise
+        self._find_all()
 
     def _find_all(self) -> None:
         names = [_NAME.fullmatch(each.name) for each in self.path.iterdir()]

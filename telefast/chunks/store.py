@@ -121,7 +121,11 @@ class ChunkStore:
         async with self._turn:
             if self._is_open:
                 raise UsageError(f"{self.path}: this store is open already")
-            await in_thread(self._folder.open)
+            try:
+                await in_thread(self._folder.open)
+            except BaseException:  # also if cancelled when it was open already
+                self._folder.close()
+                raise
             self._is_open = True
             self._facts.clear()
             self._damaged.clear()

@@ -98,7 +98,11 @@ class Checkpoint:
         async with self._turn:
             if self._is_open:
                 raise UsageError(f"{self.path}: this checkpoint is open already")
-            chats = await in_thread(self._load)
+            try:
+                chats = await in_thread(self._load)
+            except BaseException:  # also if cancelled when the lock was taken already
+                self._lock.release()
+                raise
             self._chats = {chat.chat_id: chat for chat in chats}
             self._unwritten = 0
             self._since = None
@@ -112,11 +116,7 @@ class Checkpoint:
             data = self.path.read_bytes() if self.path.exists() else None
             return [] if data is None else _unpack(data, self._max_tries)
         except StateError as error:
-            self._lock.release()
             raise type(error)(error.problem, path=str(self.path)) from None
-        except BaseException:
-            self._lock.release()
-            raise
 
     async def aclose(self) -> None:
         """Write what is acknowledged, and let other writers in. Safe to repeat."""

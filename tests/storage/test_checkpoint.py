@@ -276,6 +276,23 @@ async def test_a_cancelled_write(tmp_path: Path) -> None:
     assert {*range(1, 22)} - {*range(5, 21, 5)} == set(done), "a task that never began"
 
 
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_cancelled_opening(tmp_path: Path, steps: int) -> None:
+    """Whoever gives up opening a checkpoint, at any moment, leaves it to others and to himself."""
+    path = tmp_path / "state"
+    checkpoint = Checkpoint(path)
+    task = asyncio.create_task(checkpoint.open())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    await checkpoint.aclose()
+    async with Checkpoint(path):
+        pass
+    async with checkpoint:
+        pass
+
+
 async def test_many_consumers(tmp_path: Path) -> None:
     """Acknowledgements of several tasks are all kept, and none is written twice as its own."""
     path = tmp_path / "state"

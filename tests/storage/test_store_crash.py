@@ -297,3 +297,22 @@ async def test_a_writer_waits_for_its_thread(tmp_path: Path) -> None:
     assert task.done()
     await fill(tmp_path, messages(1))
     assert len(await ids_in(tmp_path)) in (1, 2)
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_cancelled_opening(tmp_path: Path, steps: int) -> None:
+    """Whoever gives up opening a store, at any moment, leaves it to others and to himself."""
+    await fill(tmp_path, messages(1))
+    file = tmp_path / "000000.tfc"
+    whole = file.read_bytes()
+    file.write_bytes(whole + whole[:20])  # a torn tail, which opening cuts off
+    store = ChunkStore(tmp_path)
+    task = asyncio.create_task(store.open())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    await store.aclose()
+    await fill(tmp_path, messages(2))
+    async with store:
+        assert [[1], [2]] == [chunk.ids async for chunk in store]
