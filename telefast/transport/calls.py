@@ -169,16 +169,25 @@ class Turns:
             raise self._too_long(held)
         if held > 0:
             reason, error = gate.held_by.get(self.kind, ("remembered", ""))
-            self._tell(reason, held, error)
+            self._tell(reason, held, now, error)
         elif now < start < math.inf:
             is_spaced = pacer.next_start(self.kind, now=now) <= now
             self._account.metrics.add("pacing_seconds", start - now)
             if start - now >= LEAST_TOLD:
-                self._tell("spacing" if is_spaced else "pacing", start - now)
+                self._tell("spacing" if is_spaced else "pacing", start - now, now)
         return False
 
-    def _tell(self, reason: Reason, seconds: float, error: str = "") -> None:
-        event = WaitEvent(self.method, self.kind, reason, seconds, time.time() + seconds, error)
+    def _tell(self, reason: Reason, seconds: float, now: float, error: str = "") -> None:
+        event = WaitEvent(
+            self.method,
+            self.kind,
+            reason,
+            seconds,
+            time.time() + seconds,
+            error,
+            ends=now + seconds,
+            account=door.self_id(self._client),
+        )
         for tell in (self._account.on_wait, self.options.on_wait):
             if tell is not None:
                 tell(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +26,8 @@ class WaitEvent:
         seconds: How long it still takes.
         until: When it ends, in seconds since the epoch.
         error: Telethon's name of the flood, such as `FloodPremiumWaitError`; "" if there was none.
+        ends: When it ends by the event loop's clock, which nobody sets.
+        account: Id of the account that waits; None if its client does not know it.
     """
 
     method: str
@@ -33,6 +36,8 @@ class WaitEvent:
     seconds: float
     until: float
     error: str = ""
+    ends: float = 0.0
+    account: int | None = None
 
 
 def told_once(tell: Callable[[WaitEvent], object]) -> Callable[[WaitEvent], None]:
@@ -40,12 +45,12 @@ def told_once(tell: Callable[[WaitEvent], object]) -> Callable[[WaitEvent], None
 
     And again if it is prolonged, by a second or more.
     """
-    told: dict[tuple[str, bool], float] = {}
+    told: dict[tuple[int | None, str, bool], float] = {}
 
     def tell_if_new(event: WaitEvent) -> None:
-        key = event.kind, event.reason in ("pacing", "spacing")
-        if event.until >= told.get(key, 0.0) + 1:
-            told[key] = event.until
+        key = event.account, event.kind, event.reason in ("pacing", "spacing")
+        if event.ends >= told.get(key, -math.inf) + 1:
+            told[key] = event.ends
             tell(event)
 
     return tell_if_new

@@ -20,6 +20,7 @@ from telefast import (
     wrap,
 )
 from telefast.testing import ErrorOn, LocalTelegram, virtual_loop, virtual_time
+from telefast.transport import calls
 from telefast.transport.account import Account
 from tests.client.clock import Clock
 from tests.client.exact import HISTORY, club, down, ids_of, read
@@ -150,6 +151,29 @@ async def test_hours_long_waits_outlive_a_restart(tmp_path: Path) -> None:
             assert ["remembered"] == [event.reason for event in events]
             assert virtual_loop().time() > 35_990
             assert telegram.requests[HISTORY] > 1
+
+
+@virtual_time
+async def test_a_clock_that_is_set_back_hides_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sets the clock between two floods: the program is told of both."""
+    monkeypatch.setattr(calls, "time", virtual_loop().clock)
+    world, chat = club(2000)
+    rules = [ErrorOn(HISTORY, 420, "FLOOD_WAIT_100", nth=nth) for nth in (6, 14)]
+    async with LocalTelegram(world, rules=rules) as telegram, telegram.client() as client:
+        events: list[WaitEvent] = []
+        taken = 0
+        arguments: dict[str, Any] = {"by_ids": False, "on_wait": events.append}
+        async with BatchedHistory(client, chat.input_peer(), **arguments) as history:
+            async for message in history:
+                taken += 1
+                if message.id == 1500:
+                    virtual_loop().clock.move(-5000)
+        assert 2000 == taken
+        floods = [event for event in events if event.reason == "flood"]
+        assert 2 == len(floods)
+        assert floods[0].until > floods[1].until
+        assert floods[0].ends < floods[1].ends
+        assert {world.me.id} == {event.account for event in floods}
 
 
 @virtual_time
