@@ -7,8 +7,9 @@ from typing import Any
 
 from telethon import types
 
+from telefast.checks import check_int, check_number, check_patience
 from telefast.errors import ArgumentError
-from telefast.history.query import MAX_ID, check_int, check_number
+from telefast.history.query import MAX_ID
 from telefast.transport import telethon as door
 
 __all__ = [
@@ -127,9 +128,7 @@ def check_sizes(request_size: Any, batch_size: Any, concurrency: Any, prefetch: 
 
 def check_waits(timeout: Any, max_flood_wait: Any, wait_time: Any) -> None:
     """Raise `ArgumentError` if a time has no legal value."""
-    if timeout is not None:
-        check_number("timeout", timeout, 0.001, "None for no deadline")
-    check_number("max_flood_wait", max_flood_wait, 0)
+    check_patience(timeout, max_flood_wait)
     if wait_time is not None:
         check_number("wait_time", wait_time, 0, "None for no spacing")
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from telefast.checks import check_int
 from telefast.errors import ArgumentError, CorruptStateError, StateError
 from telefast.history.progress import ProcessedIds
-from telefast.history.query import MAX_ID, check_int
+from telefast.history.query import MAX_ID
 from telefast.history.types import HistoryCursor
 
 __all__ = ["ChatProgress", "Follower", "MessageFailure"]

@@ -12,6 +12,7 @@ from typing import Any, Self
 import msgpack
 from telethon import utils
 
+from telefast.checks import check_int, check_number
 from telefast.disk import Lock, replace_file
 from telefast.errors import (
     ArgumentError,
@@ -22,7 +23,6 @@ from telefast.errors import (
 )
 from telefast.history.chat_progress import ChatProgress, MessageFailure
 from telefast.history.progress import seal, unseal
-from telefast.history.query import check_int, check_number
 from telefast.history.types import Batch
 from telefast.tasks import in_thread
 

@@ -9,9 +9,10 @@ from zlib import crc32
 
 from pyroaring import BitMap
 
+from telefast.checks import check_int
 from telefast.disk import replace_file
 from telefast.errors import ArgumentError, CorruptStateError, UnsupportedStateError
-from telefast.history.query import MAX_ID, check_int
+from telefast.history.query import MAX_ID
 
 __all__ = ["ProcessedIds", "seal", "unseal"]
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from telefast.checks import check_int
 from telefast.errors import ArgumentError
 
-__all__ = ["MAX_ID", "Query", "check_int", "check_number"]
+__all__ = ["MAX_ID", "Query"]
 
 MAX_ID = 2**31 - 1
 """Message ids are 32-bit signed integers in the API."""
@@ -118,29 +119,6 @@ class Query:
         if anchor == 0:
             return self.max_id
         return max(min(anchor, self.high), self.low + 1)
-
-
-def check_int(name: str, value: object, low: int, high: int | None, also: str = "") -> None:
-    """Raise `ArgumentError` unless *value* is an int within the bounds (a bool is none)."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int)
-        or value < low
-        or (high is not None and value > high)
-    ):
-        legal = f"an integer from {low}" + (f" to {high}" if high is not None else " up")
-        raise ArgumentError(name, value, legal + (f", or {also}" if also else ""))
-
-
-def check_number(name: str, value: object, low: float, also: str = "") -> None:
-    """Raise `ArgumentError` unless *value* is a finite number of at least *low*."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not low <= value < float("inf")
-    ):
-        legal = f"a number of seconds from {low:g} up"
-        raise ArgumentError(name, value, legal + (f", or {also}" if also else ""))
 
 
 def _timestamp(value: Any) -> int | None:

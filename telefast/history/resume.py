@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from telethon import utils
 from telethon.tl.tlobject import TLObject
 
+from telefast.checks import check_int
 from telefast.errors import ArgumentError, CursorMismatchError
 from telefast.history.checkpoint import Checkpoint
 from telefast.history.progress import ProcessedIds
-from telefast.history.query import MAX_ID, check_int
+from telefast.history.query import MAX_ID
 from telefast.history.sweep import SWEEP_SIZE
 from telefast.history.types import HistoryCursor
 from telefast.peers.cache import exact_peer

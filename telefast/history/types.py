@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from telefast.checks import check_int
 from telefast.errors import ArgumentError, CorruptStateError, UnsupportedStateError
-from telefast.history.query import MAX_ID, Query, check_int
+from telefast.history.query import MAX_ID, Query
 
 if TYPE_CHECKING:
     from telefast.transport.messages import Page

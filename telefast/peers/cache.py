@@ -34,6 +34,7 @@ from telethon.tl.functions.users import GetUsersRequest
 from telethon.tl.types.contacts import ResolvedPeer
 from telethon.tl.types.messages import Chats
 
+from telefast.checks import check_int, check_lifetimes, check_patience
 from telefast.errors import ArgumentError, PeerNotFoundError
 from telefast.peers.asking import Asker
 from telefast.peers.links import TelegramLink, check_id, is_id, read_name
@@ -92,11 +93,9 @@ class PeerCache:
         max_flood_wait: float = 3600.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        for name, value in (("ttl", ttl), ("negative_ttl", negative_ttl)):
-            if not value >= 0:
-                raise ArgumentError(name, value, "seconds, 0 or more")
-        if max_entries < 1:
-            raise ArgumentError("max_entries", max_entries, "an integer of 1 or more")
+        check_lifetimes(ttl=ttl, negative_ttl=negative_ttl)
+        check_int("max_entries", max_entries, 1, None)
+        check_patience(timeout, max_flood_wait)
         self._asker = Asker(client, CallOptions(timeout, max_flood_wait))
         self._client = client
         self._peers: LRUCache[int, Any] = LRUCache(max_entries)

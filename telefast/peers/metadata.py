@@ -18,11 +18,13 @@ from telethon.tl.functions.channels import GetFullChannelRequest
 from telethon.tl.functions.messages import GetFullChatRequest, GetHistoryRequest, GetRepliesRequest
 from telethon.tl.functions.users import GetFullUserRequest
 
+from telefast.checks import check_int, check_lifetimes, check_patience
 from telefast.disk import replace_file
 from telefast.errors import ArgumentError, FloodWaitTooLongError, PeerNotFoundError
 from telefast.logs import get_logger
 from telefast.peers.asking import Asker
 from telefast.peers.cache import PeerCache
+from telefast.peers.links import MAX_ID
 from telefast.peers.meta import ChatMeta, MessageCount, count_of, meta_of
 from telefast.tasks import Crew, SingleFlight, in_thread
 from telefast.transport import telethon as door
@@ -106,11 +108,13 @@ class MetadataCache:
         clock: Callable[[], float] | None = None,
         wall_clock: Callable[[], float] | None = None,
     ) -> None:
-        for name, value in (("ttl", ttl), ("negative_ttl", negative_ttl)):
-            if not value >= 0:
-                raise ArgumentError(name, value, "seconds, 0 or more")
-        if max_entries < 1:
-            raise ArgumentError("max_entries", max_entries, "an integer of 1 or more")
+        check_lifetimes(ttl=ttl, negative_ttl=negative_ttl)
+        check_int("max_entries", max_entries, 1, None)
+        check_patience(timeout, max_flood_wait)
+        if not isinstance(path, str | Path | None):
+            raise ArgumentError("path", path, "a str or a Path, or None for memory only")
+        if not isinstance(peers, PeerCache | None):
+            raise ArgumentError("peers", peers, "a PeerCache, or None")
         self.peers = peers or PeerCache(client)
         self._asker = Asker(client, CallOptions(timeout, max_flood_wait))
         self._client = client
@@ -155,8 +159,8 @@ class MetadataCache:
             PeerNotFoundError: If this account cannot name it to Telegram.
             RPCError: Telegram's error. It is never answered with 0.
         """
-        if reply_to is not None and reply_to < 1:
-            raise ArgumentError("reply_to", reply_to, "the id of a message, or None")
+        if reply_to is not None:
+            check_int("reply_to", reply_to, 1, MAX_ID, "None for the whole chat")
         peer, marked_id = await self._named(entity)
         key = ("count", marked_id, reply_to or 0)
         count: MessageCount = await self._get(key, self._ask_count, peer, reply_to or 0)
@@ -184,10 +188,11 @@ class MetadataCache:
             RemoteError: If the connection is lost, or nobody answers.
             RPCError: What is not about one of them: the account is logged out (401).
         """
-        if budget < 0:
-            raise ArgumentError("budget", budget, "a number of requests, 0 or more")
-        if concurrency < 1:
-            raise ArgumentError("concurrency", concurrency, "an integer of 1 or more")
+        check_int("budget", budget, 0, None)
+        check_int("concurrency", concurrency, 1, None)
+        if isinstance(entities, str | bytes) or not isinstance(entities, Iterable):
+            # Its type alone: it may be a phone number.
+            raise ArgumentError("entities", type(entities).__name__, "an iterable of entities")
         run = ProfileRun({}, [], [])
         waiting = deque(enumerate(entities))
         failed: dict[int, tuple[Any, Exception]] = {}
@@ -340,7 +345,7 @@ class MetadataCache:
             self._restore(json.loads(await in_thread(path.read_bytes)))
         except FileNotFoundError:
             pass
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             # A cache that is lost costs requests and nothing else.
             _log.warning("cache not read path=%s reason=%s", path, type(error).__name__)
         self._is_loaded = True

@@ -134,8 +134,11 @@ async def test_counts_say_how_much_they_are_worth() -> None:
         assert wanted == await cache.message_count("club", reply_to=root)
         assert wanted == await cache.message_count("club", reply_to=root)
         assert (4, 1) == (telegram.requests[HISTORY], telegram.requests["messages.getReplies"])
-        with pytest.raises(ArgumentError, match="reply_to"):
-            await cache.message_count("club", reply_to=0)
+        before = telegram.requests.total
+        for wrong in (0, -1, 2**31, True, 1.5, "x", float("nan")):
+            with pytest.raises(ArgumentError, match="reply_to"):
+                await cache.message_count("club", reply_to=wrong)  # type: ignore[arg-type]
+        assert before == telegram.requests.total
 
 
 @pytest.mark.parametrize("negative_ttl", [0, 60])
@@ -189,7 +192,12 @@ async def test_it_outlives_the_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "7", '{"version":1}', '{"version":2}', '{"version":1,"account":5}', "ü"]
+    "text",
+    [
+        *("", "{", "[]", "7", '{"version":1}', '{"version":2}', '{"version":1,"account":5}', "ü"),
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:20],
 )
 async def test_a_damaged_file_costs_requests_only(tmp_path: Path, text: str) -> None:
     """What cannot be read, or is another account's, is left alone and replaced."""
@@ -313,18 +321,45 @@ async def test_nothing_asks_for_profiles_by_itself() -> None:
         assert 0 == telegram.requests[PROFILE]
 
 
-@pytest.mark.parametrize("wrong", [{"ttl": -1}, {"negative_ttl": -1}, {"max_entries": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"ttl": -1}, {"ttl": "x"}, {"ttl": float("nan")}, {"ttl": None}, {"negative_ttl": None}),
+        *({"negative_ttl": -1}, {"max_entries": 0}, {"max_entries": "x"}, {"max_entries": 1.5}),
+        *({"timeout": -1}, {"timeout": "x"}, {"max_flood_wait": -1}, {"path": 5}, {"peers": 5}),
+    ],
+    ids=str,
+)
 def test_wrong_arguments(wrong: dict[str, Any]) -> None:
-    """A number out of range names itself."""
+    """What has no legal value names itself."""
     client = TelegramClient(None, 1, "0123456789abcdef0123456789abcdef")
     with pytest.raises(ArgumentError, match=next(iter(wrong))):
         MetadataCache(client, **wrong)
 
 
-async def test_wrong_budgets() -> None:
-    """Numbers out of range name themselves."""
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *(("budget", -1), ("budget", "x"), ("budget", True), ("budget", 1.5)),
+        *(("concurrency", 0), ("concurrency", None), ("concurrency", 2.5)),
+        *(("entities", "club"), ("entities", 5), ("entities", None), ("entities", b"other")),
+    ],
+)
+async def test_wrong_arguments_of_profiles(name: str, wrong: Any) -> None:
+    """What has no legal value names itself; a name alone is not a list of its letters."""
     client = TelegramClient(None, 1, "0123456789abcdef0123456789abcdef")
-    with pytest.raises(ArgumentError, match="budget"):
-        await MetadataCache(client).profiles([], budget=-1)
-    with pytest.raises(ArgumentError, match="concurrency"):
-        await MetadataCache(client).profiles([], budget=1, concurrency=0)
+    arguments: dict[str, Any] = {"entities": [], "budget": 1} | {name: wrong}
+    with pytest.raises(ArgumentError, match=name):
+        await MetadataCache(client).profiles(**arguments)
+
+
+@pytest.mark.parametrize("wrong", [True, None, 0, 10**20, -(10**20), 2.5, float("nan"), [], {}])
+async def test_wrong_chats(wrong: Any) -> None:
+    """What names no chat is refused, and nothing is sent."""
+    async with LocalTelegram(World(seed=3)) as telegram, telegram.client() as client:
+        cache = MetadataCache(client)
+        before = telegram.requests.total
+        for ask in (cache.full, cache.message_count):
+            with pytest.raises(ArgumentError, match="entity"):
+                await ask(wrong)
+        assert before == telegram.requests.total

@@ -328,7 +328,14 @@ async def test_what_names_nobody(wrong: Any, error: type[Exception]) -> None:
         assert before == telegram.requests.total
 
 
-@pytest.mark.parametrize("wrong", [{"ttl": -1}, {"negative_ttl": -1.0}, {"max_entries": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"ttl": -1}, {"ttl": "x"}, {"negative_ttl": -1.0}, {"negative_ttl": None}),
+        *({"max_entries": 0}, {"max_entries": 1.5}, {"timeout": "x"}, {"max_flood_wait": -1}),
+    ],
+    ids=str,
+)
 def test_wrong_arguments(wrong: dict[str, Any]) -> None:
     """A number out of range names itself."""
     client = TelegramClient(None, 1, "0123456789abcdef0123456789abcdef")

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from telefast.errors import ArgumentError
-from telefast.history.query import MAX_ID, Query, check_int, check_number
+from telefast.history.query import MAX_ID, Query
 
 DEFAULTS: dict[str, Any] = {
     "limit": None,
@@ -192,30 +192,3 @@ def test_a_query_does_not_show_its_ids() -> None:
     query = build(ids=tuple(range(100_000)))
     assert len(query.ids or ()) == 100_000
     assert len(repr(query)) < 200
-
-
-@pytest.mark.parametrize("value", [0, 5, 10])
-def test_integers_within_bounds_pass(value: int) -> None:
-    """Both bounds are legal."""
-    check_int("x", value, 0, 10)
-    check_int("x", value + 10**12, 0, None)
-
-
-@pytest.mark.parametrize("value", [-1, 11, True, 3.0, None, "3"])
-def test_anything_else_is_no_integer(value: object) -> None:
-    """A bool, a float, a string or a number beyond the bounds is refused, with the bounds."""
-    with pytest.raises(ArgumentError, match=r"x=.*: expected an integer from 0 to 10$"):
-        check_int("x", value, 0, 10)
-
-
-@pytest.mark.parametrize("value", [0.5, 1, 10**9])
-def test_numbers_from_the_bound_up_pass(value: float) -> None:
-    """Ints and floats are times."""
-    check_number("x", value, 0.5)
-
-
-@pytest.mark.parametrize("value", [0.49, -1, float("inf"), float("nan"), True, None, "1"])
-def test_anything_else_is_no_time(value: object) -> None:
-    """A bool, a string, infinity or a number below the bound is refused, with the bound."""
-    with pytest.raises(ArgumentError, match=r"x=.*a number of seconds from 0\.5 up, or never$"):
-        check_number("x", value, 0.5, "never")
