@@ -18,6 +18,9 @@ __all__ = ["ChatMeta", "MessageCount", "count_of", "meta_of"]
 
 ChatKind = Literal["user", "bot", "group", "supergroup", "gigagroup", "channel"]
 
+_PROTECTING: Final = ("noforwards_my_enabled", "noforwards_peer_enabled")
+"""Flags of `userFull`: this side, or the other one, protects what is in the chat. An older Telethon
+does not know them."""
 _CHANNELS: Final = (types.Channel, types.ChannelForbidden)
 
 
@@ -35,7 +38,8 @@ class ChatMeta:
         is_forum: Whether it has topics.
         is_deleted: Whether it is a deleted account.
         is_left: Whether this account is no member.
-        noforwards: Whether its content is protected from being saved and forwarded.
+        noforwards: Whether its content is protected from being saved and forwarded; in a private
+            chat, by either side.
         linked_chat_id: Its discussion group, or the channel whose discussion group it is.
         migrated_from: The basic group that this supergroup was.
         migrated_from_max_id: The last message id of that group.
@@ -172,6 +176,7 @@ def _user(full: types.UserFull, user: Any) -> ChatMeta:
         username=_username(user),
         about=full.about or "",
         is_deleted=bool(user.deleted),
+        noforwards=any(getattr(full, name, None) for name in _PROTECTING),
         pinned_message_id=full.pinned_msg_id,
     )
 

@@ -125,6 +125,17 @@ def test_people() -> None:
     assert ("", True) == (gone.title, gone.is_deleted)
 
 
+@pytest.mark.parametrize("flag", ["noforwards_my_enabled", "noforwards_peer_enabled"])
+def test_protection_of_a_private_chat(flag: str) -> None:
+    """Either side may protect what is in it; only the full information tells."""
+    ada = types.User(7, first_name="Ada")
+    for value in (True, False, None):
+        settings = types.PeerSettings()
+        full = types.UserFull(7, settings, SETTINGS, common_chats_count=0)
+        setattr(full, flag, value)
+        assert bool(value) == meta_of(users.UserFull(full, [], [ada])).noforwards
+
+
 def test_answers_that_tell_nothing() -> None:
     """Another answer, or one without the chat that it is about, is an error."""
     with pytest.raises(RemoteError, match="UserEmpty"):
