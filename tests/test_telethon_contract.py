@@ -548,3 +548,14 @@ def test_downloads_end_in_one_method() -> None:
     ours = inspect.signature(Naming._download_file).parameters
     assert ours.keys() - {"_"} <= theirs.keys()
     assert "__init__" not in vars(DownloadMethods)
+
+
+def test_files_of_other_sites_have_a_method_of_their_own() -> None:
+    """It is called, and names its file, as our override does."""
+    media = inspect.getsource(DownloadMethods.download_media)
+    assert "self._download_web_document(" in media
+    theirs: Any = DownloadMethods._download_web_document
+    ours = [*inspect.signature(Naming._download_web_document).parameters]
+    assert ours[1:] == [*inspect.signature(theirs).parameters]
+    assert "_get_kind_and_names(web.attributes)" in inspect.getsource(theirs)
+    assert "_get_proper_filename(" in inspect.getsource(theirs)

@@ -69,7 +69,8 @@ class MediaDownloader:
             Default 60.
         max_flood_wait: Longest time that one part spends in flood waits, in seconds. Default 3600.
         max_size: Larger files are skipped, before anything is asked; bytes. Default: none are.
-        verify: Whether all bytes are checked against the SHA-256 that Telegram gives for them.
+        verify: Whether all bytes are checked against the SHA-256 that Telegram gives for them; it
+            has none of files of other sites.
         set_mtime: Whether files get the date of their message, in place of that of the download.
         policy: Decides about protected files of messages, see `telefast.items_of`.
 
@@ -234,10 +235,10 @@ class MediaDownloader:
         progress: Progress | None,
     ) -> bool:
         """Fetch what is missing of a file; False if it turns out too large. For this room only."""
-        if item.location() is None or item.dc_id <= 0:
-            raise FileUnavailableError(source.name, "external")
+        await self._fetcher.locate(source)
         is_ordered = isinstance(sink, ObjectSink)
-        if is_ordered and self._verify:
+        verify = self._verify and item.key.kind != "web"  # Telegram has no hashes of those
+        if is_ordered and verify:
             raise ArgumentError("target", "a file object", "a path or bytes with verify=True")
         transfer = Transfer(
             self._fetcher,
@@ -248,7 +249,7 @@ class MediaDownloader:
             part_size=lambda: self._tuner.part_size(item.size, source.dc_id),
             progress=progress,
             max_size=self._max_size,
-            verify=self._verify,
+            verify=verify,
             ahead=self._memory if is_ordered else None,
         )
         self._running.add(transfer)
@@ -262,7 +263,7 @@ class MediaDownloader:
             raise
         finally:
             self._running.discard(transfer)
-        if item.size is None and not parts.size:
+        if source.size is None and not parts.size:
             raise FileMismatchError(source.name, "it is empty")
         return True
 
@@ -282,7 +283,8 @@ class MediaDownloader:
         if found.size is not None and found.size == item.size:
             return DownloadResult("skipped", item, found.path, found.size, "exists")
         part_size = self._tuner.part_size(item.size, item.dc_id)
-        is_small = item.size is not None and item.size <= part_size and not found.has_parts
+        size = Source(item).size
+        is_small = size is not None and size <= part_size and not found.has_parts
         mtime = item.date.timestamp() if self._set_mtime and item.date is not None else None
         sink = FileSink(found.path, str(item.key), is_small=is_small, mtime=mtime)
         result = await self._to(item, sink, progress)
@@ -291,16 +293,16 @@ class MediaDownloader:
     async def _to(self, item: MediaItem, sink: Sink, progress: Progress | None) -> DownloadResult:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        parts, source, resumed = PartMap(item.size), Source(item), 0
-        keep = True
+        source, resumed, keep = Source(item), 0, True
+        parts = PartMap(source.size)
         try:
             saved = await sink.open()
             if item.inline is not None:
                 parts = await self._put(item.inline, sink)
             else:
                 part_size = self._tuner.part_size(item.size, item.dc_id)
-                restored = PartMap.restore(saved, item.size, part_size) if saved else None
-                parts = restored or PartMap(item.size, part_size)
+                restored = PartMap.restore(saved, source.size, part_size) if saved else None
+                parts = restored or PartMap(source.size, part_size)
                 resumed = parts.received
                 keep = await self.fetch(item, source, parts, sink, progress)
             if keep:
@@ -326,7 +328,7 @@ class MediaDownloader:
             resumed_from=resumed,
             parts=source.parts,
             seconds=loop.time() - begun,
-            is_size_known=item.size is not None,
+            is_size_known=source.size is not None,
         )
 
     async def _put(self, data: bytes, sink: Sink) -> PartMap:

@@ -19,8 +19,9 @@ from telethon.tl import functions, types
 from telefast.errors import DeadlineError, FileMismatchError, FileUnavailableError
 from telefast.media.cdn import CdnFile, is_forgotten
 from telefast.tasks import SingleFlight
+from telefast.transport import telethon as door
 from telefast.transport.account import Account
-from telefast.transport.calls import CallOptions, Turns
+from telefast.transport.calls import CallOptions, Turns, call
 from telefast.transport.retry import Flood
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _MOST_RENEWALS = 2
 """Fresh references in a row that bring no bytes: more would not either."""
 _MOST_MOVES = 2
 """Data centres that a file is followed to."""
+_PARTS = (types.upload.File, types.upload.WebFile)
 
 
 class Source:
@@ -49,12 +51,15 @@ class Source:
     Attributes:
         item: As given, with its latest reference.
         dc_id: Where it is, as far as is known.
+        size: How large it is, in bytes, if Telegram says so. Of a file of another site it does
+            with the first bytes; before, only its sender has said something.
         parts: Parts that were asked for, each asking counted.
     """
 
     def __init__(self, item: MediaItem) -> None:
         self.item = item
         self.dc_id = item.dc_id
+        self.size = None if item.key.kind == "web" else item.size
         self.parts = 0
         self.moves = 0
         self.renewals = 0
@@ -93,6 +98,8 @@ class Fetcher:
         self._tuner = tuner
         self._most = most
         self._wanted: dict[int, tuple[int, Pool]] = {}
+        self._web_dc: int | None = None
+        self._flights: SingleFlight[str, int] = SingleFlight()
 
     async def part(
         self, source: Source, part: Part, tell: Callable[[bool], object] = bool
@@ -129,21 +136,42 @@ class Fetcher:
                 if source.cdn is cdn:
                     source.cdn = None
                 continue
-            answer = await self._ask(
-                source,
-                lambda at: functions.upload.GetFileRequest(at, part.offset, part.limit),
-                told,
-            )
+            answer = await self._ask(source, lambda at: _request(at, part), told)
             if isinstance(answer, types.upload.FileCdnRedirect):
                 if source.cdn is None:  # else another part was sent there already
                     source.cdn = CdnFile(source.name, source.dc_id, answer, self._send)
-            elif isinstance(answer, types.upload.File):
+            elif isinstance(answer, _PARTS):
                 source.renewals = 0
+                if isinstance(answer, types.upload.WebFile):
+                    _note_size(source, answer.size)
                 data: bytes = answer.bytes
                 return data
             else:
                 problem = f"{type(answer).__name__} came instead of bytes"
                 raise FileMismatchError(source.name, problem)
+
+    async def locate(self, source: Source) -> None:
+        """Find out where a file is, if its message does not say.
+
+        Files of other sites are fetched at the data centre that Telegram's configuration names
+        (`webfile_dc_id`, https://core.telegram.org/constructor/config), which is asked for once.
+
+        Raises:
+            FileUnavailableError: If there is nothing to ask for.
+            RemoteError: What the account's home raises.
+        """
+        at = source.item.location()
+        if isinstance(at, types.InputWebFileLocation):
+            source.dc_id = await self._flights.run("web", self._find_web)
+        if at is None or source.dc_id <= 0:
+            raise FileUnavailableError(source.name, "external")
+
+    async def _find_web(self) -> int:
+        if self._web_dc is None:
+            request = functions.help.GetConfigRequest()
+            config, _ = door.decode(await call(self._client, request, self._options), request)
+            self._web_dc = int(config.webfile_dc_id)
+        return self._web_dc
 
     async def hashes(self, source: Source, offset: int) -> list[Any]:
         """Return the hashes of the bytes from *offset* on, of a first few ranges."""
@@ -230,7 +258,7 @@ class Fetcher:
                 raise
             else:
                 account.gate.on_reply(turns.kind, number)
-                if isinstance(answer, types.upload.File):
+                if isinstance(answer, _PARTS):
                     now = loop.time()
                     self._tuner.on_part(
                         dc_id, len(answer.bytes), now - begun, now=now, connection=connection
@@ -244,6 +272,22 @@ class Fetcher:
             pool.want(dc_id, wanted)
             self._wanted[dc_id] = (wanted, pool)
         return pool
+
+
+def _request(at: Any, part: Part) -> Any:
+    """Return the request for a part of what is at a location."""
+    if isinstance(at, types.InputWebFileLocation):
+        return functions.upload.GetWebFileRequest(at, part.offset, part.limit)
+    return functions.upload.GetFileRequest(at, part.offset, part.limit)
+
+
+def _note_size(source: Source, size: int) -> None:
+    """Note how large Telegram says that a file of another site is; 0 says nothing."""
+    if size <= 0:
+        return
+    if source.size is not None and source.size != size:
+        raise FileMismatchError(source.name, f"its size was {source.size} and is {size}")
+    source.size = size
 
 
 def _is_reference(error: RPCError) -> bool:

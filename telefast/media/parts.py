@@ -205,17 +205,19 @@ class PartMap:
 
     # What became of it
 
-    def on_answer(self, part: Part, length: int) -> Taken:
-        """Note an answer of *length* bytes."""
+    def on_answer(self, part: Part, length: int, size: int | None = None) -> Taken:
+        """Note an answer of *length* bytes, which may tell the *size* of the whole file."""
         asked = self._asked.get(part.offset)
         if asked is None or asked.part != part:
             return Taken("stale")
         if part.size is None:
             del self._asked[part.offset]
-            return self._on_probe(part, length)
-        if length >= part.size:
+            if size is None:
+                return self._on_probe(part, length)
+            part = self._learn(part, size)
+        if length >= part.weight:
             del self._asked[part.offset]
-            return Taken("done" if length == part.size else "long", part.size)
+            return Taken("done" if length == part.weight else "long", part.weight)
         return self._on_short(part)
 
     def on_written(self, offset: int, length: int) -> None:
@@ -289,6 +291,20 @@ class PartMap:
         while start % limit:
             limit //= 2
         return Part(start, limit, None)
+
+    def _learn(self, part: Part, size: int) -> Part:
+        """Note how large the file is, and return *part* as it is asked for now that this is known.
+
+        An unknown size has one part in flight, so there is no other one to be asked anew.
+        """
+        self.size = size
+        self._done = Ranges([(0, min(self._tail, size))])
+        self._free = Ranges([(0, size)])
+        self._free.remove(0, self._tail)
+        known = Part(part.offset, part.limit, max(min(part.limit, size - part.offset), 0))
+        self._asked[part.offset] = _Asked(known)
+        self._free.remove(part.offset, part.offset + known.weight)
+        return known
 
     def _on_probe(self, part: Part, length: int) -> Taken:
         end = part.offset + length

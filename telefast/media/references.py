@@ -15,6 +15,7 @@ from telethon.tl import functions, types
 
 from telefast.errors import FileUnavailableError
 from telefast.media.origins import (
+    FullPeerOrigin,
     MessageOrigin,
     Origin,
     ProfilePhotoOrigin,
@@ -135,6 +136,9 @@ class References:
             return functions.photos.GetUserPhotosRequest(
                 utils.get_input_user(user), -1, origin.photo_id, 1
             )
+        if isinstance(origin, FullPeerOrigin):
+            peer = origin.input_peer or await self._client.get_input_entity(origin.peer_id)
+            return _full(peer)
         if isinstance(origin, StickerSetOrigin) and origin.input_set is not None:
             return functions.messages.GetStickerSetRequest(origin.input_set, 0)
         return None
@@ -142,3 +146,12 @@ class References:
     async def _call(self, request: Any) -> Any:
         data = await call(self._client, request, self._options)
         return door.decode(data, request)[0]
+
+
+def _full(peer: Any) -> Any:
+    """Return the request for all that is told of a peer."""
+    if isinstance(peer, types.InputPeerChat):
+        return functions.messages.GetFullChatRequest(peer.chat_id)
+    if isinstance(peer, types.InputPeerChannel | types.InputPeerChannelFromMessage):
+        return functions.channels.GetFullChannelRequest(utils.get_input_channel(peer))
+    return functions.users.GetFullUserRequest(utils.get_input_user(peer))

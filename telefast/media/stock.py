@@ -12,7 +12,7 @@ from telethon.tl import types
 from telefast.errors import ArgumentError
 from telefast.media.downloader import MediaDownloader
 from telefast.media.items import items_of
-from telefast.media.keys import FileKey
+from telefast.media.keys import FileKey, url_key
 from telefast.media.policy import Policy, skip_protected
 from telefast.media.streaming import ByteStream
 from telefast.media.types import MediaItem
@@ -97,8 +97,11 @@ class StockDownloads:
         async def fetch(
             location: Any, file: Any, size: int | None, progress: Any, dc_id: int | None
         ) -> bytes | None:
-            known_dc, at = utils.get_input_location(location)
-            item = _item_at(at, holder, size, known_dc or dc_id or self._home())
+            if isinstance(location, types.WebDocument):
+                at, item = location, _known(location, url_key(location.url))
+            else:
+                known_dc, at = utils.get_input_location(location)
+                item = _item_at(at, holder, size, known_dc or dc_id or self._home())
             if item is None:
                 client: Any = self._client
                 found: bytes | None = await client.download_file(

@@ -106,7 +106,8 @@ class _Feed:
         """Fetch what is wanted, as fast as it is read."""
         self._pump = pump
         pump.on_room = self._room.set
-        size = self._item.size
+        source = Source(self._item)
+        size = source.size
         if size is not None and self._start + self._skip >= size:
             return
         done = [(0, self._start)]
@@ -117,7 +118,7 @@ class _Feed:
             await self.write(self._item.inline[self._start :])
             return
         parts = PartMap(size, done=[each for each in done if each[0] < each[1]])
-        await self._downloader.fetch(self._item, Source(self._item), parts, sink, None)
+        await self._downloader.fetch(self._item, source, parts, sink, None)
 
     async def write(self, data: bytes) -> None:
         """Hand bytes on, once there is room."""

@@ -218,13 +218,14 @@ class Transfer:
                 return [part.weight]  # the other one may still come
             raise error
         assert data is not None  # noqa: S101 - for the type checker
-        taken = self._parts.on_answer(part, len(data))
+        taken = self._parts.on_answer(part, len(data), self._source.size)
         if taken.verdict == "long":
             raise FileMismatchError(name, "it is longer than Telegram says")
         if taken.verdict == "short":
             raise FileMismatchError(name, f"its bytes end at {part.offset + len(data)}, too early")
         if taken.verdict == "done":
-            if self._max_size is not None and part.offset + taken.keep > self._max_size:
+            end = self._parts.size or part.offset + taken.keep
+            if self._max_size is not None and end > self._max_size:
                 raise TooLargeError
             self._pieces.append((part.offset, data[: taken.keep]))
         return [part.weight]

@@ -74,6 +74,7 @@ from telefast.testing.fault_protocol import (
 from telefast.testing.fault_proxy import ProxyTarget, SocksProxy
 from telefast.testing.fault_select import Where
 from telefast.testing.faults import Line, LineRule, Rule, Timed, UnusedRuleError
+from telefast.testing.file_shelf import Shelf
 from telefast.testing.file_store import Files
 from telefast.testing.flood_limits import FixedWindow, Lockout, TokenBucket
 from telefast.testing.flood_model import Budget
@@ -159,6 +160,7 @@ __all__ = [
     "RpcFault",
     "Rule",
     "ScrambleIds",
+    "Shelf",
     "ShortPage",
     "ShortPart",
     "SocksProxy",

@@ -84,7 +84,7 @@ class AccountView:
     def show_min(self, user: types.User) -> types.User:
         """Return a user as a page shows one that this account knows from that page only.
 
-        Its access hash opens no request (https://core.telegram.org/api/min).
+        Its access hash opens nothing but the photo (https://core.telegram.org/api/min).
         """
         return types.User(
             id=user.id,
@@ -93,13 +93,26 @@ class AccountView:
             bot=user.bot,
             verified=user.verified,
             premium=user.premium,
-            access_hash=Dice.of(self.world.seed, "min", self.index, user.id).signed64(),
+            access_hash=self._min_hash(user.id),
             first_name=user.first_name,
             last_name=user.last_name,
             username=user.username,
             photo=user.photo,
             bot_info_version=user.bot_info_version,
         )
+
+    def min_user(self, peer: Any) -> types.User | None:
+        """Return the user whom a request names by the access hash that `show_min` shows, or None.
+
+        It is good for the photo of the user, and for nothing else.
+        """
+        user = self.world.users.get(getattr(peer, "user_id", 0))
+        if user is None or self._min_hash(user.id) != getattr(peer, "access_hash", 0):
+            return None
+        return self.show_user(user)
+
+    def _min_hash(self, user_id: int) -> int:
+        return Dice.of(self.world.seed, "min", self.index, user_id).signed64()
 
     def show_channel(self, channel: Channel) -> types.Channel | types.ChannelForbidden:
         """Return a channel as this account sees it."""

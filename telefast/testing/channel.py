@@ -99,6 +99,7 @@ class Channel(Chat):
         about: Description.
         megagroup: True for a supergroup, False for a broadcast channel.
         private: Whether requests are answered with 406 CHANNEL_PRIVATE.
+        photo: The photo that it shows; None for none.
         ids: The ids that exist now. Change it through `delete`, `post` and `put`.
         pts: Telegram's counter of changes.
         last_id: The highest id ever given; new posts come above it.
@@ -148,6 +149,7 @@ class Channel(Chat):
         self.about = about
         self.megagroup = megagroup
         self.private = False
+        self.photo: types.ChatPhoto | None = None
         self.participants_count = participants_count
         self.left = False
         self.kicked = False
@@ -291,7 +293,7 @@ class Channel(Chat):
         return types.Channel(
             id=self.id,
             title=self.title,
-            photo=types.ChatPhotoEmpty(),
+            photo=self.photo or types.ChatPhotoEmpty(),
             date=CHANNEL_DATE,
             broadcast=not self.megagroup or None,
             megagroup=self.megagroup or None,
@@ -307,7 +309,7 @@ class Channel(Chat):
     def to_bytes(self, viewer: int | None = None) -> bytes:
         """Return the TL bytes of `to_tl(viewer=viewer)`, made anew only after a change."""
         key = (
-            *(self.title, self.username, self.megagroup, self.access_hash),
+            *(self.title, self.username, self.megagroup, self.access_hash, self.photo),
             *(self.participants_count, self.left, self.kicked, self.linked is None, self.admins),
         )
         held = self._page_entries.get(viewer)

@@ -10,6 +10,7 @@ from telethon.tl import types
 from telefast.testing.access import find_user, open_channel, open_group
 from telefast.testing.file_content import Blob
 from telefast.testing.file_refs import (
+    MESSAGE,
     File,
     FileKey,
     Reference,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from telefast.testing.chat import Chat
     from telefast.testing.rpc import Call
 
-__all__ = ["locate"]
+__all__ = ["locate", "shown_photo"]
 
 _KEPT: Final = 256
 """Messages whose files are kept at hand, so that a part does not cost their reading."""
@@ -122,7 +123,8 @@ def _of_message(call: Call, location: Any) -> Blob:
 
 def _check_forwards(call: Call, reference: Reference) -> None:
     """Refuse media of a message that must not be forwarded, if that is assumed."""
-    if call.world.assume.noforwards == "open" or not reference.message_id:
+    is_message = reference.place == MESSAGE and reference.message_id
+    if call.world.assume.noforwards == "open" or not is_message:
         return
     chat = call.account.chat(reference.mark)
     if chat is not None and getattr(chat.message(reference.message_id), "noforwards", False):
@@ -132,8 +134,12 @@ def _check_forwards(call: Call, reference: Reference) -> None:
 def _at_origin(call: Call, reference: Reference, key: FileKey) -> tuple[File | None, int]:
     """Return the file where a reference says that it is, and whose view it shows."""
     account, files = call.account, call.world.file_store
+    if reference.place != MESSAGE:
+        holder = files.shelf.at((reference.place, reference.mark, reference.message_id))
+        there = () if holder is None else files_of(holder)
+        return next((each for each in there if key_of(each) == key), None), 0
     if not reference.message_id:
-        shown = _shown_photo(account, reference.mark)
+        shown = shown_photo(account, reference.mark)
         if key[0] != "photo" or shown is None or shown.photo_id != key[1]:
             return None, 0
         return files.photo_of(account.index, key[1], shown.dc_id), account.index
@@ -161,7 +167,9 @@ def _of_peer(call: Call, location: types.InputPeerPhotoFileLocation) -> Blob:
     """Return the photo that a peer shows; it needs no reference.
 
     Peers that are known only from a message (`InputPeerUserFromMessage` and the like) are found by
-    that message. Chosen: the small size is `a`, the big one `c`.
+    that message, or by the access hash that they are shown with as `min`, which is good for this
+    and nothing else (https://core.telegram.org/api/min). Chosen: the small size is `a`, the big one
+    `c`.
     """
     account = call.account
     peer: Any = location.peer
@@ -178,11 +186,11 @@ def _of_peer(call: Call, location: types.InputPeerPhotoFileLocation) -> Blob:
     elif isinstance(peer, types.InputPeerChat):
         mark = open_group(account, peer.chat_id).marked_id
     else:
-        user = find_user(account, peer)
+        user = find_user(account, peer) or account.min_user(peer)
         if user is None:
             raise RpcFault(400, "PEER_ID_INVALID")
         mark = user.id
-    shown = _shown_photo(account, mark)
+    shown = shown_photo(account, mark)
     if shown is None or shown.photo_id != location.photo_id:
         raise RpcFault(400, "LOCATION_INVALID")
     photo = call.world.file_store.photo_of(account.index, shown.photo_id, shown.dc_id)
@@ -215,7 +223,7 @@ def _from_message(call: Call, peer: Any) -> int:
     return mark
 
 
-def _shown_photo(account: Account, mark: int) -> types.UserProfilePhoto | types.ChatPhoto | None:
+def shown_photo(account: Account, mark: int) -> types.UserProfilePhoto | types.ChatPhoto | None:
     """Return what the peer with a marked id shows as its photo, if anything."""
     entity: Any = None
     if mark > 0:

@@ -1,10 +1,10 @@
 """File references: who may fetch which file, from where, and since when.
 
-A reference names the account, the origin (a message, or a peer for its profile photo), the time
-and the number of its issue, and is signed. So the server needs no table of the files of seeded
-messages, of which there may be millions: it reads the origin out of the reference, makes that
-message once more, and finds in it the file, its size, kind and data centre. A message that is
-deleted, or has other media by now, is no origin any more.
+A reference names the account, the origin (a message, a peer for its profile photo, a story, a web
+page, a sticker set), the time and the number of its issue, and is signed. So the server needs no
+table of the files of seeded messages, of which there may be millions: it reads the origin out of
+the reference, makes that message once more, and finds in it the file, its size, kind and data
+centre. A message that is deleted, or has other media by now, is no origin any more.
 
 The signature has two halves. One is of the origin alone, the other of origin and file: with it a
 reference of one file does not open another.
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "MESSAGE",
+    "STICKER_SET",
+    "STORY",
+    "WEB_PAGE",
     "File",
     "FileKey",
     "Reference",
@@ -38,7 +42,10 @@ File: TypeAlias = types.Photo | types.Document
 FileKey: TypeAlias = tuple[str, int]
 """`photo` or `document`, and the id: with these a file is the same in every message and chat."""
 
-_TAG: Final = 0x02
+MESSAGE: Final = 0x02
+STORY: Final = 0x03
+WEB_PAGE: Final = 0x04
+STICKER_SET: Final = 0x05
 _BODY: Final = struct.Struct("<BHqiQI")
 _HALF: Final = 4
 _SIZE: Final = _BODY.size + 2 * _HALF
@@ -51,11 +58,14 @@ class Reference(NamedTuple):
 
     Attributes:
         account: Index of the account that it was given to.
-        mark: Marked id of the chat, or of the peer whose photo it is.
-        message_id: The message in that chat; 0 for the photo of a peer.
+        mark: Marked id of the chat, or of the peer whose photo or story it is; the id of a web page
+            or sticker set.
+        message_id: The message in that chat, or the story; 0 for all else.
         issued: Server time of the answer that it came with, in milliseconds; 0 if it is as old as
             its message.
         serial: Number of its issue; 0 if it is as old as its message.
+        place: What kind of origin it is: `MESSAGE` (or the photo of a peer), `STORY`, `WEB_PAGE` or
+            `STICKER_SET`.
     """
 
     account: int
@@ -63,11 +73,12 @@ class Reference(NamedTuple):
     message_id: int
     issued: int = 0
     serial: int = 0
+    place: int = MESSAGE
 
 
 def write_reference(secret: bytes, reference: Reference, file: FileKey) -> bytes:
     """Return the bytes of a reference, always 35 of them."""
-    body = _BODY.pack(_TAG, *reference)
+    body = _BODY.pack(reference.place, *reference[:-1])
     return body + _sign(secret, body) + _sign(secret, body, file)
 
 
@@ -78,7 +89,8 @@ def read_reference(secret: bytes, data: bytes) -> Reference | None:
     body = data[: _BODY.size]
     if data[_BODY.size : -_HALF] != _sign(secret, body):
         return None
-    return Reference(*_BODY.unpack(body)[1:])
+    place, account, mark, number, issued, serial = _BODY.unpack(body)
+    return Reference(account, mark, number, issued, serial, place)
 
 
 def is_for(secret: bytes, data: bytes, file: FileKey) -> bool:

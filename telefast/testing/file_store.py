@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +10,9 @@ from telethon.tl import types
 
 from telefast.errors import WorldError
 from telefast.testing.dice import Dice
+from telefast.testing.file_expiry import Expiry
 from telefast.testing.file_refs import (
+    MESSAGE,
     File,
     FileKey,
     Reference,
@@ -21,11 +21,14 @@ from telefast.testing.file_refs import (
     key_of,
     write_reference,
 )
+from telefast.testing.file_shelf import Place, Shelf
 from telefast.testing.private import BoxedChat
 from telefast.testing.tl import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from telethon.tl.tlobject import TLObject
 
     from telefast.testing.account import Account
     from telefast.testing.chat import Chat
@@ -34,11 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["Files", "home_of"]
 
 _DATE: Final = datetime(2021, 6, 1, tzinfo=UTC)
-_COUNTED: Final = 100_000
-"""Most references whose uses are counted; the one used longest ago is forgotten first."""
 
 
-class Files:
+class Files(Expiry):
     """The files of a world: what they hold, and how long references to them last.
 
     A file is told from others by its kind and id: it has the same bytes in every message. Bytes are
@@ -56,7 +57,10 @@ class Files:
             None (the default) means never. What Telegram does is not published.
         reference_uses: Requests that one reference opens a file for, before it is expired. None
             (the default) means any number.
+        web_dc_id: The data centre that fetches files of other sites, which the configuration names;
+            only that one has them. None (the default) means that each does.
         now: Server time of the request that is being answered, in seconds since the epoch.
+        shelf: Stories, web pages, sets of stickers: what carries files and is no message.
 
     Example:
         >>> from telefast.testing import World
@@ -66,36 +70,17 @@ class Files:
     """
 
     def __init__(self, world: World) -> None:
+        super().__init__(world.seed)
         self._world = world
-        self._secret = blake2b(f"{world.seed}/references".encode(), digest_size=16).digest()
         self._given: dict[FileKey, bytes | Path] = {}
+        self.given_web: dict[str, bytes] = {}
         self._drawn = 0
-        self.reference_ttl: float | None = None
-        self.reference_uses: int | None = None
-        self.now = 0.0
-        self._serial = 0
-        self._revoked_before = -1
-        self._revoked: dict[tuple[int, int], int] = {}
-        self._uses: OrderedDict[tuple[Any, ...], int] = OrderedDict()
+        self.web_dc_id: int | None = None
+        self.shelf = Shelf()
 
     def __repr__(self) -> str:
         """Count what was given, without a reference."""
         return f"<Files: {len(self._given)} given>"
-
-    @property
-    def secret(self) -> bytes:
-        """What references are signed with."""
-        return self._secret
-
-    @property
-    def are_renewed(self) -> bool:
-        """Whether each answer brings fresh references, since old ones may expire."""
-        return (
-            self.reference_ttl is not None
-            or self.reference_uses is not None
-            or self._revoked_before >= 0
-            or bool(self._revoked)
-        )
 
     # Files.
 
@@ -203,6 +188,10 @@ class Files:
         """
         self._given[key_of(file)] = data
 
+    def give_web(self, url: str, data: bytes) -> None:
+        """Let the file of another site at *url* hold *data*, whatever messages say of its size."""
+        self.given_web[url] = data
+
     def give_paths(self, files: Mapping[int, Path], thumbs: Mapping[int, Path]) -> None:
         """Let photos and documents, and thumbs of documents, hold files on disk, by id."""
         for file_id, path in files.items():
@@ -277,15 +266,30 @@ class Files:
         if not has_file(data):
             return data
         message = read_object(data)
-        home = home_of(chat)
+        place = MESSAGE, chat.marked_id, message_id
+        is_stamped = self.stamp_all(account, home_of(chat), message, place)
+        return bytes(message) if is_stamped else data
+
+    def stamp_all(self, account: Account, home: int, holder: TLObject, place: Place) -> bool:
+        """Give an account fresh references to all files in an object.
+
+        Args:
+            account: Who asks.
+            home: Index of the account whose view *holder* shows.
+            holder: Changed in place.
+            place: Where it is.
+
+        Returns:
+            Whether there were any.
+        """
+        kind, mark, number = place
         reference: Reference | None = None
-        for file in files_of(message):
+        for file in files_of(holder):
             if reference is None:
-                reference = self._issue(account, chat.marked_id, message_id)
-            key = key_of(file)
+                reference = self.issue(account.index, mark, number, kind)
             file.access_hash = self.access_hash(account, home, file)
-            file.file_reference = write_reference(self._secret, reference, key)
-        return data if reference is None else bytes(message)
+            file.file_reference = write_reference(self._secret, reference, key_of(file))
+        return reference is not None
 
     def peer_photo(
         self, account: Account, mark: int, photo: types.UserProfilePhoto | types.ChatPhoto
@@ -303,8 +307,7 @@ class Files:
         found = self.photo_of(account.index, photo.photo_id, photo.dc_id)
         if photo.stripped_thumb:
             found.sizes.insert(0, types.PhotoStrippedSize("i", photo.stripped_thumb))
-        reference = self._issue(account, mark, 0) if self.are_renewed else None
-        reference = reference or Reference(account.index, mark, 0)
+        reference = self.issue(account.index, mark, 0)
         found.file_reference = write_reference(self._secret, reference, key_of(found))
         return found
 
@@ -325,50 +328,6 @@ class Files:
             dc_id=self.dc_of(photo_id) if dc_id is None else dc_id,
         )
 
-    def revoke(self, marked_id: int | None = None, message_ids: Iterable[int] = ()) -> None:
-        """Let all references that were given so far expire now; later ones are good.
-
-        Args:
-            marked_id: Only those of this chat or peer; None for all of the world.
-            message_ids: Only those of these messages of the chat; none means all of the chat's.
-        """
-        if marked_id is None:
-            self._revoked_before = self._serial
-            return
-        for message_id in [*message_ids] or [-1]:
-            self._revoked[marked_id, message_id] = self._serial
-
-    def has_expired(self, reference: Reference, key: FileKey) -> bool:
-        """Return whether a reference opens its file no more, and count its use if it does."""
-        if self.reference_ttl is not None:
-            age = self.now - reference.issued / 1000
-            if age >= self.reference_ttl:
-                return True
-        revoked = max(
-            self._revoked_before,
-            self._revoked.get((reference.mark, -1), -1),
-            self._revoked.get((reference.mark, reference.message_id), -1),
-        )
-        if reference.serial <= revoked:
-            return True
-        if self.reference_uses is None:
-            return False
-        place = (reference, key)
-        uses = self._uses.pop(place, 0)
-        self._uses[place] = min(uses + 1, self.reference_uses)
-        if len(self._uses) > _COUNTED:
-            self._uses.popitem(last=False)
-        return uses >= self.reference_uses
-
-    def _issue(self, account: Account, mark: int, message_id: int) -> Reference:
-        """Return a reference of now; the first account's of a world without expiry is ageless."""
-        if not self.are_renewed:
-            return Reference(account.index, mark, message_id)
-        self._serial += 1
-        return Reference(
-            account.index, mark, message_id, int(self.now * 1000), self._serial & 0xFFFFFFFF
-        )
-
     # The recipe of a world.
 
     def recipe(self) -> dict[str, Any]:
@@ -377,6 +336,9 @@ class Files:
             "reference_ttl": self.reference_ttl,
             "reference_uses": self.reference_uses,
             "drawn": self._drawn,
+            "web_dc_id": self.web_dc_id,
+            "shelf": self.shelf.recipe(),
+            "given_web": {url: data.hex() for url, data in self.given_web.items()},
             "given": [
                 [*key, data.hex() if isinstance(data, bytes) else ["path", str(data)]]
                 for key, data in self._given.items()
@@ -388,6 +350,9 @@ class Files:
         self.reference_ttl = made["reference_ttl"]
         self.reference_uses = made["reference_uses"]
         self._drawn = made["drawn"]
+        self.web_dc_id = made["web_dc_id"]
+        self.shelf.restore(made["shelf"])
+        self.given_web = {url: bytes.fromhex(text) for url, text in made["given_web"].items()}
         for kind, file_id, data in made["given"]:
             is_path = isinstance(data, list)
             self._given[kind, file_id] = Path(data[1]) if is_path else bytes.fromhex(data)

@@ -127,15 +127,21 @@ def _get_web_file(call: Call) -> bytes:
     """Answer upload.getWebFile: maps of places, and files that other sites have.
 
     The limits of a map are those of https://core.telegram.org/constructor/inputWebFileGeoPointLocation.
-    Chosen: any access hash opens them; their sizes are drawn from the seed.
+    Chosen: any access hash opens them; their sizes are drawn from the seed, unless `Files.give_web`
+    says what is there; at another data centre than `Files.web_dc_id`, if that is set, there is
+    nothing.
 
     Raises:
-        RpcFault: 400 LOCATION_INVALID for a map that cannot be; OFFSET_INVALID, LIMIT_INVALID.
+        RpcFault: 400 LOCATION_INVALID for a map that cannot be, and where there is nothing;
+            OFFSET_INVALID, LIMIT_INVALID.
         UnknownMethodFault: For album covers.
     """
     request = call.request
     location: Any = request.location
     check_part(request.offset, request.limit)
+    files, given = call.world.file_store, None
+    if files.web_dc_id not in (None, call.dc_id):
+        raise RpcFault(400, "LOCATION_INVALID")
     if isinstance(location, types.InputWebFileGeoPointLocation):
         point = location.geo_point
         is_map = 16 <= location.w <= 1024 and 16 <= location.h <= 1024
@@ -149,11 +155,13 @@ def _get_web_file(call: Call) -> bytes:
         if not location.url:
             raise RpcFault(400, "LOCATION_INVALID")
         key, mime, largest = f"web/{location.url}", "image/jpeg", 200_000
+        given = files.given_web.get(location.url)
     else:
         raise UnknownMethodFault(f"{call.method} of {type(location).__name__}")
     key = f"{call.world.seed}/{key}"
     drawn = int.from_bytes(blake2b(key.encode(), digest_size=4).digest(), "little")
-    blob = Blob(key, 256 + drawn % largest, mime, 0, call.dc_id)
+    size = 256 + drawn % largest if given is None else len(given)
+    blob = Blob(key, size, mime, 0, call.dc_id, given)
     data = serve_part(call, blob, request.offset, request.limit)
     return bytes(types.upload.WebFile(blob.size, mime, _KINDS[mime](), 0, data))
 

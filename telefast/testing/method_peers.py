@@ -10,6 +10,7 @@ from telethon.tl.tlobject import TLRequest
 
 from telefast.testing.access import find_channel, find_user, open_channel, open_group
 from telefast.testing.channel import Channel
+from telefast.testing.file_locate import shown_photo
 from telefast.testing.pages import vector
 from telefast.testing.private import Group
 from telefast.testing.rpc import Call, RpcFault
@@ -54,12 +55,19 @@ def _get_full_user(call: Call) -> bytes:
         notify_settings=types.PeerNotifySettings(),
         common_chats_count=0 if user.id == account.me.id else common,
         about=world.abouts.get(user.id),
+        profile_photo=_photo(account, user.id),
         pinned_msg_id=None if chat is None else chat.pinned_msg_id,
         can_pin_message=chat is not None or None,
         bot_info=types.BotInfo(user_id=user.id) if user.bot else None,
         folder_id=_folder(account, user.id),
     )
     return bytes(types.users.UserFull(full_user=full, chats=[], users=[user]))
+
+
+def _photo(account: Account, mark: int) -> types.Photo | None:
+    """Return the whole photo that a peer shows."""
+    shown = shown_photo(account, mark)
+    return None if shown is None else account.world.file_store.peer_photo(account, mark, shown)
 
 
 def _get_channels(call: Call) -> bytes:
@@ -94,7 +102,7 @@ def _get_full_channel(call: Call) -> bytes:
         read_inbox_max_id=unread.inbox,
         read_outbox_max_id=unread.outbox,
         unread_count=unread.messages,
-        chat_photo=types.PhotoEmpty(0),
+        chat_photo=_photo(account, channel.marked_id) or types.PhotoEmpty(0),
         notify_settings=types.PeerNotifySettings(),
         bot_info=[types.BotInfo(user_id=bot.id) for bot in bots],
         pts=channel.pts,

@@ -24,7 +24,7 @@ from telefast.testing.method_peers import PEER_HANDLERS
 from telefast.testing.method_people import PEOPLE_HANDLERS
 from telefast.testing.method_positions import POSITION_HANDLERS
 from telefast.testing.method_search import SEARCH_HANDLERS
-from telefast.testing.method_stickers import STICKER_HANDLERS
+from telefast.testing.method_shelf import SHELF_HANDLERS
 from telefast.testing.method_takeout import TAKEOUT_HANDLERS, check_takeout
 from telefast.testing.rpc import Call, RpcFault, UnknownMethodFault
 
@@ -119,7 +119,7 @@ def _get_config(call: Call) -> bytes:
             me_url_prefix="https://t.me/",
             caption_length_max=1024,
             message_length_max=4096,
-            webfile_dc_id=call.dc_id,
+            webfile_dc_id=call.world.file_store.web_dc_id or call.dc_id,
         )
     )
 
@@ -152,7 +152,7 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     **DISCUSSION_HANDLERS,
     **MESSAGE_HANDLERS,
     **SEARCH_HANDLERS,
-    **STICKER_HANDLERS,
+    **SHELF_HANDLERS,
     **TAKEOUT_HANDLERS,
 }
 """Request type -> handler: returns the TL bytes of the result object, or raises `RpcFault`."""

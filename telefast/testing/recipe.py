@@ -119,6 +119,7 @@ def _channel(world: World, channel: Channel) -> dict[str, Any]:
         "megagroup": channel.megagroup,
         "about": channel.about,
         "private": channel.private,
+        "photo": None if channel.photo is None else bytes(channel.photo).hex(),
         "access_hash": channel.access_hash,
         "participants_count": channel.participants_count,
         "made": world.made_from(channel.id),
@@ -147,6 +148,8 @@ def _remake(world: World, made: Mapping[str, Any]) -> None:
     )
     channel.title = made["title"]
     channel.private = made["private"]
+    if made["photo"] is not None:
+        channel.photo = read_object(bytes.fromhex(made["photo"]))
     channel.access_hash = made["access_hash"]
     channel.participants_count = made["participants_count"]
     for name in _STATE:

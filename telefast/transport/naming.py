@@ -1,8 +1,9 @@
 """Telethon's own way to choose what of a medium is downloaded, and what its file is called.
 
 The second leaf of the door to Telethon's private names: `DownloadMethods._download_file` is where
-all of its downloads end that Telegram serves. Here it is overridden, so that all that Telethon
-decides before stays as it is, and the bytes come otherwise. Pinned by
+all of its downloads end that Telegram serves, but for files of other sites, which Telethon asks of
+those sites: `_download_web_document`. Here both are overridden, so that all that Telethon decides
+before stays as it is, and the bytes come otherwise. Pinned by
 `tests/test_telethon_contract.py`.
 """
 
@@ -11,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from telethon import utils
 from telethon.client.downloads import DownloadMethods
+from telethon.tl import types
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
@@ -46,6 +49,22 @@ class Naming(DownloadMethods):
         **_: Any,
     ) -> bytes | None:
         return await self._fetch(input_location, file, file_size, progress_callback, dc_id)
+
+    async def _download_web_document(  # type: ignore[override]  # a class method there
+        self, web: Any, file: Any, progress_callback: Any
+    ) -> Any:
+        if not isinstance(web, types.WebDocument):  # Telegram does not pass that on
+            return await super()._download_web_document(  # type: ignore[no-untyped-call]
+                web, file, progress_callback
+            )
+        kind, names = self._get_kind_and_names(  # type: ignore[no-untyped-call]
+            web.attributes
+        )
+        target = self._get_proper_filename(  # type: ignore[no-untyped-call]
+            file, kind, utils.get_extension(web), possible_names=names
+        )
+        data = await self._fetch(web, target, web.size, progress_callback, None)
+        return data if target is bytes else target
 
     async def __call__(self, request: Any) -> Any:
         """Send a request as the client does."""

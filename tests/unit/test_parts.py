@@ -169,6 +169,42 @@ def test_an_unknown_size_that_flickers_is_an_error():
     assert answer(parts, part, part.limit + 1).verdict == "long"
 
 
+@given(st.integers(1, 3_000_000), part_sizes, st.integers(0, 20))
+def test_a_size_that_the_first_answer_tells(size: int, part_size: int, start: int):
+    """What is left is asked for as of any file, each byte once, wherever it was begun."""
+    begun = start * BLOCK
+    parts = PartMap(None, part_size, done=[(0, begun)] if begun else [])
+    probe = parts.next()
+    assert probe is not None
+    check_legal(probe, None)
+    length = max(min(probe.limit, size - probe.offset), 0)
+    taken = parts.on_answer(probe, length, size)
+    assert taken == Taken("done", length)
+    parts.on_written(probe.offset, length)
+    assert parts.size == size
+    asked = []
+    while (part := parts.next()) is not None:
+        check_legal(part, size)
+        asked.append(part)
+    for part in asked:
+        assert answer(parts, part, part.weight).verdict == "done"
+    assert parts.is_complete
+    assert sum(part.weight for part in asked) == max(size - begun - length, 0)
+
+
+def test_a_first_answer_that_is_not_what_it_says():
+    """Too short: it is asked again; longer than the whole file: it is none."""
+    parts = PartMap(None, 8 * BLOCK)
+    probe = parts.next()
+    assert probe is not None
+    assert parts.on_answer(probe, 5, 100).verdict == "again"
+    assert parts.next() == Part(0, 8 * BLOCK, 100)
+    parts = PartMap(None, 8 * BLOCK)
+    probe = parts.next()
+    assert probe is not None
+    assert parts.on_answer(probe, 101, 100).verdict == "long"
+
+
 def test_a_short_answer_in_the_middle_is_asked_again_and_then_an_error():
     """Known size: a part that stays short is never taken for the end."""
     parts = PartMap(4 * BLOCK, BLOCK)
