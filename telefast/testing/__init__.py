@@ -73,12 +73,23 @@ from telefast.testing.fault_protocol import (
 )
 from telefast.testing.fault_proxy import ProxyTarget, SocksProxy
 from telefast.testing.fault_select import Where
+from telefast.testing.fault_topics import (
+    BumpTopics,
+    DeletedTopics,
+    MissingTopMessages,
+    ReducedTopics,
+    RefuseGeneral,
+    RepeatTopics,
+    ShortTopics,
+)
 from telefast.testing.faults import Line, LineRule, Rule, Timed, UnusedRuleError
 from telefast.testing.file_shelf import Shelf
 from telefast.testing.file_store import Files
 from telefast.testing.flood_limits import FixedWindow, Lockout, TokenBucket
 from telefast.testing.flood_model import Budget
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
+from telefast.testing.forum import Forum
+from telefast.testing.forum_topic import Topic
 from telefast.testing.ledger import Attempt, Ledger
 from telefast.testing.local import LocalTelegram
 from telefast.testing.media_samples import (
@@ -108,6 +119,7 @@ __all__ = [
     "Attempt",
     "BadMessage",
     "Budget",
+    "BumpTopics",
     "Call",
     "CdnRedirect",
     "ChangeWorld",
@@ -120,6 +132,7 @@ __all__ = [
     "CorruptPart",
     "CutAfter",
     "DataCentre",
+    "DeletedTopics",
     "DialogBook",
     "DropSilent",
     "EmbeddedTelegramError",
@@ -131,6 +144,7 @@ __all__ = [
     "Files",
     "FixedWindow",
     "FloodProfile",
+    "Forum",
     "Group",
     "GzipErrors",
     "HoldBack",
@@ -143,6 +157,7 @@ __all__ = [
     "LoseReply",
     "MaxConnections",
     "MinUsers",
+    "MissingTopMessages",
     "MissingUsers",
     "NeverAnswer",
     "OnlyEmpty",
@@ -150,10 +165,13 @@ __all__ = [
     "Packing",
     "PrivateChat",
     "ProxyTarget",
+    "ReducedTopics",
     "RefuseConnection",
+    "RefuseGeneral",
     "RefuseKeyExchange",
     "RepeatDialogs",
     "RepeatLastId",
+    "RepeatTopics",
     "ReplaceMedia",
     "Restricted",
     "RevokeAccount",
@@ -163,6 +181,7 @@ __all__ = [
     "Shelf",
     "ShortPage",
     "ShortPart",
+    "ShortTopics",
     "SocksProxy",
     "StrayPackets",
     "SwapNeighbours",
@@ -171,6 +190,7 @@ __all__ = [
     "TakeoutSession",
     "Timed",
     "TokenBucket",
+    "Topic",
     "TransportError",
     "UnknownConstructor",
     "UnusedRuleError",

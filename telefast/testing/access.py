@@ -21,6 +21,8 @@ NOT_FOR_BOTS: Final = frozenset(
     {
         "account.initTakeoutSession",
         "messages.getDialogs",
+        "messages.getForumTopics",
+        "messages.getForumTopicsByID",
         "messages.getHistory",
         "messages.getMessageReactionsList",
         "messages.getPeerDialogs",

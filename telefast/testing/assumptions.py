@@ -41,6 +41,8 @@ class Assumptions:
         export_replaces: Whether exporting an authorization takes back what was exported before to
             the same data centre and not imported yet: AUTH_BYTES_INVALID, as reported of programs
             that export several at once.
+        pinned_topics: Whether a topic that is pinned stands in the list of topics `once`, on top,
+            or comes `again` in its place by date.
 
     Raises:
         ArgumentError: If a value is none of these.
@@ -57,6 +59,7 @@ class Assumptions:
     hashed_part: Literal[131072, 65536] = 131072
     noforwards: Literal["open", "refused"] = "open"
     export_replaces: bool = True
+    pinned_topics: Literal["once", "again"] = "once"
 
     def __post_init__(self) -> None:
         """Refuse what is no side of a switch."""

@@ -14,6 +14,9 @@ from telefast.testing.refs import mark_of, refs_of
 from telefast.testing.tl import read_object
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from telefast.testing.account import Account
     from telefast.testing.cache import Entry, MessageCache
     from telefast.testing.seeded import SeededChat
 
@@ -125,6 +128,9 @@ class Channel(Chat):
         banned: Bare ids of those who may not come back.
         participants_hidden: Whether only administrators see who is a member.
         invites: Hashes of invitations to it: what follows `https://t.me/+`.
+        is_forum: Whether it has topics; see `Forum`.
+        monoforum: For the chat of a channel's direct messages, that channel; or None. Its topics
+            are people (https://core.telegram.org/api/monoforum); only a flag.
     """
 
     def __init__(
@@ -165,6 +171,8 @@ class Channel(Chat):
         self.banned: tuple[int, ...] = ()
         self.participants_hidden = False
         self.invites: tuple[str, ...] = ()
+        self.is_forum = False
+        self.monoforum: Channel | None = None
         self._page_entries: dict[int | None, tuple[tuple[object, ...], bytes]] = {}
         self._shown: tuple[tuple[int, int, int], BitMap] = ((0, 0, 0), ids)
         self._threads_shown: dict[int, tuple[int, Entry]] = {}
@@ -218,6 +226,16 @@ class Channel(Chat):
     def thread_ids(self, message_id: int) -> BitMap:
         """Return the ids of the visible messages in the thread of a message, that one left out."""
         return self.shown & self.index.in_thread(message_id)
+
+    def has_thread(self, message_id: int) -> bool:
+        """Return whether a message begins a thread that can be asked for: in groups, any does."""
+        return self.shows(message_id)
+
+    def short_rows(
+        self, message_ids: Iterable[int], account: Account, refs: set[int]
+    ) -> Iterator[bytes]:
+        """Yield short rows of the topics that a page is about; none if there are no topics."""
+        yield from ()
 
     def replies(self, message_id: int) -> types.MessageReplies | None:
         """Return what a post, or its copy in the discussion group, tells about its comments.
@@ -301,6 +319,9 @@ class Channel(Chat):
             username=self.username,
             participants_count=self.participants_count,
             left=self.left or None,
+            forum=self.is_forum or None,
+            monoforum=self.monoforum is not None or None,
+            linked_monoforum_id=None if self.monoforum is None else self.monoforum.id,
             has_link=self.linked is not None or None,
             creator=(is_admin and viewer == self.admins[0]) or None,
             admin_rights=admin_rights() if is_admin else None,
@@ -311,6 +332,7 @@ class Channel(Chat):
         key = (
             *(self.title, self.username, self.megagroup, self.access_hash, self.photo),
             *(self.participants_count, self.left, self.kicked, self.linked is None, self.admins),
+            *(self.is_forum, self.monoforum),
         )
         held = self._page_entries.get(viewer)
         if held is None or held[0] != key:

@@ -11,12 +11,16 @@ from telefast.errors import WorldError
 from telefast.testing.channel import Channel, ids_with_holes
 from telefast.testing.chat import MAX_MESSAGE_ID
 from telefast.testing.dice import Dice
+from telefast.testing.forum import Forum
+from telefast.testing.forum_seed import ForumLine, SeededForum, roots_of
 from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.seeded import Kind, Person, Script, SeededChat
 from telefast.testing.text import LANGUAGES, Language, Mention
 from telefast.testing.timeline import FIRST_DATE, SPAN, OwnLine
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from telefast.testing.world import World
 
 __all__ = [
@@ -25,6 +29,7 @@ __all__ = [
     "check_made",
     "free_channel_id",
     "full_name",
+    "made_of",
     "make_channel",
     "person_of",
 ]
@@ -60,12 +65,28 @@ class Made(NamedTuple):
         holes: Share of ids that do not.
         senders: How many people write, each in turn; 0 means all, a few of them most.
         begin: Date from which messages are dated, in seconds since the epoch.
+        topics: Seeded topics of a forum, General left out; None for what is no forum.
     """
 
     message_count: int = 0
     holes: float = 0.0
     senders: int = 0
     begin: int = FIRST_DATE
+    topics: int | None = None
+
+
+def made_of(
+    message_count: int,
+    holes: float,
+    senders: int | None,
+    begin: datetime | None,
+    topics: int | None = None,
+) -> Made:
+    """Return what a channel is made from; see `World.add_channel`."""
+    if senders is not None and senders < 1:
+        raise WorldError(f"senders={senders}: expected 1 or more, and a supergroup")
+    date = FIRST_DATE if begin is None else int(begin.timestamp())
+    return Made(message_count, holes, senders or 0, date, topics)
 
 
 def check_made(world: World, made: Made) -> None:
@@ -80,6 +101,11 @@ def check_made(world: World, made: Made) -> None:
         raise WorldError(f"senders={made.senders}: expected 1 to {most}, the people of the world")
     if not 0 <= made.begin <= _LAST_BEGIN:
         raise WorldError(f"begin={made.begin}: dates would lie outside 1970 to 2038")
+    if made.topics and not 0 < made.topics < made.message_count:
+        raise WorldError(
+            f"topics={made.topics}: expected less than message_count={made.message_count}, since "
+            "each begins with a message"
+        )
 
 
 def make_channel(
@@ -100,14 +126,18 @@ def make_channel(
     if made.senders:
         cast = cast._replace(people=cast.people[: made.senders], in_turn=True)
     stamp = partial(world.file_store.stamp, 0, -(CHANNEL_MARK + channel_id))
-    seeded = SeededChat(
-        Script(key, kind, types.PeerChannel(channel_id), title, stamp),
-        cast,
-        OwnLine(key, ids.max() if ids else 0, made.begin),
-    )
+    script = Script(key, kind, types.PeerChannel(channel_id), title, stamp)
+    top = ids.max() if ids else 0
+    home: type[Channel] = Channel
+    if made.topics is None:
+        seeded = SeededChat(script, cast, OwnLine(key, top, made.begin))
+    else:
+        home = Forum
+        roots = roots_of(ids, made.topics)
+        seeded = SeededForum(script, cast, ForumLine(key, top, made.begin, roots), roots)
     members = tuple(person.mention.user_id for person in world.cast.people)
     admins = [id_ for id_ in members[1:] if not (world.users[id_].bot or world.users[id_].deleted)]
-    return Channel(
+    return home(
         channel_id,
         title,
         ids,

@@ -23,9 +23,12 @@ def _get_replies(call: Call) -> bytes:
     """Answer messages.getReplies: the thread of a message, paged as a history is.
 
     In a supergroup a message is in the thread of the top message that its reply header names, or
-    else of the message that it replies to. The thread of a post of a broadcast channel is that of
-    its copy in the discussion group, and its messages are the group's
-    (https://core.telegram.org/api/threads). A post without such a copy is MSG_ID_INVALID.
+    else of the message that it replies to. In a forum the thread of the message that begins a topic
+    is the topic, and that of id 1 is General, whether or not there is a message of that id (TDLib
+    `MessageTopic.h`). The thread of a post of a broadcast channel is that of its copy in the
+    discussion group, and its messages are the group's (https://core.telegram.org/api/threads). A
+    post without such a copy is MSG_ID_INVALID. Chosen: no thread holds the message that it hangs
+    on.
     """
     request = call.request
     channel = open_channel(call.account, request.peer)
@@ -78,7 +81,7 @@ def thread_of_post(channel: Channel, message_id: int) -> tuple[Channel, int]:
         RpcFault: 400 MSG_ID_INVALID if there is no such message, or it has no thread: a post that
             has no copy in a discussion group, or whose copy was deleted.
     """
-    if not channel.shows(message_id):
+    if not channel.has_thread(message_id):
         raise RpcFault(400, "MSG_ID_INVALID")
     if channel.megagroup:
         return channel, message_id

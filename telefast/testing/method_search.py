@@ -147,9 +147,9 @@ def _thread(chat: Chat, message_id: int) -> BitMap:
     Raises:
         RpcFault: 400 MSG_ID_INVALID if there is no such message, or no threads.
     """
-    if not (isinstance(chat, Channel) and chat.megagroup and chat.shows(message_id)):
+    if not (isinstance(chat, Channel) and chat.megagroup and chat.has_thread(message_id)):
         raise RpcFault(400, "MSG_ID_INVALID")
-    return chat.index.in_thread(message_id)
+    return chat.thread_ids(message_id)
 
 
 def _sender(call: Call, peer: Any) -> int:

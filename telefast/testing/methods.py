@@ -19,6 +19,7 @@ from telefast.testing.method_cdn import CDN_HANDLERS
 from telefast.testing.method_dialogs import DIALOG_HANDLERS
 from telefast.testing.method_discussion import DISCUSSION_HANDLERS
 from telefast.testing.method_files import FILE_HANDLERS
+from telefast.testing.method_forum import FORUM_HANDLERS
 from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
 from telefast.testing.method_people import PEOPLE_HANDLERS
@@ -150,6 +151,7 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     **PEOPLE_HANDLERS,
     **DIALOG_HANDLERS,
     **DISCUSSION_HANDLERS,
+    **FORUM_HANDLERS,
     **MESSAGE_HANDLERS,
     **SEARCH_HANDLERS,
     **SHELF_HANDLERS,

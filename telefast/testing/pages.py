@@ -166,7 +166,9 @@ def channel_messages(
     )
     if offset_id_offset is not None:
         head += struct.pack("<i", offset_id_offset)
-    return _joined(account, head, entries, refs)
+    shown = (entry for entry in page if isinstance(entry, int))
+    topics = [*channel.short_rows(shown, account, refs)]
+    return _joined(account, head, entries, refs, topics)
 
 
 def empty_bytes(message_id: int, chat: Chat | None = None) -> bytes:
@@ -183,14 +185,20 @@ def empty_bytes(message_id: int, chat: Chat | None = None) -> bytes:
     )
 
 
-def _joined(account: Account, head: bytes, entries: Sequence[bytes], refs: Iterable[int]) -> bytes:
+def _joined(
+    account: Account,
+    head: bytes,
+    entries: Sequence[bytes],
+    refs: Iterable[int],
+    topics: Sequence[bytes] = (),
+) -> bytes:
     chats, users = account.peers_bytes(refs)
     return b"".join(
         (
             head,
             struct.pack("<Ii", _VECTOR, len(entries)),
             *entries,
-            _EMPTY_VECTOR,  # topics
+            vector(topics) if topics else _EMPTY_VECTOR,
             struct.pack("<Ii", _VECTOR, len(chats)),
             *chats,
             struct.pack("<Ii", _VECTOR, len(users)),

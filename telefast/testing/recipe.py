@@ -12,7 +12,6 @@ import zlib
 from array import array
 from base64 import b64decode, b64encode
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
@@ -21,6 +20,8 @@ from telethon.tl.alltlobjects import LAYER
 
 from telefast.errors import WorldError
 from telefast.testing.assumptions import Assumptions
+from telefast.testing.forum import Forum
+from telefast.testing.making import Made
 from telefast.testing.private import Group
 from telefast.testing.tl import read_object
 from telefast.testing.world import World
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_recipe", "write_recipe"]
 
-_VERSION = 3
+_VERSION = 4
 
 _STATE = (
     "left",
@@ -62,6 +63,9 @@ def write_recipe(world: World) -> dict[str, Any]:
         "peers": _join(bytes(peer) for peer in world.added),
         "channels": [_channel(world, channel) for channel in world.channels.values()],
         "accounts": [_account(account) for account in world.accounts],
+        "monoforums": [
+            (each.id, each.monoforum.id) for each in world.channels.values() if each.monoforum
+        ],
         "links": [
             {"id": each.id, "linked": each.linked.id, "threads": [*each.threads.items()]}
             for each in world.channels.values()
@@ -98,6 +102,8 @@ def read_recipe(recipe: Mapping[str, Any]) -> World:
             _remake(world, made)
         for made in recipe["accounts"]:
             _remake_account(world, made)
+        for one, other in recipe["monoforums"]:
+            world.channels[one].monoforum = world.channels[other]
         for made in recipe["links"]:
             _relink(world, made)
         world.min_users.update(recipe["min_users"])
@@ -130,17 +136,14 @@ def _channel(world: World, channel: Channel) -> dict[str, Any]:
         "last_id": channel.last_id,
         "pts": channel.pts,
         "messages": _join(channel.put_messages()),
+        "forum": channel.topics_recipe() if isinstance(channel, Forum) else None,
     }
 
 
 def _remake(world: World, made: Mapping[str, Any]) -> None:
-    message_count, holes, senders, begin = made["made"]
-    channel = world.add_channel(
+    channel = world.make_channel(
         made["made_as"],
-        message_count=message_count,
-        holes=holes,
-        senders=senders or None,
-        begin=datetime.fromtimestamp(begin, UTC),
+        Made(*made["made"]),
         megagroup=made["megagroup"],
         username=made["username"],
         channel_id=made["id"],
@@ -168,6 +171,8 @@ def _remake(world: World, made: Mapping[str, Any]) -> None:
     channel.last_id = made["last_id"]
     channel.pts = made["pts"]
     channel.changed = made["ids"] is not None
+    if isinstance(channel, Forum):
+        channel.restore_topics(made["forum"])
 
 
 def _relink(world: World, made: Mapping[str, Any]) -> None:

@@ -67,6 +67,8 @@ def link(world: World, channel: Channel, group: Channel) -> None:
         raise WorldError(f"{path}: both must be channels of this world")
     if channel.megagroup or not group.megagroup:
         raise WorldError(f"{path}: expected a broadcast channel and a supergroup")
+    if group.is_forum:
+        raise WorldError(f"{path}: a forum is no discussion group")
     for each in (channel, group):
         if each.linked is not None:
             raise WorldError(f"{path}: {each.kind} {each.id} is linked already")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from telethon.tl import types
 
@@ -17,6 +17,7 @@ from telefast.testing.making import (
     Made,
     check_made,
     free_channel_id,
+    made_of,
     make_channel,
     person_of,
 )
@@ -24,7 +25,6 @@ from telefast.testing.people import make_me, make_source, make_user, user_langua
 from telefast.testing.refs import CHANNEL_MARK
 from telefast.testing.relations import discuss, link, migrate
 from telefast.testing.seeded import Cast
-from telefast.testing.timeline import FIRST_DATE
 from telefast.testing.world_check import check_world
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from telefast.testing.channel import Channel
     from telefast.testing.chat import Chat
+    from telefast.testing.forum import Forum
     from telefast.testing.private import Group, PrivateChat
 
 __all__ = ["World"]
@@ -240,19 +241,87 @@ class World:
         Raises:
             WorldError: If the arguments contradict each other or the world.
         """
-        if not title:
-            raise WorldError("title='': expected a text")
-        if senders is not None and (senders < 1 or not megagroup):
+        if senders is not None and not megagroup:
             raise WorldError(f"senders={senders}: expected 1 or more, and a supergroup")
-        made = Made(
-            message_count,
-            holes,
-            senders or 0,
-            FIRST_DATE if begin is None else int(begin.timestamp()),
-        )
-        check_made(self, made)
         if messages is not None and (message_count or channel_id is None):
             raise WorldError("messages=...: expected with channel_id and without message_count")
+        channel = self.make_channel(
+            title,
+            made_of(message_count, holes, senders, begin),
+            megagroup=megagroup,
+            username=username,
+            channel_id=channel_id,
+            about=about,
+        )
+        if messages is not None:
+            try:
+                channel.put_new(messages)
+            except BaseException:
+                del self.channels[channel.id]
+                raise
+        return channel
+
+    def add_forum(
+        self,
+        title: str,
+        *,
+        topics: int = 0,
+        message_count: int = 0,
+        holes: float = 0.0,
+        username: str | None = None,
+        channel_id: int | None = None,
+        about: str = "",
+        senders: int | None = None,
+        begin: datetime | None = None,
+    ) -> Forum:
+        """Add a supergroup with topics, and seeded messages in them.
+
+        It costs what a supergroup does; listing the topics looks at no message.
+
+        Args:
+            title: Its title.
+            topics: Seeded topics beside General; fewer than *message_count*, since each begins
+                with a message. `Forum.add_topic` adds others.
+            message_count: How many seeded messages exist.
+            holes: Share of ids that were deleted; no topic begins with one of those.
+            username: Public name, or None for a private one.
+            channel_id: Bare id; None takes one from the seed.
+            about: Description.
+            senders: How many people write, each in turn; None for all, a few of them most.
+            begin: Date from which its messages are dated; None is the first of March 2017.
+
+        Raises:
+            WorldError: If the arguments contradict each other or the world.
+
+        Example:
+            >>> forum = World(seed=1).add_forum("Harbour", topics=20, message_count=1_000)
+            >>> sum(len(topic.ids) for topic in forum.topics.values())
+            1000
+        """
+        forum = self.make_channel(
+            title,
+            made_of(message_count, holes, senders, begin, topics),
+            megagroup=True,
+            username=username,
+            channel_id=channel_id,
+            about=about,
+        )
+        return cast("Forum", forum)
+
+    def make_channel(
+        self,
+        title: str,
+        made: Made,
+        *,
+        megagroup: bool,
+        username: str | None,
+        channel_id: int | None,
+        about: str,
+    ) -> Channel:
+        """Add a channel of any kind; for `add_channel`, `add_forum` and recipes."""
+        if not title:
+            raise WorldError("title='': expected a text")
+        check_made(self, made)
         if username is not None:
             self._check_username(username)
         if channel_id is None:
@@ -262,21 +331,9 @@ class World:
         if channel_id in self.channels or -(CHANNEL_MARK + channel_id) in self.foreign:
             raise WorldError(f"channel_id={channel_id}: is taken")
         channel = self.channels[channel_id] = make_channel(
-            self,
-            channel_id,
-            title,
-            made,
-            megagroup=megagroup,
-            username=username,
-            about=about,
+            self, channel_id, title, made, megagroup=megagroup, username=username, about=about
         )
         self._made_from[channel_id] = made
-        if messages is not None:
-            try:
-                channel.put_new(messages)
-            except BaseException:
-                del self.channels[channel_id]
-                raise
         return channel
 
     def find_username(self, username: str) -> types.User | types.Channel | Channel | None:

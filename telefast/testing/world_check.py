@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from telethon.tl import types
+
 from telefast.errors import WorldError
 from telefast.testing.dialogs import ARCHIVE, MAIN
+from telefast.testing.forum import Forum
+from telefast.testing.forum_seed import GENERAL
 from telefast.testing.refs import SERVICE_ID
 
 if TYPE_CHECKING:
@@ -116,6 +120,8 @@ def _check_channel(world: World, channel: Channel) -> None:
     if pinned is not None and not channel.has(pinned):
         raise WorldError(f"{path}: pinned_msg_id={pinned}: there is no such message")
     _check_link(world, channel)
+    if isinstance(channel, Forum):
+        _check_topics(world, channel)
     if channel.migrated_from is None:
         return
     old_id, top = channel.migrated_from
@@ -146,6 +152,22 @@ def _check_link(world: World, channel: Channel) -> None:
     for own, theirs in channel.threads.items():
         if other.threads.get(theirs) != own:
             raise WorldError(f"{path}: threads[{own}]={theirs}: {other.kind} {other.id} disagrees")
+
+
+def _check_topics(world: World, forum: Forum) -> None:
+    for key, topic in forum.topics.items():
+        path = f"{_path(forum)}: topics[{key}]"
+        if topic.id != key or topic.forum is not forum:
+            raise WorldError(f"{path}: is topic {topic.id}, or one of another forum")
+        if not topic.title:
+            raise WorldError(f"{path}: title='': expected a text")
+        if topic.hidden and key != GENERAL:
+            raise WorldError(f"{path}: hidden=True: only General can be hidden")
+        if isinstance(topic.creator, types.PeerUser):
+            _known(world, f"{path}: creator", [topic.creator.user_id])
+    gone = next((id_ for id_ in forum.pinned if id_ not in forum.topics), None)
+    if gone is not None:
+        raise WorldError(f"{_path(forum)}: pinned: {gone} is no topic")
 
 
 def _check_people(world: World, channel: Channel) -> None:

@@ -35,7 +35,7 @@ def bot() -> Account:
 
 @pytest.mark.rule("bots.no-histories")
 async def test_bots_read_no_lists(bot: Account) -> None:
-    """Histories, searches, threads, counts and dialogs are all refused."""
+    """Histories, searches, threads, counts, topics and dialogs are all refused."""
     chat = next(iter(bot.world.channels.values()))
     peer = bot.input_peer(chat)
     fields: dict[str, Any] = {"offset_date": None, "offset_id": 0, "limit": 9, "hash": 0}
@@ -46,6 +46,8 @@ async def test_bots_read_no_lists(bot: Account) -> None:
         replies(chat, 1, peer=peer),
         counters(chat, EMPTY_FILTER),
         dialogs,
+        functions.messages.GetForumTopicsRequest(peer, None, 0, 0, 9),
+        functions.messages.GetForumTopicsByIDRequest(peer, [1]),
         functions.messages.GetScheduledHistoryRequest(peer, 0),
     ]
     for request in requests:
