@@ -118,7 +118,7 @@ async def test_a_name_is_resolved_within_too(scene: Any, wrappers: list[tuple[st
         {"reply_to": 8},
         {"scheduled": True},
     ],
-    ids=str,
+    ids=["search", "ids", "input-ids", "from_user", "reply_to", "scheduled"],
 )
 async def test_every_path_is_wrapped(
     scene: Any, wrappers: list[tuple[str, ...]], options: dict[str, Any]

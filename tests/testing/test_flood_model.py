@@ -69,7 +69,7 @@ def test_a_budget_may_be_for_one_method() -> None:
         (("dc",), {"account", "connection"}),
         ((), {"account", "dc", "connection"}),
     ],
-    ids=repr,
+    ids=lambda names: "-".join(sorted(names)),  # the same in each worker of a parallel run
 )
 def test_budgets_belong_to_whom_they_say(per: Any, shared: set[str]) -> None:
     """Who differs in what a budget is kept by has one of its own; the others share."""

@@ -106,6 +106,7 @@ async def test_telethon_understands_the_404(world: World) -> None:
         b"\1" * 64,
         bytes(64),
     ],
+    ids=["http", "abridged-0", "abridged-endless", "below-0", "empty", "large", "ones", "zeros"],
 )
 async def test_what_is_no_transport_is_cut(
     world: World, raw_client: Callable[..., Any], data: bytes
