@@ -10,18 +10,25 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 
 __all__ = ["RateLimiter", "RedactionFilter", "get_logger", "redact", "warn_limited"]
 
 logging.getLogger("telefast").addHandler(logging.NullHandler())
 
-_SECRETS = (
+_SECRETS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # user:password of a proxy
     (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), "<credentials>"),
     # the token of a bot: its id, then 35 characters
     (re.compile(r"\b\d{6,}:[A-Za-z0-9_-]{30,}"), "<bot token>"),
-    # a session string, or a key as base64 or as hex: nothing else is as long in one word
-    (re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}"), "<secret>"),
+    # a session string, or a key as base64 or as hex: nothing else is as long in one word, but for
+    # a path, which begins with a slash and has no part as long as that
+    (
+        re.compile(
+            r"(?P<path>(?<![\w+/.-])(?:/[\w.+-]{1,63})+/?(?![\w+/.=-]))|[A-Za-z0-9+/_-]{64,}={0,2}"
+        ),
+        lambda match: match["path"] or "<secret>",
+    ),
     # an api_hash, 32 hex digits
     (re.compile(r"\b[0-9a-fA-F]{32}\b"), "<hash>"),
     # a phone number; message and chat ids have no plus sign

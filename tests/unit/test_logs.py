@@ -35,6 +35,8 @@ def test_silent_without_configuration(capfd: pytest.CaptureFixture[str]) -> None
         ("+4915112345678", "signed in as {}."),
         ("123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1", "bot {}"),
         ("user:pass-word", "proxy socks5://{}@127.0.0.1:1080"),
+        ("/" + SESSION, "key={}"),
+        ("/+ab/" * 20 + "=", "key {}"),
     ],
 )
 def test_secrets_are_redacted(caplog: pytest.LogCaptureFixture, secret: str, text: str) -> None:
@@ -59,6 +61,15 @@ def test_facts_are_kept(number: int, word: str) -> None:
     """Ids, counts and names are no secrets."""
     line = f"{word} peer=-100{abs(number)} part_size={number} reason={word}"
     assert line == redact(line)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/a" * 60, "/home/me/.local/share/telefast/an_export_of_chats/chunks/2026-11-25-000001.tfc"],
+)
+def test_paths_are_kept(path: str) -> None:
+    """However long the way to a file is, it is not taken for a key."""
+    assert f"torn tail path={path} bytes=7" == redact(f"torn tail path={path} bytes=7")
 
 
 def test_filter_is_added_once() -> None:
