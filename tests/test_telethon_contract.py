@@ -23,7 +23,12 @@ from telethon.client.downloads import DownloadMethods
 from telethon.crypto.authkey import AuthKey
 from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
-from telethon.network import ConnectionTcpAbridged
+from telethon.network import (
+    ConnectionTcpAbridged,
+    ConnectionTcpFull,
+    ConnectionTcpIntermediate,
+    ConnectionTcpObfuscated,
+)
 from telethon.network.connection.connection import Connection
 from telethon.network.mtprotosender import MTProtoSender
 from telethon.network.requeststate import RequestState
@@ -37,6 +42,7 @@ from telefast.testing import ErrorOn, HoldBack, LocalTelegram, World
 from telefast.transport import retry
 from telefast.transport import telethon as door
 from telefast.transport.naming import Naming
+from telefast.transport.wire import Wire
 from tests.testing.test_fault_proxy import has_proxies
 
 HISTORY = "messages.getHistory"
@@ -496,6 +502,31 @@ async def test_a_sender_of_our_own(telegram: LocalTelegram, client: TelegramClie
     with pytest.raises(ConnectionError):
         sender.send(functions.help.GetNearestDcRequest())
     assert client._sender.auth_key is session.auth_key
+
+
+@pytest.mark.parametrize(
+    "kind", [ConnectionTcpFull, ConnectionTcpIntermediate, ConnectionTcpAbridged]
+)
+async def test_a_wire_stands_for_what_hides_nothing(
+    telegram: LocalTelegram, kind: type[Connection]
+) -> None:
+    """For Telethon's own plain kinds, not for one that the user has changed or that is obfuscated.
+
+    Senders need `connect`, `disconnect`, `send`, `recv` and `_connected` of it.
+    """
+
+    class Changed(kind):  # type: ignore[misc,valid-type]
+        pass
+
+    for wanted, found in ((kind, Wire), (Changed, Changed), (ConnectionTcpObfuscated,) * 2):
+        async with telegram.client(connection=wanted) as client:
+            session: Any = client.session
+            sender = door.new_sender(client, session.auth_key)
+            await door.open_sender(client, sender, session.dc_id, telegram.host, telegram.port)
+            assert type(sender._connection) is found
+            first = door.introduced(door.introduction(client), functions.help.GetNearestDcRequest())
+            assert (await sender.send(first)).this_dc == session.dc_id
+            await sender.disconnect()
 
 
 async def test_a_sender_that_does_not_come_about(client: TelegramClient) -> None:

@@ -33,12 +33,16 @@ from telethon import __version__ as telethon_version
 from telethon import errors, functions, types, utils
 from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
+from telethon.network.connection.tcpabridged import ConnectionTcpAbridged
+from telethon.network.connection.tcpfull import ConnectionTcpFull
+from telethon.network.connection.tcpintermediate import ConnectionTcpIntermediate
 from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl.alltlobjects import LAYER
 
 from telefast.errors import ClosedError, CompatibilityError, ConnectionLostError, UsageError
 from telefast.transport.envelopes import ENVELOPES, Raw, innermost, method_of, unwrap
 from telefast.transport.quiet import Hushed, once
+from telefast.transport.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +86,8 @@ _RPC_ERROR = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
 STOPPED_AT = -1
 """Names, among spans, the object that cannot be read: where it begins, and what is unknown in it.
 No object has this `id()`."""
+_PLAIN = (ConnectionTcpFull, ConnectionTcpIntermediate, ConnectionTcpAbridged)
+"""Kinds of connections that hide nothing: a `Wire` does what they do, with less work."""
 _KEY_RETRIES = 2
 """Further attempts at a key on one connection: Telethon's own arithmetic fails one exchange in
 256, where the key begins with a zero byte."""
@@ -333,11 +339,16 @@ def new_sender(client: TelegramClient, key: AuthKey | None) -> MTProtoSender:
 async def open_sender(
     client: TelegramClient, sender: MTProtoSender, dc_id: int, host: str, port: int
 ) -> None:
-    """Connect a sender as the client connects: same kind, proxy and local address. Once only.
+    """Connect a sender as the client connects: same proxy, local address and kind. Once only.
+
+    A `Wire` stands for the kinds that neither hide what they are nor have a proxy.
 
     For the client's own data centre it starts with the salt and the time of the client's sender.
     """
-    connection: Any = client._connection(
+    kind: Any = client._connection
+    if kind in _PLAIN and not client._proxy:
+        kind = Wire
+    connection: Any = kind(
         host,
         port,
         dc_id,
