@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from telefast.errors import ArgumentError, DiskFullError, FileMismatchError, FileUnavailableError
-from telefast.media import tuning
 from telefast.media.downloads import Downloads
 from telefast.media.fetching import Fetcher, Source
 from telefast.media.files import part_path
@@ -23,8 +22,11 @@ from telefast.media.results import DownloadResult
 from telefast.media.sinks import FileSink, MemorySink, ObjectSink, Sink
 from telefast.media.slots import Slots
 from telefast.media.transfer import Progress, TooLargeError, Transfer
+from telefast.media.tuner import MAX_CONNECTIONS, PartSizeTuner
+from telefast.media.tuning import tuner_of
 from telefast.media.types import MediaItem, SkippedItem
 from telefast.tasks import SingleFlight, in_thread
+from telefast.transport.account import Account
 from telefast.transport.calls import CallOptions
 
 if TYPE_CHECKING:
@@ -59,10 +61,12 @@ class MediaDownloader:
 
     Args:
         client: A connected `telethon.TelegramClient`.
-        tuner: Decides about sizes of parts and numbers of connections. Default: parts of
-            *part_size*, 16 MiB of them in flight.
-        max_connections: Connections to each data centre at most, from 1 to 8. Default 4.
-        part_size: Bytes of a part: a power of two from 4 KiB to 1 MiB. Default 512 KiB.
+        tuner: Decides about sizes of parts and numbers of connections. Default: the one that all
+            downloaders of the account share, so that each knows what the others have learned.
+        max_connections: Connections to each data centre at most, from 1 to 8 (the default). With a
+            *tuner* of your own, it has the limits.
+        part_size: Bytes of each part: a power of two from 4 KiB to 1 MiB. Default: as the tuner
+            finds best, from 64 to 512 KiB.
         memory: Bytes in flight and not yet written at most, of all files. Default 16 MiB. A target
             that is a file object may hold as much again, of what came early.
         timeout: Deadline of each part, in seconds; then it is asked for over another connection.
@@ -89,9 +93,9 @@ class MediaDownloader:
         self,
         client: TelegramClient,
         *,
-        tuner: tuning.Tuner | None = None,
-        max_connections: int = 4,
-        part_size: int = 512 * 1024,
+        tuner: PartSizeTuner | None = None,
+        max_connections: int | None = None,
+        part_size: int | None = None,
         memory: int = MEMORY,
         timeout: float = 60.0,
         max_flood_wait: float = 3600.0,
@@ -100,8 +104,8 @@ class MediaDownloader:
         set_mtime: bool = False,
         policy: Policy = skip_protected,
     ) -> None:
-        if not 1 <= max_connections <= 8:
-            raise ArgumentError("max_connections", max_connections, "a number from 1 to 8")
+        if tuner is not None and (max_connections, part_size) != (None, None):
+            raise ArgumentError("tuner", tuner, "none, with part_size or max_connections")
         if memory < 1:
             raise ArgumentError("memory", memory, "bytes, 1 or more")
         if max_size is not None and max_size < 0:
@@ -109,7 +113,8 @@ class MediaDownloader:
         if not timeout > 0:
             raise ArgumentError("timeout", timeout, "seconds, more than 0")
         self._client = client
-        self._tuner = tuner or tuning.FixedParts(part_size, max_connections)
+        most = MAX_CONNECTIONS if max_connections is None else max_connections
+        self._tuner = tuner or tuner_of(Account.of(client), part_size, most)
         self._memory = memory
         self._max_size = max_size
         self._verify = verify
@@ -117,10 +122,19 @@ class MediaDownloader:
         self._policy = policy
         options = CallOptions(timeout=timeout, max_flood_wait=max_flood_wait)
         references = References(client, options)
-        self._fetcher = Fetcher(client, references, options, self._tuner, max_connections)
+        self._fetcher = Fetcher(client, references, options, self._tuner)
         self._slots = Slots(memory, self._tuner.window, self._on_idle)
         self._running: set[Transfer] = set()
         self._flights: SingleFlight[Path, DownloadResult] = SingleFlight()
+
+    @property
+    def tuner(self) -> PartSizeTuner:
+        """What decides about parts and connections; `snapshot` tells what it has learned.
+
+        Keep that, and `restore` it before the first download of the next run, which then begins
+        at full speed.
+        """
+        return self._tuner
 
     @property
     def peak_memory(self) -> int:
@@ -246,7 +260,7 @@ class MediaDownloader:
             source,
             parts,
             sink,
-            part_size=lambda: self._tuner.part_size(item.size, source.dc_id),
+            part_size=lambda: self._tuner.part_size(parts.size, source.dc_id),
             progress=progress,
             max_size=self._max_size,
             verify=verify,
@@ -300,7 +314,7 @@ class MediaDownloader:
             if item.inline is not None:
                 parts = await self._put(item.inline, sink)
             else:
-                part_size = self._tuner.part_size(item.size, item.dc_id)
+                part_size = self._tuner.part_size(source.size, item.dc_id)
                 restored = PartMap.restore(saved, source.size, part_size) if saved else None
                 parts = restored or PartMap(source.size, part_size)
                 resumed = parts.received

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from telefast.media.parts import Part
     from telefast.media.references import References
-    from telefast.media.tuning import Tuner
+    from telefast.media.tuner import PartSizeTuner
     from telefast.media.types import MediaItem
     from telefast.transport.pool import Pool
 
@@ -80,7 +80,6 @@ class Fetcher:
         references: Where fresh references come from.
         options: What one request may cost: deadline, askings, flood waits.
         tuner: Is told how long parts take, and says how many connections they are worth.
-        most: Connections to a data centre at most.
     """
 
     def __init__(
@@ -88,15 +87,13 @@ class Fetcher:
         client: TelegramClient,
         references: References,
         options: CallOptions,
-        tuner: Tuner,
-        most: int,
+        tuner: PartSizeTuner,
     ) -> None:
         self._client = client
         self._account = Account.of(client)
         self._references = references
         self._options = options
         self._tuner = tuner
-        self._most = most
         self._wanted: dict[int, tuple[int, Pool]] = {}
         self._web_dc: int | None = None
         self._flights: SingleFlight[str, int] = SingleFlight()
@@ -267,7 +264,7 @@ class Fetcher:
 
     def _pool(self, dc_id: int) -> Pool:
         """Return the pool, with as many connections allowed as they are worth."""
-        pool, wanted = self._account.pool, min(self._tuner.connections(dc_id), self._most)
+        pool, wanted = self._account.pool, self._tuner.connections(dc_id)
         if self._wanted.get(dc_id) != (wanted, pool):
             pool.want(dc_id, wanted)
             self._wanted[dc_id] = (wanted, pool)

@@ -60,7 +60,9 @@ class Scene:
         return item
 
     def downloader(self, **options: Any) -> MediaDownloader:
-        """Return a downloader."""
+        """Return a downloader, of parts of 512 KiB unless told otherwise."""
+        if "tuner" not in options:
+            options.setdefault("part_size", PART)
         return MediaDownloader(self.client, **options)
 
 

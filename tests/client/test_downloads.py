@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from telethon import types
 
-from telefast import PartSizeTuner
+from telefast import MediaDownloader, PartSizeTuner, Pool
 from telefast.errors import ArgumentError, StoreLockedError
 from telefast.media.files import PartFile
 from telefast.media.parts import BLOCK, FRAGMENT, LEGAL_SIZES, PartMap
@@ -88,12 +88,45 @@ async def test_a_tuner_decides_about_parts_and_connections() -> None:
 
     async with scene(20 * MIB + 5) as here:
         tuner = Listening()
-        downloader = here.downloader(tuner=tuner, max_connections=8)
+        downloader = here.downloader(tuner=tuner)
         result = await downloader.download(await here.message(), bytes)
         assert result.data == here.content(1)
         check_legal(here.asked, result.size)
         assert len({limit for _, limit in here.asked}) > 1
         assert sum(tuner.heard) == result.size
+
+
+async def test_downloaders_of_one_account_share_what_they_learn() -> None:
+    """What one downloader has learned is there for the next, and for one of a later run.
+
+    One with limits of its own does not go beyond them.
+    """
+    async with scene(20 * MIB + 5) as here:
+        first, item = MediaDownloader(here.client), await here.item()
+        for _ in range(20):
+            await first.download(item, bytes)
+            if (known := first.tuner.snapshot())["dcs"]:
+                break
+        assert known["dcs"]["2"]["in_flight"] >= 2 * MIB
+        assert MediaDownloader(here.client).tuner is first.tuner
+        assert len(Pool.of(here.client).lines(2)) > 1
+        before = len(here.asked)
+        other = MediaDownloader(here.client, part_size=KIB * 64, max_connections=1)
+        assert (
+            other.tuner is MediaDownloader(here.client, part_size=KIB * 64, max_connections=1).tuner
+        )
+        assert other.tuner is not first.tuner
+        await other.download(item, bytes)
+        assert {limit for _, limit in here.asked[before:]} == {KIB * 64}
+        assert other.tuner.connections(2) == 1
+    async with scene(20 * MIB + 5) as later:
+        second = MediaDownloader(later.client)
+        assert second.tuner is not first.tuner
+        second.tuner.restore(known)
+        assert second.tuner.snapshot() == known
+        assert second.tuner.connections(2) == known["dcs"]["2"]["connections"]
+        result = await second.download(await later.item(), bytes)
+        assert result.data == later.content(1)
 
 
 async def test_o25_an_empty_document_is_an_empty_file(tmp_path: Path) -> None:
@@ -394,3 +427,5 @@ async def test_illegal_arguments(name: str, value: int) -> None:
     async with scene(1) as here:
         with pytest.raises(ArgumentError, match=name):
             here.downloader(**{name: value})
+        with pytest.raises(ArgumentError, match="tuner"):
+            here.downloader(tuner=PartSizeTuner(), max_connections=2)

@@ -18,7 +18,7 @@ from telefast.media.origins import FullPeerOrigin, ProfilePhotoOrigin
 from telefast.testing import LocalTelegram, MinUsers, World, put_media, sample_media
 from telefast.testing.file_content import Blob
 from telefast.transport.account import Account
-from tests.client.media_scene import GET_FILE, sha
+from tests.client.media_scene import GET_FILE, PART, sha
 
 DATE = datetime(2024, 5, 6, tzinfo=UTC)
 PAGE = "https://example.org/origin"
@@ -126,7 +126,7 @@ async def renewed(telegram: LocalTelegram, client: Any, item: MediaItem, method:
     """Let all references expire, and check that *method* renews this one, once."""
     telegram.world.file_store.revoke()
     before = telegram.requests[method], telegram.requests[GET_FILE]
-    result = await MediaDownloader(client).download(item, bytes)
+    result = await MediaDownloader(client, part_size=PART).download(item, bytes)
     assert sha(result.data or b"") == sha(bytes_of(telegram.world, item))
     assert telegram.requests[method] == before[0] + 1
     assert telegram.requests[GET_FILE] == before[1] + 2
@@ -258,7 +258,7 @@ async def test_profile_photos_are_renewed_by_their_list_or_the_whole_user() -> N
             before = telegram.requests[method], telegram.requests[GET_FILE]
             stem = f"{telegram.world.seed}/photo/{photo.id}/{item.key.size_type}"
             telegram.world.file_store.revoke()
-            result = await MediaDownloader(client).download(item, bytes)
+            result = await MediaDownloader(client, part_size=PART).download(item, bytes)
             size = item.size or 0
             assert sha(result.data or b"") == sha(Blob(stem, size, "", 0, 2, None).read(0, size))
             assert telegram.requests[method] == before[0] + 1
@@ -296,7 +296,7 @@ async def test_a_photo_by_the_access_hash_of_a_min_user() -> None:
         for big in (True, False):
             item = chat_photo_item(person, big=big)
             assert isinstance(item, MediaItem)
-            result = await MediaDownloader(client).download(item, bytes)
+            result = await MediaDownloader(client, part_size=PART).download(item, bytes)
             assert result.size > 0
             assert not result.is_size_known
         assert telegram.requests.errors == {}

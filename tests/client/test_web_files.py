@@ -24,7 +24,7 @@ from telefast.testing import (
 )
 from telefast.testing.rpc import Call
 from telefast.transport.account import Account
-from tests.client.media_scene import KIB, MIB, names, sha, whole
+from tests.client.media_scene import KIB, MIB, PART, names, sha, whole
 
 GET_WEB_FILE = "upload.getWebFile"
 URL = "https://example.org/p.gif"
@@ -88,7 +88,7 @@ async def test_the_size_is_what_telegram_says(said: int, tmp_path: Path) -> None
     """What the sender said may lie: the first answer tells, and each byte is fetched once."""
     async with scene(3 * MIB + 5, said) as here:
         seen: list[tuple[int, int | None]] = []
-        result = await MediaDownloader(here.client).download(
+        result = await MediaDownloader(here.client, part_size=PART).download(
             await here.message(), tmp_path / "x", progress=lambda *args: seen.append(args)
         )
         assert (result.size, result.parts, result.is_size_known) == (3 * MIB + 5, 7, True)
@@ -103,7 +103,9 @@ async def test_the_size_is_what_telegram_says(said: int, tmp_path: Path) -> None
 async def test_at_home() -> None:
     """If that data centre is the account's home, no login is carried anywhere."""
     async with scene(1 * MIB, dc_id=2) as here:
-        result = await MediaDownloader(here.client).download(await here.message(), bytes)
+        result = await MediaDownloader(here.client, part_size=PART).download(
+            await here.message(), bytes
+        )
         assert sha(result.data or b"") == sha(here.data)
         assert here.counts["auth.exportAuthorization"] == 0
 
@@ -164,7 +166,9 @@ class Cut(Rule):
 async def test_a_short_part_is_asked_again() -> None:
     """As of every file."""
     async with scene(3 * MIB, 0, Cut()) as here:
-        result = await MediaDownloader(here.client).download(await here.message(), bytes)
+        result = await MediaDownloader(here.client, part_size=PART).download(
+            await here.message(), bytes
+        )
         assert sha(result.data or b"") == sha(here.data)
         assert result.parts == 7
 
@@ -209,7 +213,9 @@ async def test_it_keeps_to_floods_and_refusals(tmp_path: Path) -> None:
     """A wait is waited out; a refusal is Telegram's own error."""
     rule = ErrorOn(GET_WEB_FILE, 420, "FLOOD_WAIT_9", nth=1)
     async with scene(20_000, None, rule) as here:
-        result = await MediaDownloader(here.client).download(await here.message(), bytes)
+        result = await MediaDownloader(here.client, part_size=PART).download(
+            await here.message(), bytes
+        )
         assert (result.size, result.parts, result.seconds >= 9) == (20_000, 2, True)
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telefast.errors import ArgumentError
 from telefast.media.slots import Slots
-from telefast.media.tuning import FixedParts
 
 
 class File:
@@ -117,16 +114,3 @@ def test_one_data_centre_leaves_room_for_another() -> None:
     for _ in range(4):
         here.release(2, 1)
     assert [log.count(busy), log.count(other)] == [6, 2]
-
-
-def test_fixed_parts_never_change() -> None:
-    """The default until a tuner says otherwise; it learns nothing."""
-    fixed = FixedParts()
-    fixed.on_part(2, 1, 0.1, now=1, connection=1)
-    fixed.on_flood(2, 1, now=1)
-    fixed.on_timeout(2, 1, now=1)
-    fixed.on_idle(2, now=1)
-    assert (fixed.part_size(None, 2), fixed.window(2), fixed.connections(2)) == (524288, 32, 4)
-    assert FixedParts(4096).window(2, 7) == 4096
-    with pytest.raises(ArgumentError, match="part_size=3"):
-        FixedParts(3)
