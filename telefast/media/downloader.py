@@ -121,11 +121,11 @@ class MediaDownloader:
         self._set_mtime = set_mtime
         self._policy = policy
         options = CallOptions(timeout=timeout, max_flood_wait=max_flood_wait)
-        references = References(client, options)
-        self._fetcher = Fetcher(client, references, options, self._tuner)
+        self._references = References(client, options)
+        self._fetcher = Fetcher(client, self._references, options, self._tuner)
         self._slots = Slots(memory, self._tuner.window, self._on_idle)
         self._running: set[Transfer] = set()
-        self._flights: SingleFlight[Path, DownloadResult] = SingleFlight()
+        self._flights: SingleFlight[tuple[Path, str], DownloadResult] = SingleFlight()
 
     @property
     def tuner(self) -> PartSizeTuner:
@@ -182,22 +182,7 @@ class MediaDownloader:
         if not isinstance(item, MediaItem):
             reason = "empty" if item is None else item.reason
             return DownloadResult("skipped", item, reason=reason, source=media)
-        if self._max_size is not None and (item.size or 0) > self._max_size:
-            return DownloadResult("skipped", item, reason="too large", source=media)
-        if target is bytes:
-            memory = MemorySink()
-            result = await self._to(item, memory, progress)
-            return dataclasses.replace(result, data=bytes(memory.data), source=media)
-        if hasattr(target, "write"):
-            return dataclasses.replace(
-                await self._to(item, ObjectSink(target), progress), source=media
-            )
-        if not isinstance(target, str | os.PathLike):
-            raise ArgumentError("target", target, "a path, a folder, a file object, or bytes")
-        found = await in_thread(_look, os.fspath(target), item)
-        if overwrite:
-            found = dataclasses.replace(found, size=None)
-        result = await self._flights.run(found.path, self._to_path, item, found, progress)
+        result = await self.obtain(self.enlist(item), target, progress, overwrite)
         return dataclasses.replace(result, source=media)
 
     def download_all(
@@ -240,9 +225,35 @@ class MediaDownloader:
             return [media]
         return items_of(media, policy=self._policy, **options)
 
+    def enlist(self, item: MediaItem, since: float | None = None) -> Source:
+        """Note a file that will be downloaded, known since then. For this room only."""
+        source = Source(item, since)
+        self._references.enlist(source)
+        return source
+
+    async def obtain(
+        self, source: Source, target: Any, progress: Progress | None, overwrite: bool = False
+    ) -> DownloadResult:
+        """Do as `download` does with a file that is enlisted. For this room only."""
+        item = source.item
+        if self._max_size is not None and (item.size or 0) > self._max_size:
+            return DownloadResult("skipped", item, reason="too large")
+        if target is bytes:
+            memory = MemorySink()
+            result = await self._to(source, memory, progress)
+            return dataclasses.replace(result, data=bytes(memory.data))
+        if hasattr(target, "write"):
+            return await self._to(source, ObjectSink(target), progress)
+        if not isinstance(target, str | os.PathLike):
+            raise ArgumentError("target", target, "a path, a folder, a file object, or bytes")
+        found = await in_thread(_look, os.fspath(target), item)
+        if overwrite:
+            found = dataclasses.replace(found, size=None)
+        flight = found.path, str(item.key)
+        return await self._flights.run(flight, self._to_path, source, found, progress)
+
     async def fetch(
         self,
-        item: MediaItem,
         source: Source,
         parts: PartMap,
         sink: Sink,
@@ -251,6 +262,7 @@ class MediaDownloader:
         """Fetch what is missing of a file; False if it turns out too large. For this room only."""
         await self._fetcher.locate(source)
         is_ordered = isinstance(sink, ObjectSink)
+        item = source.item
         verify = self._verify and item.key.kind != "web"  # Telegram has no hashes of those
         if is_ordered and verify:
             raise ArgumentError("target", "a file object", "a path or bytes with verify=True")
@@ -292,22 +304,22 @@ class MediaDownloader:
         return good or (found[0] if found else None)
 
     async def _to_path(
-        self, item: MediaItem, found: _Found, progress: Progress | None
+        self, source: Source, found: _Found, progress: Progress | None
     ) -> DownloadResult:
+        item, size = source.item, source.size
         if found.size is not None and found.size == item.size:
             return DownloadResult("skipped", item, found.path, found.size, "exists")
         part_size = self._tuner.part_size(item.size, item.dc_id)
-        size = Source(item).size
         is_small = size is not None and size <= part_size and not found.has_parts
         mtime = item.date.timestamp() if self._set_mtime and item.date is not None else None
         sink = FileSink(found.path, str(item.key), is_small=is_small, mtime=mtime)
-        result = await self._to(item, sink, progress)
+        result = await self._to(source, sink, progress)
         return dataclasses.replace(result, path=found.path if result.status == "done" else None)
 
-    async def _to(self, item: MediaItem, sink: Sink, progress: Progress | None) -> DownloadResult:
+    async def _to(self, source: Source, sink: Sink, progress: Progress | None) -> DownloadResult:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        source, resumed, keep = Source(item), 0, True
+        item, resumed, keep = source.item, 0, True
         parts = PartMap(source.size)
         try:
             saved = await sink.open()
@@ -318,7 +330,7 @@ class MediaDownloader:
                 restored = PartMap.restore(saved, source.size, part_size) if saved else None
                 parts = restored or PartMap(source.size, part_size)
                 resumed = parts.received
-                keep = await self.fetch(item, source, parts, sink, progress)
+                keep = await self.fetch(source, parts, sink, progress)
             if keep:
                 await sink.finish(parts.size or 0)
         except BaseException as error:

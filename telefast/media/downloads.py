@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import os
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from telefast.errors import (
     ArgumentError,
@@ -15,18 +16,24 @@ from telefast.errors import (
     DiskFullError,
     UsageError,
 )
+from telefast.media.references import AT_ONCE
 from telefast.media.results import DownloadResult
-from telefast.media.types import MediaItem
+from telefast.media.types import SkippedItem
 from telefast.tasks import Crew, Pump
 
 if TYPE_CHECKING:
     from telefast.media.downloader import MediaDownloader
+    from telefast.media.fetching import Source
     from telefast.media.transfer import Progress
 
 __all__ = ["Downloads"]
 
 _ENDS = (DiskFullError, ClosedError, UsageError)
 """What would happen to each of the following files as well."""
+
+
+_Each: TypeAlias = "tuple[Any, Source | SkippedItem]"
+"""What a file came from, and the file."""
 
 
 class Downloads:
@@ -108,17 +115,16 @@ class _Work:
         number = 0
         async with Crew[int, DownloadResult]() as crew:
             pump.on_room = crew.wake
-            async for source, item in self._items():
+            async for media, item in self._items():
                 while crew.in_flight + len(self._ready) + pump.buffered >= self._files:
                     await crew.wait()
                     self._take(crew, pump)
                 self._order.append(number)
-                if isinstance(item, MediaItem):
-                    crew.start(number, self._one, number, source, item)
-                else:
-                    reason = "empty" if item is None else item.reason
-                    done = DownloadResult("skipped", item, reason=reason, source=source)
+                if isinstance(item, SkippedItem):
+                    done = DownloadResult("skipped", item, reason=item.reason, source=media)
                     self._put(number, done, pump)
+                else:
+                    crew.start(number, self._one, number, media, item)
                 number += 1
                 self._take(crew, pump)
             while crew.in_flight:
@@ -126,13 +132,32 @@ class _Work:
                 self._take(crew, pump)
             self._take(crew, pump)
 
-    async def _items(self) -> AsyncIterator[tuple[Any, Any]]:
-        """Yield each item with what it came from; None for a message without any."""
-        async for media in _each(self._media):
-            for item in self._downloader.items(media, **self._options):
-                yield media, item
+    async def _items(self) -> AsyncIterator[_Each]:
+        """Yield each file with what it came from.
 
-    async def _one(self, number: int, source: Any, item: MediaItem) -> DownloadResult:
+        Of a list, some are looked at ahead: their references are renewed with those before them.
+        """
+        if not isinstance(self._media, Sequence):
+            async for media in _each(self._media):
+                for each in self._read(media):
+                    yield each
+            return
+        begun, ahead = asyncio.get_running_loop().time(), deque[_Each]()
+        for media in self._media:
+            ahead.extend(self._read(media, begun))
+            while len(ahead) > AT_ONCE:
+                yield ahead.popleft()
+        while ahead:
+            yield ahead.popleft()
+
+    def _read(self, media: Any, since: float | None = None) -> Iterator[_Each]:
+        for item in self._downloader.items(media, **self._options):
+            if isinstance(item, SkippedItem):
+                yield media, item
+            else:
+                yield media, self._downloader.enlist(item, since)
+
+    async def _one(self, number: int, media: Any, source: Source) -> DownloadResult:
         def tell(received: int, _: int | None) -> Any:
             assert self._progress is not None  # noqa: S101 - for the type checker
             self._total += received - self._received.get(number, 0)
@@ -141,16 +166,15 @@ class _Work:
 
         folder = f"{self._folder}{os.sep}"
         try:
-            found = await self._downloader.download(
-                item, folder, progress=None if self._progress is None else tell
-            )
+            progress = None if self._progress is None else tell
+            found = await self._downloader.obtain(source, folder, progress)
         except _ENDS:
             raise
         except Exception as error:  # noqa: BLE001 - handed to the consumer as a value
-            return DownloadResult("failed", item, error=error, source=source)
+            return DownloadResult("failed", source.item, error=error, source=media)
         finally:
             self._received.pop(number, None)
-        return dataclasses.replace(found, source=source)
+        return dataclasses.replace(found, source=media)
 
     def _take(self, crew: Crew[int, DownloadResult], pump: Pump[DownloadResult]) -> None:
         while (outcome := crew.finished()) is not None:

@@ -47,17 +47,22 @@ class Source:
 
     Args:
         item: The file, whose `location()` is not None.
+        since: When its message was known to be there, by the loop's clock; default: now.
 
     Attributes:
         item: As given, with its latest reference.
+        since: When that came.
+        is_begun: Whether it was asked for.
         dc_id: Where it is, as far as is known.
         size: How large it is, in bytes, if Telegram says so. Of a file of another site it does
             with the first bytes; before, only its sender has said something.
         parts: Parts that were asked for, each asking counted.
     """
 
-    def __init__(self, item: MediaItem) -> None:
+    def __init__(self, item: MediaItem, since: float | None = None) -> None:
         self.item = item
+        self.since = asyncio.get_running_loop().time() if since is None else since
+        self.is_begun = False
         self.dc_id = item.dc_id
         self.size = None if item.key.kind == "web" else item.size
         self.parts = 0
@@ -184,6 +189,9 @@ class Fetcher:
         tell: Callable[[bool], object] = bool,
     ) -> Any:
         """Ask for something about a file, where it is, with a reference that is valid."""
+        if not source.is_begun:
+            await source.flights.run("ready", self._references.ready, source)
+            source.is_begun = True
         while True:
             item, dc_id = source.item, source.dc_id
             try:
@@ -207,7 +215,7 @@ class Fetcher:
         fresh = await self._references.fresh(stale)
         if source.renewals > _MOST_RENEWALS or fresh is stale:
             raise FileUnavailableError(source.name, "reference")
-        source.item = fresh
+        source.item, source.since = fresh, asyncio.get_running_loop().time()
 
     async def _send(self, dc_id: int, request: Any, tell: Callable[[bool], object] = bool) -> Any:
         """Send a request, and again after floods, silence and what Telegram calls internal."""

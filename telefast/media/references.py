@@ -1,13 +1,16 @@
 """Fresh file references: the object in which a file was seen is fetched again.
 
 https://core.telegram.org/api/file-references. All files that wait for messages of one chat share
-one request of up to 200 ids.
+one request of up to 200 ids; where fewer wait, those fill it whose turn has not come yet. A file
+whose turn comes so late that its reference may have expired gets a fresh one before it is asked
+for: the request costs nothing beside the refusals that it saves.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+import weakref
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from telethon import utils
 from telethon.errors import RPCError
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
     from telefast.media.types import MediaItem
 
-__all__ = ["AT_ONCE", "References"]
+__all__ = ["AT_ONCE", "MAX_AGE", "Queued", "References"]
 
 AT_ONCE: Final = 200
 """Messages in one request: as TDLib and Telegram Desktop ask for at most."""
@@ -42,8 +45,25 @@ _GATHER: Final = 0.05
 """Seconds in which others whose references have expired come along: our choice. They expire
 together, every few hours or days."""
 
+MAX_AGE: Final = 3600.0
+"""Seconds after which a reference is renewed before it is first used: our choice. Telegram does not
+say how long one lasts. An hour is what it promises of links to files of bots
+(https://core.telegram.org/bots/api#getfile), and nobody reports references that lasted less."""
+
 Found: TypeAlias = dict[tuple[str, int], tuple[int, bytes]]
 _Chat: TypeAlias = tuple[int, bool]
+
+
+class Queued(Protocol):
+    """A file whose turn has not come yet.
+
+    Attributes:
+        item: The file, with its latest reference.
+        since: When that came, by the loop's clock.
+    """
+
+    item: MediaItem
+    since: float
 
 
 class References:
@@ -59,6 +79,33 @@ class References:
         self._options = options
         self._waiting: dict[_Chat, dict[int, Any]] = {}
         self._flights: SingleFlight[_Chat, dict[int, Found]] = SingleFlight()
+        self._queued: dict[_Chat, weakref.WeakKeyDictionary[Queued, int]] = {}
+
+    def enlist(self, queued: Queued) -> None:
+        """Note a file whose turn has not come yet: its reference is renewed along with others."""
+        origin = queued.item.origin
+        if isinstance(origin, MessageOrigin) and queued.item.needs_reference:
+            chat = origin.peer_id, origin.is_scheduled
+            row = self._queued.setdefault(chat, weakref.WeakKeyDictionary())
+            row[queued] = origin.message_id
+
+    async def ready(self, queued: Queued) -> None:
+        """Note that the turn of a file has come, and see that its reference is not too old.
+
+        If there is no fresh one the old one has to do: files may outlast their messages.
+
+        Raises:
+            RemoteError: If Telegram is out of reach, or asks for too long a wait.
+        """
+        for row in self._queued.values():
+            row.pop(queued, None)
+        now = asyncio.get_running_loop().time()
+        if now - queued.since > MAX_AGE and queued.item.needs_reference:
+            try:
+                queued.item = await self.fresh(queued.item)
+            except (FileUnavailableError, RPCError, ValueError):
+                return
+            queued.since = now
 
     async def fresh(self, item: MediaItem) -> MediaItem:
         """Return *item* with a fresh reference, from the first of its origins that has one.
@@ -105,6 +152,8 @@ class References:
             waiting.pop(each, None)
         if not waiting:
             self._waiting.pop(chat, None)
+        row = dict(self._queued.get(chat, ()))
+        numbers = sorted({*numbers, *[*dict.fromkeys(row.values())][: AT_ONCE - len(numbers)]})
         peer_id, is_scheduled = chat
         if peer is None:
             peer = await self._client.get_input_entity(peer_id)
@@ -122,6 +171,11 @@ class References:
             # Without a channel ids are of the account, so a wrong chat cannot answer.
             if message.id in found and not isinstance(message, types.MessageEmpty):
                 found[message.id] = references_in(message)
+        now = asyncio.get_running_loop().time()
+        for queued, number in row.items():
+            fresh = queued.item.renewed(found[number]) if number in found else None
+            if fresh is not None:
+                queued.item, queued.since = fresh, now
         return found
 
     async def _request(self, origin: Origin) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
-from telefast.media.fetching import Source
 from telefast.media.parts import BLOCK, PartMap
 from telefast.media.sinks import ObjectSink
 from telefast.tasks import Pump
@@ -106,7 +105,7 @@ class _Feed:
         """Fetch what is wanted, as fast as it is read."""
         self._pump = pump
         pump.on_room = self._room.set
-        source = Source(self._item)
+        source = self._downloader.enlist(self._item)
         size = source.size
         if size is not None and self._start + self._skip >= size:
             return
@@ -118,7 +117,7 @@ class _Feed:
             await self.write(self._item.inline[self._start :])
             return
         parts = PartMap(size, done=[each for each in done if each[0] < each[1]])
-        await self._downloader.fetch(self._item, source, parts, sink, None)
+        await self._downloader.fetch(source, parts, sink, None)
 
     async def write(self, data: bytes) -> None:
         """Hand bytes on, once there is room."""

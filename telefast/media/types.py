@@ -76,6 +76,12 @@ class MediaItem:
         """
         return self.at
 
+    @property
+    def needs_reference(self) -> bool:
+        """Whether it is fetched by a file reference, which expires."""
+        kinds = types.InputDocumentFileLocation | types.InputPhotoFileLocation
+        return isinstance(self.at, kinds)
+
     def renewed(self, references: dict[tuple[str, int], tuple[int, bytes]]) -> MediaItem | None:
         """Return it with a fresh file reference; itself if it needs none.
 
@@ -84,7 +90,7 @@ class MediaItem:
         Args:
             references: What an answer holds: `telefast.media.origins.references_in`.
         """
-        if not isinstance(self.at, types.InputDocumentFileLocation | types.InputPhotoFileLocation):
+        if not self.needs_reference:
             return self
         found = references.get((self.key.kind, self.key.id))
         if found is None:
