@@ -34,6 +34,8 @@ _OPTIONS = frozenset(
         "takeout",
         "on_progress",
         "on_wait",
+        "albums",
+        "by_ids",
     }
 )
 """The arguments of `BatchedHistory` that Telethon's `iter_messages` does not have, and
@@ -55,7 +57,8 @@ def wrap(client: TelegramClient, settings: Settings | None = None, **options: An
             `wrap(client, Settings.from_env())`.
         options: Defaults for every call, of the names that `telefast.BatchedHistory` has beyond
             Telethon's own: `concurrency`, `prefetch`, `timeout`, `max_flood_wait`, `wait_time`,
-            `fallback`, `takeout`, `request_size`, `batch_size`, `on_progress`, `on_wait`.
+            `fallback`, `takeout`, `request_size`, `batch_size`, `albums`, `by_ids`, `on_progress`,
+            `on_wait`.
 
     Raises:
         ArgumentError: If an option is unknown or has no legal value.

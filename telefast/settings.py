@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         validation_alias=_names("prefetch"),
         description=(
             "Pages held or in flight at most, not below the concurrency; "
-            "unset for twice the concurrency."
+            "unset for twice the concurrency, and at least 22 in dense stretches."
         ),
     )
     timeout: float | None = Field(
@@ -109,6 +109,25 @@ class Settings(BaseSettings):
         description=(
             "Whether to read as a takeout, which shows up on the user's other devices: "
             "True, False, or auto for where Telegram asks for no delay."
+        ),
+    )
+    by_ids: bool = Field(
+        default=True,
+        validation_alias=_names("by_ids"),
+        description=(
+            "Whether dense stretches of channels may be read by ids, which takes half the requests."
+        ),
+    )
+    albums: bool = Field(
+        default=False,
+        validation_alias=_names("albums"),
+        description="Whether batches are longer where they would cut an album.",
+    )
+    fallback: bool = Field(
+        default=True,
+        validation_alias=_names("fallback", "FALLBACK_ITER_MESSAGES"),
+        description=(
+            "Whether to go on with Telethon's own `iter_messages` where an answer cannot be read."
         ),
     )
 
@@ -216,6 +235,9 @@ class Settings(BaseSettings):
             "timeout": self.timeout or None,
             "max_flood_wait": self.max_flood_wait,
             "takeout": self.takeout,
+            "by_ids": self.by_ids,
+            "albums": self.albums,
+            "fallback": self.fallback,
         }
 
     def codec_options(self) -> dict[str, Any]:

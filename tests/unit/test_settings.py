@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from telethon import TelegramClient
 
 from telefast.chunks import ChunkCodec
 from telefast.errors import SettingsError
@@ -31,6 +32,9 @@ LEGAL = {
     "timeout": 2.5,
     "max_flood_wait": 9.0,
     "takeout": "auto",
+    "by_ids": False,
+    "albums": True,
+    "fallback": False,
     "compression_enabled": False,
     "compression": "zlib",
     "compression_level": 7,
@@ -52,6 +56,14 @@ def test_defaults() -> None:
     }
     told = Settings.from_env({}).history_options()
     assert {name: defaults[name] for name in told} == told
+
+
+def test_every_option_of_a_history_is_a_setting() -> None:
+    """All that `BatchedHistory` takes beyond Telethon's own, but for what only code can give."""
+    ours = set(inspect.signature(BatchedHistory).parameters)
+    theirs = set(inspect.signature(TelegramClient.iter_messages).parameters)
+    options = ours - theirs - {"client", "on_progress", "on_wait"} | {"wait_time"}
+    assert options == set(Settings().history_options())
 
 
 @pytest.mark.parametrize(("field", "name"), VARIABLES)
@@ -137,6 +149,7 @@ def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             "REQUEST_DELAY='-1': expected a number of seconds, at least 0",
         ),
         ({"USE_TAKEOUT": "maybe"}, "USE_TAKEOUT='maybe': expected True, False or \"auto\""),
+        ({"FALLBACK_ITER_MESSAGES": "2"}, "FALLBACK_ITER_MESSAGES='2': expected True or False"),
         ({"COMPRESSION_ENABLED": "2"}, "COMPRESSION_ENABLED='2': expected True or False"),
         (
             {"SHARD_COMPRESSION_CODEC": "gz"},
