@@ -1,13 +1,11 @@
-"""The fetching side of a stream: it sends what the plan asks for and hands on what is complete.
+"""The fetching side of a stream: it decides by which path the messages are had.
 
-A producer knows nothing of its consumer but the pump's buffer. It holds at most `prefetch` pages:
-in flight, waiting for an earlier one, or waiting for the consumer; the one request that repairs or
-ends a walk may come on top.
+A producer knows nothing of its consumer but the pump's buffer. What its paths have in common is
+the runner's.
 """
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,18 +18,15 @@ from telefast.history.lists import History, Listing
 from telefast.history.opening import Wanted, id_before, open_list
 from telefast.history.order import Ask
 from telefast.history.output import Output, Piece, Tally
-from telefast.history.plan import IdList, Plan
+from telefast.history.plan import IdList
+from telefast.history.runner import Runner
 from telefast.history.sequential import GlobalSearch, chosen
 from telefast.history.stock import rest, run_stock
 from telefast.history.windows import Windows
-from telefast.logs import get_logger, warn_limited
 from telefast.peers.cache import exact_peer
-from telefast.tasks import Crew, Pump
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
-from telefast.transport.messages import EntityLedger, Page
 from telefast.transport.takeout import Takeout
-from telefast.transport.undecoded import UndecodedMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +34,12 @@ if TYPE_CHECKING:
     from telethon import TelegramClient
 
     from telefast.history.query import Query
+    from telefast.tasks import Pump
     from telefast.transport.calls import CallOptions
+    from telefast.transport.messages import Page
 
 __all__ = ["Producer"]
 
-_log = get_logger("history")
 _NOT_TELEGRAMS_WORD = (CompatibilityError, UnexpectedAnswerError)
 """Errors that say nothing of the chat: Telethon's own iterator may still read it."""
 
@@ -59,6 +55,8 @@ class Producer:
         stock: Keyword arguments of `iter_messages` that ask the same, and why that must be taken
             ("" if it need not).
         fallback: Whether to go on with `iter_messages` where a fast path fails.
+        prefetch: Pages held or in flight, at most.
+        stretch_pages: The same while a dense stretch is read by ids.
         takeout: Whether to make the requests as a takeout; "auto": if Telegram lets it begin.
     """
 
@@ -75,6 +73,7 @@ class Producer:
         request_size: int,
         concurrency: int,
         prefetch: int,
+        stretch_pages: int,
         takeout: bool | Literal["auto"] = False,
         by_ids: bool = True,
     ) -> None:
@@ -89,20 +88,28 @@ class Producer:
         self._is_falling_back = fallback
         self._options = options
         self._request_size = request_size
-        self._concurrency = concurrency
         self._prefetch = prefetch
+        self._stretch_pages = stretch_pages
         self._by_ids = by_ids and len(clients) == 1  # others may see other messages
         self._list = Listing(None)
-        self._fetcher = Fetcher(client, self._list, options)
         self._out = Output(query.limit if stock[0]["ids"] is None else None)
-        self.tally = self._out.tally
-        self._pages: dict[int, tuple[Page, float]] = {}
-        self._ledger = EntityLedger(client)
-        self._metrics = Account.of(client).metrics
+        self._runner = Runner(
+            client,
+            self._out,
+            Fetcher(client, self._list, options),
+            is_list=query.ids is None,
+            concurrency=concurrency,
+            prefetch=prefetch,
+        )
+
+    @property
+    def tally(self) -> Tally:
+        """The figures so far."""
+        return self._out.tally
 
     def share(self, tally: Tally) -> None:
         """Count into *tally*, which several producers share."""
-        self.tally = self._out.tally = tally
+        self._out.tally = tally
 
     async def __call__(self, pump: Pump[Piece]) -> None:
         """Fetch everything; returns at the end, raises what stopped it."""
@@ -135,11 +142,7 @@ class Producer:
                     raise
                 await self._fall_back(error)
         finally:
-            self.tally.set(in_flight=0, held=0)
-            self.tally.log()
-            await self._ledger.flush()
-            account = Account.of(self._client)
-            await account.memory.keep(account.pacer)
+            await self._runner.end()
 
     async def _run_fast(self) -> None:
         ids = self._query.ids
@@ -151,16 +154,16 @@ class Producer:
             await self._run_stock(self._stock, found)
             return
         self._list = found
-        self._fetcher = Fetcher(self._client, found, self._options, self._road)
+        self._runner.fetcher = Fetcher(self._client, found, self._options, self._road)
         if len(self._clients) > 1:
-            self._fetcher = await open_lanes(
+            self._runner.fetcher = await open_lanes(
                 self._clients,
                 self._entity,
                 found,
                 self._wanted,
                 self._options,
                 by_ids=ids is not None,
-                on_ask=self._asked,
+                on_ask=self._runner.asked,
             )
         if ids is not None:
             await self._run_ids(ids)
@@ -171,114 +174,7 @@ class Producer:
         elif not self._query.is_empty():
             await self._run_pages()
 
-    # Requests
-
-    def _start(self, crew: Crew[int, tuple[Page, float]], ask: Ask) -> None:
-        crew.start(ask.token, self._fetcher.fetch, ask)
-        self._asked(crew.in_flight)
-
-    def _asked(self, in_flight: int = 1) -> None:
-        self._metrics.add("history_requests")
-        stats = self.tally.stats
-        self.tally.set(
-            requests=stats.requests + 1,
-            in_flight=in_flight,
-            peak_in_flight=max(stats.peak_in_flight, in_flight),
-        )
-
-    async def _fetch(self, request: Any) -> tuple[Page, float]:
-        """Ask outside of any plan."""
-        self._asked()
-        found = await self._fetcher.send(request)
-        await self._received(found[0])
-        return found
-
-    async def _received(self, page: Page) -> None:
-        stats = self.tally.stats
-        self.tally.set(bytes=stats.bytes + len(page.data), requests=stats.requests + page.splits)
-        if page.splits:
-            self._metrics.add("history_requests", page.splits)
-        if page.is_cut:
-            self._metrics.add("undecodable_entities")
-            self._warn("entities", "an answer has users or chats that Telethon cannot decode")
-        if self._fetcher.shares:
-            self.tally.set(shares=self._fetcher.shares)
-        if page.is_foreign:  # of no use to the session of the first account
-            return
-        self._ledger.add(page)
-        if self._ledger.is_due:
-            await self._ledger.flush()
-
-    # Plans
-
-    async def _run(self, plan: Plan) -> None:
-        """Carry out *plan*: send what it asks for, deliver what is complete."""
-        tally, out = self.tally, self._out
-        async with Crew[int, tuple[Page, float]]() as crew:
-            out.on_room(crew.wake)
-            while True:
-                while (outcome := crew.finished()) is not None:
-                    token, result, error = outcome
-                    if error is not None:
-                        plan.on_error(token, error)
-                    elif result is not None:
-                        self._pages[token] = result
-                        await self._received(result[0])
-                        self._report(plan, token, result[0])
-                self._deliver(plan)
-                if plan.error is not None:
-                    raise plan.error
-                if plan.done or out.left == 0:
-                    return
-                while crew.in_flight < self._concurrency * self._fetcher.width:
-                    held = crew.in_flight + plan.held + out.buffered
-                    ask = plan.next_request(room=self._prefetch - held)
-                    if ask is None:
-                        break
-                    self._start(crew, ask)
-                held = plan.held + out.buffered
-                tally.set(
-                    in_flight=crew.in_flight,
-                    held=plan.held,
-                    peak_held=max(tally.stats.peak_held, held + crew.in_flight),
-                )
-                tally.follow(plan)
-                await crew.wait()
-
-    def _report(self, plan: Plan, token: int, page: Page) -> None:
-        plan.on_answer(token, page.found, **page.facts)
-        if plan.count is not None:
-            self.tally.total = plan.count
-        elif self.tally.total is None:  # a whole list, which says no count
-            self.tally.total = len(page.messages)
-
-    def _deliver(self, plan: Plan) -> None:
-        while (delivery := plan.take()) is not None:
-            entry = self._pages.pop(delivery.token, None)
-            if entry is None or not delivery.ids:
-                continue
-            page, latency = entry
-            dropped = max(len(page.messages) - len(page.empty_ids) - len(delivery.ids), 0)
-            self.tally.set(duplicates=self.tally.stats.duplicates + dropped)
-            messages = self._fetcher.finished(page, delivery.ids)
-            undecoded: list[UndecodedMessage] = []
-            if page.undecoded:
-                undecoded = [each for each in messages if isinstance(each, UndecodedMessage)]
-                messages = self._without(undecoded, messages)
-            if self._query.ids is None:  # what the list does not keep
-                messages = [m for m in messages if m is not None]
-                self._out.last = delivery.ids[-1]
-            self._out.put(messages, page, latency, undecoded)
-
-    def _without(self, undecoded: list[UndecodedMessage], messages: list[Any]) -> list[Any]:
-        """Return the messages with None in place of those."""
-        for record in undecoded:
-            text = "message not decoded id=%d constructor=%08x bytes=%d: Telethon is too old for it"
-            self._warn("undecodable", text, record.id, record.constructor, len(record.data))
-        self._metrics.add("undecodable", len(undecoded))
-        stats = self.tally.stats
-        self.tally.set(undecodable=stats.undecodable + len(undecoded))
-        return [None if isinstance(each, UndecodedMessage) else each for each in messages]
+    # Lists with positions
 
     async def _run_pages(self) -> None:
         self.tally.set(path="pages")
@@ -288,9 +184,14 @@ class Producer:
         query = self._query if self._list.sender is None else replace(self._query, limit=None)
         by_ids = self._list.can_sweep and self._by_ids
         windows = Windows(
-            query, self._request_size, self._list.can_sweep, by_ids=by_ids, prefetch=self._prefetch
+            query,
+            self._request_size,
+            self._list.can_sweep,
+            by_ids=by_ids,
+            prefetch=self._prefetch,
+            stretch_pages=self._stretch_pages,
         )
-        await self._run(windows)
+        await self._runner.run(windows)
         if self._list.is_whole:
             self._report_missing(windows)
 
@@ -299,9 +200,9 @@ class Producer:
         history = Fetcher(self._client, History(self._list.peer), self._options, self._road)
 
         async def fetch(ask: Ask) -> Page:
-            self._asked()
+            self._runner.asked()
             page, _ = await history.fetch(ask)
-            await self._received(page)
+            await self._runner.received(page)
             return page
 
         before = await id_before(fetch, self._query.offset_date or 0)
@@ -316,39 +217,35 @@ class Producer:
         self.tally.total = len(ids)
         self.tally.set(path="ids")
         wanted = ids[::-1] if self._query.reverse else ids
-        await self._run(IdList(wanted, request_size=self._request_size))
+        await self._runner.run(IdList(wanted, request_size=self._request_size))
 
     def _report_missing(self, windows: Windows) -> None:
         if windows.is_given_up or (windows.missing and self._query.limit is None):
             text = "history ended missing=%d total=%s: hidden by Telegram, or deleted meanwhile"
-            self._warn("missing", text, windows.missing, windows.count)
-
-    def _warn(self, key: str, text: str, *args: object) -> None:
-        limiter = Account.of(self._client).limiter
-        warn_limited(_log, limiter, key, text, *args, now=asyncio.get_running_loop().time())
+            self._runner.warn("missing", text, windows.missing, windows.count)
 
     async def _count(self) -> None:
         self.tally.set(path="pages")
-        page, _ = await self._fetch(self._list.request(Ask(limit=1)))
+        page, _ = await self._runner.fetch(self._list.request(Ask(limit=1)))
         self.tally.total = page.count if page.count is not None else len(page.messages)
 
     # Lists without positions
 
     async def _run_scheduled(self) -> None:
         self.tally.set(path="sequential")
-        page, latency = await self._fetch(self._list.request(Ask()))
+        page, latency = await self._runner.fetch(self._list.request(Ask()))
         self.tally.total = len(page.messages)
         kept = [m for m in page.found.values() if self._list.keeps(m)]
         ids = [m.id for m in chosen(kept, self._query)]
-        self._out.put(self._fetcher.finished(page, ids), page, latency)
+        self._out.put(self._runner.fetcher.finished(page, ids), page, latency)
 
     async def _run_global(self) -> None:
         self.tally.set(path="sequential")
-        self._fetcher = Fetcher(self._client, self._list, self._options, self._road)
+        self._runner.fetcher = Fetcher(self._client, self._list, self._options, self._road)
         wanted = self._wanted
         search = GlobalSearch(wanted.search or "", wanted.message_filter(), self._query)
         while True:
-            page, latency = await self._fetch(search.request())
+            page, latency = await self._runner.fetch(search.request())
             self.tally.total = page.count if page.count is not None else len(page.messages)
             messages = search.on_page(page)
             for message in messages:
@@ -360,7 +257,7 @@ class Producer:
                 break
             await self._out.room()
         if search.is_given_up:
-            self._warn("global", "search of all chats ended: pages brought nothing new")
+            self._runner.warn("global", "search of all chats ended: pages brought nothing new")
 
     # Stock
 
@@ -369,9 +266,9 @@ class Producer:
         out = self._out
         if self._entity is None and self._query.ids is None and out.delivered:
             raise error  # no id says where to go on in a search of all chats
-        self._metrics.add("history_fallbacks")
+        Account.of(self._client).metrics.add("history_fallbacks")
         text = "history falls back to iter_messages path=%s after=%d: %s"
-        self._warn("fallback", text, self.tally.stats.path, out.delivered, error)
+        self._runner.warn("fallback", text, self.tally.stats.path, out.delivered, error)
         try:
             arguments = await rest(
                 self._road, self._entity, self._query, self._stock, self._list, out

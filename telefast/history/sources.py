@@ -16,13 +16,15 @@ from telefast.history.query import MAX_ID
 from telefast.history.segment import Segment
 from telefast.history.spans import Spans
 
-__all__ = ["Source", "Sources"]
+__all__ = ["LONGEST_STRETCH", "Source", "Sources"]
 
 _HIDDEN_RUN = 2000
 """Messages hidden in one run, before it is believed that all the rest is hidden: our choice."""
 _MOST_SWEEPS = 10
 """Sweeps in a stretch: 11 requests then bring 2,100 messages. Longer ones gain little, and cost
 more where a stretch is not proven. Our choice."""
+LONGEST_STRETCH = 2 + 2 * _MOST_SWEEPS
+"""Pages of room that the longest stretch takes: its border, the next one, and two for a sweep."""
 _DENSE = 0.6
 """Messages per id from which stretches by ids are tried: they break even at 0.5, their borders
 apart."""
@@ -79,16 +81,18 @@ class Source(Protocol):
 
 
 class Sources:
-    """Choose the sources of one walk.
+    """Choose the sources of one walk, and keep the one whose turn it is.
 
     Args:
         order: Direction, bounds and page size.
-        prefetch: Pages that may be held or in flight; it decides how long a stretch by ids is, or
-            a span.
+        prefetch: Pages that may be held or in flight; it decides how long a span is.
+        stretch_pages: The same where a stretch is read by ids, and how long that is.
         can_sweep: Whether stretches by ids may take the place of pages.
     """
 
-    def __init__(self, order: Order, *, prefetch: int, can_sweep: bool) -> None:
+    def __init__(self, order: Order, *, prefetch: int, stretch_pages: int, can_sweep: bool) -> None:
+        self.current: Source = Segment(order, 0, remaining=0, most=1)
+        """Pages ahead; the first source holds nothing, so that the walk begins."""
         self.is_given_up = False
         """Whether so long a run was hidden that the rest was not looked for."""
         self.mismatches = 0
@@ -99,8 +103,8 @@ class Sources:
         self._empty_run = 0
         self._stale: Segment | None = None
         self._stale_at = 0
-        # Sweeps in a stretch: its border, the next one, and two pages of room for each sweep.
-        self._sweeps = min(_MOST_SWEEPS, (prefetch - 2) // 2)
+        self._more_room = stretch_pages - prefetch
+        self._sweeps = min(_MOST_SWEEPS, (stretch_pages - 2) // 2)
         self._can_sweep = can_sweep and order.size == PAGE_SIZE and self._sweeps > 0
         self._proven = 0
         self._failed_to: int | None = None
@@ -108,8 +112,17 @@ class Sources:
         self._tries = 0
         self._seen: deque[tuple[int, int]] = deque(maxlen=_MEASURED)  # messages and ids of a page
 
-    def plan(self, page: Answer | None, anchor: int, *, remaining: int, top: int | None) -> Source:
-        """Return the source behind a page just delivered.
+    def next_ask(self, *, room: int) -> Ask | None:
+        """Return what the current source asks for next."""
+        more = self._more_room if isinstance(self.current, Dense) else 0
+        return self.current.next_ask(room=room + more)
+
+    def on_sent(self, token: int) -> None:
+        """Report the token of what `next_ask` returned last."""
+        self.current.on_sent(token)
+
+    def begin(self, page: Answer | None, anchor: int, *, remaining: int, top: int | None) -> None:
+        """Make the source behind a page just delivered the current one.
 
         Args:
             page: That page; None if there is none.
@@ -117,6 +130,22 @@ class Sources:
             remaining: Messages that follow it, at most.
             top: The newest id, if known.
         """
+        self.current = self._behind(page, anchor, remaining, top)
+
+    def put(self, answer: Answer) -> None:
+        """Let *answer* be all that the current source has, as if its position had brought it."""
+        segment = Segment(self._order, 0, remaining=0, most=1)
+        segment.put(answer)
+        self.current = segment
+
+    def drop(self) -> Iterable[Answer]:
+        """End the current source; return its answers that have not had their turn."""
+        source, self.current = self.current, Segment(self._order, 0, remaining=0, most=1)
+        if isinstance(source, Dense):
+            self._on_dense_end(source)
+        return source.waiting()
+
+    def _behind(self, page: Answer | None, anchor: int, remaining: int, top: int | None) -> Source:
         order = self._order
         if page is None:
             return Segment(order, anchor, remaining=remaining, most=self._reach)
@@ -134,10 +163,7 @@ class Sources:
             )
         return Segment(order, anchor, remaining=remaining, most=self._reach)
 
-    def on_end(self, source: Source) -> None:
-        """Learn from a source that is not needed any more."""
-        if not isinstance(source, Dense):
-            return
+    def _on_dense_end(self, source: Dense) -> None:
         self._proven += source.proven
         if source.failed_to is not None:
             self.mismatches += 1
@@ -150,8 +176,9 @@ class Sources:
         if source.proven:
             self._tries = 0
 
-    def on_new(self, source: Source, answer: Answer, *, ahead: int) -> None:
-        """The head of *source* brought something new; *ahead* messages may follow, at most."""
+    def on_new(self, answer: Answer, *, ahead: int) -> None:
+        """The head, just passed, brought something new; *ahead* messages may follow, at most."""
+        source = self.current
         self._empty_run = 0
         self._stale = None
         if not isinstance(source, Dense):
@@ -159,8 +186,9 @@ class Sources:
             if isinstance(source, Segment) and self._is_dense(answer, ahead):
                 source.stop()
 
-    def on_nothing_new(self, source: Source, answer: Answer) -> bool:
-        """The head of *source*, just passed, brought nothing new; True: drop what follows it."""
+    def on_nothing_new(self, answer: Answer) -> bool:
+        """The head, just passed, brought nothing new; True: drop what follows it."""
+        source = self.current
         self._empty_run += 1
         if self._empty_run * self._order.size >= _HIDDEN_RUN:
             source.stop()

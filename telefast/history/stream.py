@@ -26,6 +26,7 @@ from telefast.history.producer import Producer
 from telefast.history.query import Query
 from telefast.history.resumable import Resumable
 from telefast.history.resume import key_of
+from telefast.history.sources import LONGEST_STRETCH
 from telefast.history.track import Track
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.tasks import Pump
@@ -101,10 +102,10 @@ class BatchedHistory(Resumable):
         concurrency: Requests in flight, 1 to 64. Default 4: enough to hide the round trip on a
             good line, and mild on the account's flood budget.
         prefetch: Pages held or in flight, at least *concurrency*. None (default): twice
-            *concurrency*.
+            *concurrency*, but 22 at least while dense stretches are read by ids.
         by_ids: Whether dense stretches of channels may be read by ids (the default), which takes
-            half the requests; the history confirms each stretch before it is delivered. *prefetch*
-            decides how long they are: 22 pages allow the longest. False: by pages alone.
+            half the requests; the history confirms each stretch before it is delivered, and
+            *prefetch* decides how long it may be. False: by pages alone.
         timeout: Deadline of each request, in seconds, after which it is asked again; None for
             none. Default 60.
         max_flood_wait: Longest time that one request may spend in flood waits, in seconds, before
@@ -164,8 +165,9 @@ class BatchedHistory(Resumable):
         on_wait: Callable[[WaitEvent], object] | None = None,
     ) -> None:
         clients = check_clients(client)
-        times = len(clients) if prefetch is None else 1
-        prefetch = times * check_sizes(request_size, batch_size, concurrency, prefetch)
+        pages = check_sizes(request_size, batch_size, concurrency, prefetch)
+        if prefetch is None:
+            pages *= len(clients)
         check_waits(timeout, max_flood_wait, wait_time)
         check_list_arguments(search, filter, from_user, reply_to, scheduled)
         check_flags(albums=albums, fallback=fallback, by_ids=by_ids)
@@ -219,7 +221,8 @@ class BatchedHistory(Resumable):
             options=CallOptions(timeout, max_flood_wait, wait_time or 0.0, on_wait=tell),
             request_size=request_size,
             concurrency=concurrency,
-            prefetch=prefetch,
+            prefetch=pages,
+            stretch_pages=pages if prefetch is not None else max(pages, LONGEST_STRETCH),
             takeout=takeout,
             by_ids=by_ids,
         )

@@ -31,7 +31,6 @@ from dataclasses import replace
 from telefast.history.order import Answer, Ask, Delivery, Order
 from telefast.history.outbox import Outbox
 from telefast.history.query import MAX_ID, Query
-from telefast.history.segment import Segment
 from telefast.history.sources import Source, Sources
 from telefast.history.start import Begin, Start
 from telefast.history.step import Step
@@ -55,6 +54,7 @@ class Windows:
             empty are asked for.
         by_ids: Whether dense stretches may be read by ids, where `can_sweep`.
         prefetch: Pages that the caller holds or has in flight, at most.
+        stretch_pages: The same while a dense stretch is read by ids; None for no more.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Windows:
         *,
         by_ids: bool = True,
         prefetch: int = 8,
+        stretch_pages: int | None = None,
     ) -> None:
         self.done = False
         self.error: Exception | None = None
@@ -81,9 +82,12 @@ class Windows:
         self._out = Outbox(self._order)
         self._next_token = 0
         self._step = Step()
-        # Pages ahead; this first source holds nothing, so that the walk begins.
-        self._source: Source = Segment(self._order, 0, remaining=0, most=1)
-        self._sources = Sources(self._order, prefetch=prefetch, can_sweep=can_sweep and by_ids)
+        self._sources = Sources(
+            self._order,
+            prefetch=prefetch,
+            stretch_pages=prefetch if stretch_pages is None else stretch_pages,
+            can_sweep=can_sweep and by_ids,
+        )
         # The walk.
         self._walk = Walk(self._order, 0, None)
         self._claimed: int | None = None  # an honest empty page followed this id
@@ -106,11 +110,6 @@ class Windows:
     def held(self) -> int:
         """Answers that wait for an earlier one."""
         return self._source.held
-
-    @property
-    def delivered(self) -> int:
-        """Messages delivered so far."""
-        return self._out.delivered
 
     @property
     def missing(self) -> int:
@@ -136,11 +135,11 @@ class Windows:
         """
         if self.done or self.error is not None:
             return None
-        for asker in (self._step, self._top, self._source):
+        for asker in (self._step, self._top, self._sources):
             if (ask := asker.next_ask(room=room)) is not None:
                 self._next_token += 1
                 asker.on_sent(self._next_token)
-                self.by_ids += asker is self._source and bool(ask.ids)
+                self.by_ids += asker is self._sources and bool(ask.ids)
                 return replace(ask, token=self._next_token)
             if self._top.is_pending and asker is self._top:
                 break
@@ -195,13 +194,9 @@ class Windows:
             ids_left = self._order.ids_behind(self._out.last, self._top.id)
             self._source.cut(ids_left)
 
-    def _finish(self) -> None:
-        self.done = True
-
     def _accept(self, answer: Answer) -> None:
         """Deliver what is new in an answer; the caller has checked that, and the seam."""
-        if not self._out.accept(answer):
-            self._finish()
+        self.done = not self._out.accept(answer)
 
     # The beginning
 
@@ -209,11 +204,11 @@ class Windows:
         if isinstance(step, Ask):
             self._step.do(step, self._on_start)
         elif step.last is None:
-            self._finish()
+            self.done = True
         else:
             self._out.last = step.last
             if not self._out.is_end_ahead():
-                self._finish()
+                self.done = True
             elif answer is not None and step.is_first_page:
                 self._first_page(answer)
                 return
@@ -224,6 +219,10 @@ class Windows:
         self._begin(self._start.on_answer(answer, count=self.count), answer)
 
     # Sources of pages
+
+    @property
+    def _source(self) -> Source:
+        return self._sources.current
 
     def _first_page(self, answer: Answer) -> None:
         """Take the page that follows `_last`, and plan the positions behind it."""
@@ -237,8 +236,7 @@ class Windows:
         """Begin a source behind *page*; *remaining* messages follow that, None if unknown."""
         self._drop_source()
         remaining = self._ahead if remaining is None else min(self._ahead, remaining)
-        top = self._top.id
-        self._source = self._sources.plan(page, anchor, remaining=remaining, top=top)
+        self._sources.begin(page, anchor, remaining=remaining, top=self._top.id)
 
     @property
     def _ahead(self) -> int:
@@ -246,10 +244,8 @@ class Windows:
         return min(self._order.ids_behind(self._out.last, self._top.id), self._out.left)
 
     def _drop_source(self) -> None:
-        for answer in self._source.waiting():
+        for answer in self._sources.drop():
             self._out.drop(answer)
-        self._sources.on_end(self._source)
-        self._source = Segment(self._order, 0, remaining=0, most=1)
 
     def _advance(self) -> None:
         """Deliver, in order, all that is complete; start the next step where that ends."""
@@ -287,14 +283,14 @@ class Windows:
             return
         self._source.pass_head()
         self._accept(answer)
-        self._sources.on_new(self._source, answer, ahead=self._ahead)
+        self._sources.on_new(answer, ahead=self._ahead)
 
     def _on_nothing_new(self, answer: Answer, *, is_joined: bool) -> None:
         self._source.pass_head()
         self._out.drop(answer)
         if is_joined:
             return
-        if self._sources.on_nothing_new(self._source, answer):
+        if self._sources.on_nothing_new(answer):
             self._drop_source()
         if self._claimed != self._out.last:
             self._walk_to(None)
@@ -352,7 +348,7 @@ class Windows:
         top = self._top.id
         is_known = top is not None and self._out.last >= min(top, self._query.high - 1)
         if self._swept == self._out.last or (self._query.reverse and is_known):
-            self._finish()
+            self.done = True
             return
         self._swept = self._out.last
         if self._query.reverse:
@@ -365,9 +361,7 @@ class Windows:
         fresh = self._out.fresh(answer)
         if fresh:
             # As if the next position had brought it: the seam is swept, then it is delivered.
-            segment = Segment(self._order, 0, remaining=0, most=1)
-            segment.put(replace(answer, ids=fresh))
-            self._source = segment
+            self._sources.put(replace(answer, ids=fresh))
         else:
             self._out.drop(answer)
             self._sweep_on(Sweep(self._order, self._out.last, None))

@@ -111,13 +111,18 @@ def run(
     rng: Random,
     concurrency: int = 4,
     prefetch: int = 8,
+    most: int | None = None,
     before_answer: Callable[[Server, Ask], None] = lambda server, ask: None,
     change_page: Callable[[Ask, list[int]], tuple[list[int], list[int]]] = lambda ask, ids: (
         ids,
         [],
     ),
 ) -> list[int]:
-    """Drive a planner to its end with answers in random order; return what it delivers."""
+    """Drive a planner to its end with answers in random order; return what it delivers.
+
+    It never holds more than *most* pages, None for *prefetch*, and two to repair or to end.
+    """
+    most = prefetch if most is None else most
     delivered: list[int] = []
     in_flight: list[Ask] = []
     steps = 0
@@ -131,7 +136,7 @@ def run(
             server.requests.append(ask)
             in_flight.append(ask)
         assert in_flight, "stalled"
-        assert windows.held + len(in_flight) <= prefetch + 2
+        assert windows.held + len(in_flight) <= most + 2
         ask = in_flight.pop(rng.randrange(len(in_flight)))
         before_answer(server, ask)
         if ask.ids:

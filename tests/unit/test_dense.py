@@ -83,10 +83,17 @@ def explore(seed: int) -> Windows:
     limit = rng.choice([None, None, None, 500, 1234])
     query = Query(limit=limit, reverse=reverse, min_id=rng.choice([0, 0, 0, 77]))
     prefetch = rng.choice([4, 6, 8, 12, 24, 48])
-    windows = Windows(query, prefetch=prefetch)
+    most = max(prefetch, rng.choice([0, 22]))
+    windows = Windows(query, prefetch=prefetch, stretch_pages=most)
     concurrency = rng.choice([c for c in (1, 2, 4, 16) if c <= prefetch])
     got = run(
-        windows, server, rng=rng, concurrency=concurrency, prefetch=prefetch, before_answer=change
+        windows,
+        server,
+        rng=rng,
+        concurrency=concurrency,
+        prefetch=prefetch,
+        most=most,
+        before_answer=change,
     )
     assert sorted(set(got), reverse=not reverse) == got
     assert set(got) <= shown
