@@ -10,7 +10,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   and `rehydrate` turns them into Telethon's messages again.
 * `items_of` lists the files of a message, or why they cannot be had; `FileKey` says which are one;
   `MediaDownloader` fetches them, many at once, each byte once; `PartSizeTuner` fits their parts to
-  the network.
+  the network; `MediaDedupeCache` knows which files are here already, whatever message shows them.
 * `group_albums` keeps the messages of an album together.
 * `ordered_map` works on many items at a time and keeps their order.
 * `Pool` keeps connections of its own to each data centre.
@@ -93,9 +93,13 @@ from telefast.history import (
     widen_albums,
 )
 from telefast.media import (
+    DedupeCheck,
+    DedupeResult,
+    DedupeStats,
     DownloadResult,
     Downloads,
     FileKey,
+    MediaDedupeCache,
     MediaDownloader,
     MediaItem,
     PartSizeTuner,
@@ -149,6 +153,9 @@ __all__ = [
     "CorruptStateError",
     "CursorMismatchError",
     "DeadlineError",
+    "DedupeCheck",
+    "DedupeResult",
+    "DedupeStats",
     "DiskFullError",
     "DownloadResult",
     "Downloads",
@@ -163,6 +170,7 @@ __all__ = [
     "HistoryStats",
     "Line",
     "LinkError",
+    "MediaDedupeCache",
     "MediaDownloader",
     "MediaItem",
     "MessageCount",

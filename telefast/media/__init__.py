@@ -1,5 +1,7 @@
 """Files: what a message carries, which file it is, and how to have it."""
 
+from telefast.media.dedupe import MediaDedupeCache
+from telefast.media.dedupe_results import DedupeCheck, DedupeResult, DedupeStats
 from telefast.media.downloader import MediaDownloader
 from telefast.media.downloads import Downloads
 from telefast.media.items import chat_photo_item, file_key, items_of
@@ -10,9 +12,13 @@ from telefast.media.tuner import PartSizeTuner
 from telefast.media.types import MediaItem, SkippedItem
 
 __all__ = [
+    "DedupeCheck",
+    "DedupeResult",
+    "DedupeStats",
     "DownloadResult",
     "Downloads",
     "FileKey",
+    "MediaDedupeCache",
     "MediaDownloader",
     "MediaItem",
     "PartSizeTuner",

@@ -22,7 +22,7 @@ from telefast.media.reading import Seen, read_slot
 from telefast.media.types import MediaItem, SkippedItem
 from telefast.media.walk import Group, forwarded_from, groups_in, groups_of, is_holder
 
-__all__ = ["MediaItem", "SkippedItem", "chat_photo_item", "file_key", "items_of"]
+__all__ = ["MediaItem", "SkippedItem", "chat_photo_item", "file_key", "first_item", "items_of"]
 
 _BIG: Final = "c"
 _SMALL: Final = "a"
@@ -133,13 +133,29 @@ def file_key(media: Any, *, by_name: bool = False) -> FileKey | None:
     """
     if isinstance(media, types.ChatPhoto | types.UserProfilePhoto):
         return FileKey("photo", media.photo_id, _BIG)
-    item = media if isinstance(media, MediaItem) else _first_of(media)
+    item = first_item(media)
     if item is None or not by_name:
         return None if item is None else item.key
     origin = item.origin
     if not isinstance(origin, MessageOrigin) or not item.name or item.size is None:
         return None
     return name_key(origin.peer_id, item.name, item.size)
+
+
+def first_item(media: Any) -> MediaItem | None:
+    """Return the first file of what `file_key` takes, protected or not; None if it has none.
+
+    It lies in the message itself or in the preview of its link.
+
+    Raises:
+        ArgumentError: If *media* is none of these.
+    """
+    if isinstance(media, MediaItem):
+        return media
+    if isinstance(media, types.ChatPhoto | types.UserProfilePhoto):
+        return None
+    found = _all_of(media, frozenset({"web_pages"}), None, ())
+    return next((each for each in found if isinstance(each, MediaItem)), None)
 
 
 def chat_photo_item(chat: Any, *, big: bool = True, seen_in: Any = None) -> MediaItem | SkippedItem:
@@ -192,12 +208,6 @@ def _groups(message: Any) -> Iterator[Group]:
     if is_holder(message):
         return groups_in(message)
     raise ArgumentError("message", type(message).__name__, "a message, or what it may carry")
-
-
-def _first_of(message: Any) -> MediaItem | None:
-    """Return the first item that lies in the message itself or in the preview of its link."""
-    found = _all_of(message, frozenset({"web_pages"}), None, ())
-    return next((each for each in found if isinstance(each, MediaItem)), None)
 
 
 def _all_of(
