@@ -72,6 +72,7 @@ from telefast.testing.fault_protocol import (
     StrayPackets,
 )
 from telefast.testing.fault_proxy import ProxyTarget, SocksProxy
+from telefast.testing.fault_reactions import ChangeReactions, ShortReactions
 from telefast.testing.fault_select import Where
 from telefast.testing.fault_topics import (
     BumpTopics,
@@ -102,6 +103,7 @@ from telefast.testing.method_cdn import CdnRedirect
 from telefast.testing.method_takeout import TakeoutDelay, TakeoutRequired, TakeoutSession
 from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
+from telefast.testing.reactions import ReactionBook
 from telefast.testing.rpc import Call, Empty, RpcFault
 from telefast.testing.virtual import (
     VirtualDeadlockError,
@@ -122,6 +124,7 @@ __all__ = [
     "BumpTopics",
     "Call",
     "CdnRedirect",
+    "ChangeReactions",
     "ChangeWorld",
     "Channel",
     "Chat",
@@ -165,6 +168,7 @@ __all__ = [
     "Packing",
     "PrivateChat",
     "ProxyTarget",
+    "ReactionBook",
     "ReducedTopics",
     "RefuseConnection",
     "RefuseGeneral",
@@ -181,6 +185,7 @@ __all__ = [
     "Shelf",
     "ShortPage",
     "ShortPart",
+    "ShortReactions",
     "ShortTopics",
     "SocksProxy",
     "StrayPackets",

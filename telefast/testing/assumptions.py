@@ -43,6 +43,10 @@ class Assumptions:
             that export several at once.
         pinned_topics: Whether a topic that is pinned stands in the list of topics `once`, on top,
             or comes `again` in its place by date.
+        reaction_offsets: What an offset in a list of who reacted stands for: the `place` of the
+            last entry, so that who reacts meanwhile is missed and nobody is met twice, or a `count`
+            of entries, so that newcomers push entries onto the next page, and who goes lets others
+            slip by.
 
     Raises:
         ArgumentError: If a value is none of these.
@@ -60,6 +64,7 @@ class Assumptions:
     noforwards: Literal["open", "refused"] = "open"
     export_replaces: bool = True
     pinned_topics: Literal["once", "again"] = "once"
+    reaction_offsets: Literal["place", "count"] = "place"
 
     def __post_init__(self) -> None:
         """Refuse what is no side of a switch."""

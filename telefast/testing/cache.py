@@ -73,6 +73,11 @@ class MessageCache:
             block.size -= cost
             self.size -= cost
 
+    def forget(self, chat_id: int) -> None:
+        """Forget what is kept for all messages of a chat."""
+        for key in [key for key in self._blocks if key >> 32 == chat_id]:
+            self.size -= self._blocks.pop(key).size
+
 
 class _Block:
     __slots__ = ("entries", "size")

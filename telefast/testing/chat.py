@@ -11,6 +11,7 @@ from telethon.tl import types
 from telefast.errors import WorldError
 from telefast.testing.file_refs import File, FileKey, files_of, has_file, key_of
 from telefast.testing.index import ChatIndex
+from telefast.testing.reactions import ReactionBook
 from telefast.testing.refs import mark_of, refs_of
 from telefast.testing.tl import read_object, write_object
 
@@ -49,7 +50,10 @@ class Chat(ABC):
         last_id: The highest id ever given in this chat; new posts come above it.
         changed: Whether `ids` is no longer what the seed gave.
         made_as: Title that the chat was made with; seeded messages name it for ever.
+        members: Bare ids of the members; none for a private chat.
     """
+
+    members: tuple[int, ...] = ()
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Chat(ABC):
         self._put_files: dict[FileKey, set[int]] = {}
         self._put_dcs: dict[int, set[int]] = {}
         self._index: ChatIndex | None = None
+        self._reactions: ReactionBook | None = None
 
     def __repr__(self) -> str:
         """Name the chat, without a secret or a text."""
@@ -170,6 +175,23 @@ class Chat(ABC):
             self._index = ChatIndex(self)
         return self._index
 
+    @property
+    def reactions(self) -> ReactionBook:
+        """Who reacted to its messages; the place to change that."""
+        if self._reactions is None:
+            self._reactions = ReactionBook(self)
+        return self._reactions
+
+    @property
+    def seen_by(self) -> int:
+        """Bare id of the user whose view the stored messages show."""
+        return self._seeded.me
+
+    def rewrite(self, *, lists_reactors: bool) -> None:
+        """Write seeded messages anew; see `SeededChat.lists_reactors`."""
+        self._seeded.lists_reactors = lists_reactors
+        self._cache.forget(self._cache_key)
+
     def timestamp(self, message_id: int) -> int:
         """Return the date of a message in seconds since the epoch.
 
@@ -199,6 +221,8 @@ class Chat(ABC):
             _check_entities(message)
             if self._index is not None:
                 self._index.forget(message.id)
+            if self._reactions is not None:
+                self._reactions.forget(message.id)
             date = 0 if message.date is None else int(message.date.timestamp())
             data = write_object(message)
             self._put[message.id] = ((data, refs_of(message)), date)

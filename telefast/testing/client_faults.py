@@ -33,7 +33,7 @@ _HAPPENS: Final = frozenset(
 )
 """Errors of code 400 that clients get who do nothing wrong."""
 
-_BREACHES: Final = frozenset({"TAKEOUT_REQUIRED"})
+_BREACHES: Final = frozenset({"BROADCAST_FORBIDDEN", "TAKEOUT_REQUIRED"})
 """Errors of other codes that they do not."""
 
 

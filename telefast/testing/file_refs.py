@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "EMOJI",
     "MESSAGE",
     "STICKER_SET",
     "STORY",
@@ -46,6 +47,7 @@ MESSAGE: Final = 0x02
 STORY: Final = 0x03
 WEB_PAGE: Final = 0x04
 STICKER_SET: Final = 0x05
+EMOJI: Final = 0x06
 _BODY: Final = struct.Struct("<BHqiQI")
 _HALF: Final = 4
 _SIZE: Final = _BODY.size + 2 * _HALF
@@ -58,14 +60,14 @@ class Reference(NamedTuple):
 
     Attributes:
         account: Index of the account that it was given to.
-        mark: Marked id of the chat, or of the peer whose photo or story it is; the id of a web page
-            or sticker set.
+        mark: Marked id of the chat, or of the peer whose photo or story it is; the id of a web
+            page, sticker set or custom emoji.
         message_id: The message in that chat, or the story; 0 for all else.
         issued: Server time of the answer that it came with, in milliseconds; 0 if it is as old as
             its message.
         serial: Number of its issue; 0 if it is as old as its message.
-        place: What kind of origin it is: `MESSAGE` (or the photo of a peer), `STORY`, `WEB_PAGE` or
-            `STICKER_SET`.
+        place: What kind of origin it is: `MESSAGE` (or the photo of a peer), `STORY`, `WEB_PAGE`,
+            `STICKER_SET` or `EMOJI`.
     """
 
     account: int

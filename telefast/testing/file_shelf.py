@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from telethon.tl import types
 
 from telefast.errors import WorldError
-from telefast.testing.file_refs import STICKER_SET, STORY, WEB_PAGE
+from telefast.testing.file_refs import EMOJI, STICKER_SET, STORY, WEB_PAGE
 from telefast.testing.tl import read_object
 
 if TYPE_CHECKING:
@@ -76,6 +76,23 @@ class Shelf:
     def at(self, place: Place) -> Any:
         """Return what is at a place; None for nothing."""
         return self._held.get(place)
+
+    def emoji(self, document_id: int) -> types.Document | None:
+        """Return a custom emoji that was put here, by itself or in a set; None for none."""
+        found = self._held.get((EMOJI, document_id, 0))
+        if isinstance(found, types.Document):
+            return found
+        for (kind, _, _), holder in self._held.items():
+            if kind == STICKER_SET and holder.set.emojis:
+                for each in holder.documents:
+                    if each.id == document_id:
+                        self._held[EMOJI, document_id, 0] = each
+                        return each  # type: ignore[no-any-return]  # a set is of any kind
+        return None
+
+    def put_emoji(self, document: types.Document) -> None:
+        """Let a document be a custom emoji that is in no set."""
+        self._put((EMOJI, document.id, 0), document)
 
     def page(self, url: str) -> types.WebPage | None:
         """Return the page at a URL."""

@@ -23,6 +23,7 @@ from telefast.testing.file_refs import (
 )
 from telefast.testing.file_shelf import Place, Shelf
 from telefast.testing.private import BoxedChat
+from telefast.testing.text import EMOJI as SIGNS
 from telefast.testing.tl import read_object
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from telefast.testing.world import World
 
 __all__ = ["Files", "home_of"]
+
+SEEDED_EMOJI: Final = 5_000_000_000_000_000_000
+"""The first of the 500 custom emoji that seeded messages and topics use."""
 
 _DATE: Final = datetime(2021, 6, 1, tzinfo=UTC)
 
@@ -59,6 +63,7 @@ class Files(Expiry):
             (the default) means any number.
         web_dc_id: The data centre that fetches files of other sites, which the configuration names;
             only that one has them. None (the default) means that each does.
+        absent_emoji: Document ids of custom emoji that nobody can get any more.
         now: Server time of the request that is being answered, in seconds since the epoch.
         shelf: Stories, web pages, sets of stickers: what carries files and is no message.
 
@@ -77,6 +82,7 @@ class Files(Expiry):
         self._drawn = 0
         self.web_dc_id: int | None = None
         self.shelf = Shelf()
+        self.absent_emoji: set[int] = set()
 
     def __repr__(self) -> str:
         """Count what was given, without a reference."""
@@ -145,6 +151,35 @@ class Files(Expiry):
             dc_id=self._place(dc_id, file_id),
             attributes=[*attributes, *named],
         )
+
+    def emoji(self, document_id: int) -> types.Document | None:
+        """Return a custom emoji: one that the shelf has, or that seeded messages use; else None.
+
+        Those of the seed are made when they are asked for, but for `absent_emoji`.
+        """
+        found = self.shelf.emoji(document_id)
+        is_seeded = 0 <= document_id - SEEDED_EMOJI < 500
+        if document_id in self.absent_emoji or (found is None and not is_seeded):
+            return None
+        if found is None:
+            dice = Dice.of(self._world.seed, "emoji", document_id)
+            named = types.InputStickerSetID(8_000_000_000, 8_000_000_001)
+            found = types.Document(
+                id=document_id,
+                access_hash=dice.signed64(),
+                file_reference=dice.bytes(35),
+                date=_DATE,
+                mime_type="application/x-tgsticker",
+                size=4_000 + dice.below(30_000),
+                dc_id=self.dc_of(document_id),
+                attributes=[
+                    types.DocumentAttributeImageSize(100, 100),
+                    types.DocumentAttributeCustomEmoji(dice.pick(SIGNS), named, free=True),
+                    types.DocumentAttributeFilename("AnimatedSticker.tgs"),
+                ],
+            )
+            self.shelf.put_emoji(found)
+        return found
 
     def photo(
         self,
@@ -338,6 +373,7 @@ class Files(Expiry):
             "drawn": self._drawn,
             "web_dc_id": self.web_dc_id,
             "shelf": self.shelf.recipe(),
+            "absent_emoji": sorted(self.absent_emoji),
             "given_web": {url: data.hex() for url, data in self.given_web.items()},
             "given": [
                 [*key, data.hex() if isinstance(data, bytes) else ["path", str(data)]]
@@ -352,6 +388,7 @@ class Files(Expiry):
         self._drawn = made["drawn"]
         self.web_dc_id = made["web_dc_id"]
         self.shelf.restore(made["shelf"])
+        self.absent_emoji = set(made["absent_emoji"])
         self.given_web = {url: bytes.fromhex(text) for url, text in made["given_web"].items()}
         for kind, file_id, data in made["given"]:
             is_path = isinstance(data, list)

@@ -171,12 +171,6 @@ class SeededForum(SeededChat):
         message.out = creator == types.PeerUser(self.me) or None
         return Built(message, tuple(refs))
 
-    @property
-    def me(self) -> int:
-        """Bare id of who is logged in, 0 if that one never writes."""
-        people = self._cast.people
-        return next((each.mention.user_id for each in people if each.is_self), 0)
-
     def _built(self, message: types.Message | types.MessageService, refs: Sequence[int]) -> Built:
         """Return the message with the header that says which topic it is in."""
         message.reply_to = self._header(message.id, message.reply_to)

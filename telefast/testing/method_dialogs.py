@@ -18,7 +18,7 @@ from telefast.testing.fault_dialogs import DialogRule
 from telefast.testing.method_takeout import in_range
 from telefast.testing.pages import entries_bytes, vector
 from telefast.testing.paging import DEFAULT_LIMIT, hash_of
-from telefast.testing.refs import CHANNEL_MARK
+from telefast.testing.refs import CHANNEL_MARK, peer_of
 from telefast.testing.rpc import Call, RpcFault
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _add_top(account: Account, place: Place, messages: list[bytes], refs: set[in
 def _archive_entry(account: Account, archived: list[Place]) -> bytes:
     """Return the entry that stands for the archive; nothing in it is muted."""
     first = archived[0]
-    peer = _peer(first.mark)
+    peer = peer_of(first.mark)
     unread = [account.unread(chat) for place in archived if (chat := account.chat(place.mark))]
     return bytes(
         types.DialogFolder(
@@ -273,17 +273,9 @@ def dialog_fields(account: Account, chat: Chat, top: int) -> dict[str, Any]:
 
 def _empty(mark: int) -> dict[str, Any]:
     return dict.fromkeys(_COUNTERS, 0) | {
-        "peer": _peer(mark),
+        "peer": peer_of(mark),
         "notify_settings": types.PeerNotifySettings(),
     }
-
-
-def _peer(mark: int) -> types.TypePeer:
-    if mark > 0:
-        return types.PeerUser(mark)
-    if mark > -CHANNEL_MARK:
-        return types.PeerChat(-mark)
-    return types.PeerChannel(-mark - CHANNEL_MARK)
 
 
 _COUNTERS: Final = (

@@ -24,6 +24,7 @@ from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
 from telefast.testing.method_people import PEOPLE_HANDLERS
 from telefast.testing.method_positions import POSITION_HANDLERS
+from telefast.testing.method_reactions import REACTION_HANDLERS
 from telefast.testing.method_search import SEARCH_HANDLERS
 from telefast.testing.method_shelf import SHELF_HANDLERS
 from telefast.testing.method_takeout import TAKEOUT_HANDLERS, check_takeout
@@ -153,6 +154,7 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     **DISCUSSION_HANDLERS,
     **FORUM_HANDLERS,
     **MESSAGE_HANDLERS,
+    **REACTION_HANDLERS,
     **SEARCH_HANDLERS,
     **SHELF_HANDLERS,
     **TAKEOUT_HANDLERS,

@@ -136,6 +136,7 @@ def _channel(world: World, channel: Channel) -> dict[str, Any]:
         "last_id": channel.last_id,
         "pts": channel.pts,
         "messages": _join(channel.put_messages()),
+        "reactions": channel.reactions.recipe(),
         "forum": channel.topics_recipe() if isinstance(channel, Forum) else None,
     }
 
@@ -171,6 +172,7 @@ def _remake(world: World, made: Mapping[str, Any]) -> None:
     channel.last_id = made["last_id"]
     channel.pts = made["pts"]
     channel.changed = made["ids"] is not None
+    channel.reactions.restore(made["reactions"])
     if isinstance(channel, Forum):
         channel.restore_topics(made["forum"])
 
@@ -231,6 +233,7 @@ def _boxed(chat: BoxedChat) -> dict[str, Any]:
         "last_id": chat.last_id,
         "pts": chat.pts,
         "messages": _join(chat.put_messages()),
+        "reactions": chat.reactions.recipe(),
     }
 
 
@@ -264,6 +267,7 @@ def _remake_boxed(account: Account, made: Mapping[str, Any]) -> None:
     chat.last_id = made["last_id"]
     chat.pts = made["pts"]
     chat.changed = made["changed"]
+    chat.reactions.restore(made["reactions"])
 
 
 def _id_of(channel: Channel | None) -> int | None:

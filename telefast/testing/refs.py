@@ -8,9 +8,9 @@ from telethon.tl import types
 from telethon.tl.tlobject import TLObject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["CHANNEL_MARK", "SERVICE_ID", "mark_of", "refs_of"]
+__all__ = ["CHANNEL_MARK", "SERVICE_ID", "mark_of", "peer_of", "refs_of", "refs_of_all"]
 
 CHANNEL_MARK = 1_000_000_000_000
 """A channel's marked id is minus (this plus its bare id), as in `telethon.utils.get_peer_id`."""
@@ -33,6 +33,11 @@ def refs_of(message: types.Message | types.MessageService) -> tuple[int, ...]:
     return tuple(found)
 
 
+def refs_of_all(nodes: Iterable[TLObject]) -> set[int]:
+    """Return the marked ids of all users and chats that objects name."""
+    return {mark for node in nodes for mark in _walk(node)} - {0}
+
+
 def mark_of(peer: types.TypePeer) -> int:
     """Return the marked id of a peer, as `telethon.utils.get_peer_id` does."""
     if isinstance(peer, types.PeerUser):
@@ -40,6 +45,15 @@ def mark_of(peer: types.TypePeer) -> int:
     if isinstance(peer, types.PeerChat):
         return -int(peer.chat_id)
     return -(CHANNEL_MARK + int(peer.channel_id))
+
+
+def peer_of(mark: int) -> types.TypePeer:
+    """Return the peer with a marked id."""
+    if mark > 0:
+        return types.PeerUser(mark)
+    if mark > -CHANNEL_MARK:
+        return types.PeerChat(-mark)
+    return types.PeerChannel(-mark - CHANNEL_MARK)
 
 
 def _walk(node: TLObject) -> Iterator[int]:

@@ -100,7 +100,12 @@ class SeededChat:
         script: What the chat is.
         cast: Who appears in it.
         line: What its ids mean.
+
+    Attributes:
+        lists_reactors: Whether messages of groups show who reacted, and let it be listed.
     """
+
+    lists_reactors = True
 
     def __init__(self, script: Script, cast: Cast, line: Line) -> None:
         self._script = script
@@ -113,6 +118,12 @@ class SeededChat:
         self._is_private = script.kind == "private"
         self._is_public = script.kind in {"channel", "supergroup"}
         self.timestamp = line.timestamp
+
+    @property
+    def me(self) -> int:
+        """Bare id of whose view the messages show, 0 if that one never writes."""
+        people = self._cast.people
+        return next((each.mention.user_id for each in people if each.is_self), 0)
 
     def build(self, message_id: int) -> Built:
         """Write the message with *message_id*."""
@@ -310,6 +321,8 @@ class SeededChat:
                 refs.append(user_id)
                 recent.append(_reacted(dice, user_id, date, result.reaction))
             reactions.recent_reactions = recent
+            if not self.lists_reactors:
+                reactions.can_see_list = reactions.recent_reactions = None
         elif dice.chance(100):
             results[0].chosen_order = 0
         return reactions
