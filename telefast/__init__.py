@@ -10,7 +10,8 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   and `rehydrate` turns them into Telethon's messages again.
 * `items_of` lists the files of a message, or why they cannot be had; `FileKey` says which are one;
   `MediaDownloader` fetches them, many at once, each byte once; `PartSizeTuner` fits their parts to
-  the network; `MediaDedupeCache` knows which files are here already, whatever message shows them.
+  the network; `DownloadQueue` keeps what became of each; `MediaDedupeCache` knows which files are
+  here already, whatever message shows them; `file_name` names them safely.
 * `group_albums` keeps the messages of an album together.
 * `ordered_map` works on many items at a time and keeps their order.
 * `Pool` keeps connections of its own to each data centre.
@@ -69,6 +70,7 @@ from telefast.errors import (
     TelefastError,
     UnexpectedAnswerError,
     UnreachableError,
+    UnsafePathError,
     UnsupportedChunkError,
     UnsupportedStateError,
     UsageError,
@@ -96,6 +98,7 @@ from telefast.media import (
     DedupeCheck,
     DedupeResult,
     DedupeStats,
+    DownloadQueue,
     DownloadResult,
     Downloads,
     FileKey,
@@ -103,6 +106,9 @@ from telefast.media import (
     MediaDownloader,
     MediaItem,
     PartSizeTuner,
+    QueuedFile,
+    QueueResults,
+    QueueStats,
     SkippedItem,
     chat_photo_item,
     file_key,
@@ -157,6 +163,7 @@ __all__ = [
     "DedupeResult",
     "DedupeStats",
     "DiskFullError",
+    "DownloadQueue",
     "DownloadResult",
     "Downloads",
     "Failed",
@@ -188,6 +195,9 @@ __all__ = [
     "PoolStats",
     "ProcessedIds",
     "ProfileRun",
+    "QueueResults",
+    "QueueStats",
+    "QueuedFile",
     "RemoteError",
     "SenderNames",
     "Settings",
@@ -205,6 +215,7 @@ __all__ = [
     "UndecodedRecord",
     "UnexpectedAnswerError",
     "UnreachableError",
+    "UnsafePathError",
     "UnsupportedChunkError",
     "UnsupportedStateError",
     "UsageError",

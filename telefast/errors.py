@@ -25,6 +25,7 @@ TelefastError
 ├─ StorageError                  this machine
 │  ├─ DiskFullError              (OSError) no room for what was to be written
 │  ├─ StoreLockedError           (BlockingIOError) another writer has the store or checkpoint open
+│  ├─ UnsafePathError            a link lies where a file of an archive is to be
 │  ├─ StateError                 (ValueError) a file of saved progress cannot be read
 │  │  ├─ CorruptStateError       its bytes are damaged
 │  │  └─ UnsupportedStateError   it was written by a later release
@@ -74,6 +75,7 @@ __all__ = [
     "TelefastError",
     "UnexpectedAnswerError",
     "UnreachableError",
+    "UnsafePathError",
     "UnsupportedChunkError",
     "UnsupportedStateError",
     "UsageError",
@@ -397,6 +399,20 @@ class StoreLockedError(StorageError, BlockingIOError):
         super().__init__(f"{path}: {who} has it open; there is one writer at a time")
         self.path = path
         self.holder = holder
+
+
+class UnsafePathError(StorageError):
+    """A link lies in an archive where a folder or a file of it is to be; nothing is written there.
+
+    What would be written could land anywhere on this machine.
+
+    Args:
+        path: The link.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: this is a link out of the archive; remove it and try again")
+        self.path = path
 
 
 class StateError(StorageError, ValueError):

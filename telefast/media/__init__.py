@@ -7,6 +7,9 @@ from telefast.media.downloads import Downloads
 from telefast.media.items import chat_photo_item, file_key, items_of
 from telefast.media.keys import FileKey
 from telefast.media.names import file_name, folder_name
+from telefast.media.queue import DownloadQueue, QueueStats
+from telefast.media.queue_results import QueueResults
+from telefast.media.queue_rows import QueuedFile
 from telefast.media.results import DownloadResult
 from telefast.media.tuner import PartSizeTuner
 from telefast.media.types import MediaItem, SkippedItem
@@ -15,6 +18,7 @@ __all__ = [
     "DedupeCheck",
     "DedupeResult",
     "DedupeStats",
+    "DownloadQueue",
     "DownloadResult",
     "Downloads",
     "FileKey",
@@ -22,6 +26,9 @@ __all__ = [
     "MediaDownloader",
     "MediaItem",
     "PartSizeTuner",
+    "QueueResults",
+    "QueueStats",
+    "QueuedFile",
     "SkippedItem",
     "chat_photo_item",
     "file_key",

@@ -25,6 +25,7 @@ from telefast.media.transfer import Progress, TooLargeError, Transfer
 from telefast.media.tuner import MAX_CONNECTIONS, PartSizeTuner
 from telefast.media.tuning import tuner_of
 from telefast.media.types import MediaItem, SkippedItem
+from telefast.metrics import Metrics
 from telefast.tasks import SingleFlight, in_thread
 from telefast.transport.account import Account
 from telefast.transport.calls import CallOptions
@@ -135,6 +136,11 @@ class MediaDownloader:
         at full speed.
         """
         return self._tuner
+
+    @property
+    def metrics(self) -> Metrics:
+        """The counters of the client, which all pieces on it share."""
+        return Account.of(self._client).metrics
 
     @property
     def peak_memory(self) -> int:
@@ -251,6 +257,14 @@ class MediaDownloader:
             found = dataclasses.replace(found, size=None)
         flight = found.path, str(item.key)
         return await self._flights.run(flight, self._to_path, source, found, progress)
+
+    async def renewed(self, item: MediaItem) -> MediaItem:
+        """Return a file with a fresh reference, from where it was seen. For this room only.
+
+        Raises:
+            FileUnavailableError: If it is not there any more.
+        """
+        return await self._references.fresh(item)
 
     async def fetch(
         self,

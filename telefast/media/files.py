@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from telefast.disk import NO_ROOM, hold, replace_file, sync_folder, write_all
-from telefast.errors import DiskFullError
+from telefast.errors import DiskFullError, StoreLockedError
 
-__all__ = ["PartFile", "part_path"]
+__all__ = ["PartFile", "part_path", "remove_parts"]
 
 _LONGEST_NAME = 255
 """Bytes of a file name on the usual file systems."""
@@ -41,6 +41,28 @@ def part_path(target: Path) -> Path:
     if len(os.fsencode(name)) + _LONGEST_SUFFIX > _LONGEST_NAME:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     return target.with_name(f"{name}.part")
+
+
+def remove_parts(target: Path) -> None:
+    """Remove what is left beside a file that nobody goes on with; not while a download has it.
+
+    A kill between two steps leaves a map without its parts, or a map that was being replaced.
+
+    Raises:
+        OSError: If it cannot be removed.
+    """
+    path = part_path(target)
+    with suppress(FileNotFoundError), FileIO(path, "r+") as file:
+        try:
+            hold(file, path)
+        except StoreLockedError:
+            return
+        if os.name != "nt":
+            path.unlink()  # while it is held
+    if os.name == "nt":
+        path.unlink(missing_ok=True)
+    for ending in (".map", ".map.tmp"):
+        path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
 
 
 if sys.platform == "win32":

@@ -30,7 +30,7 @@ from telefast.media.extensions import bare_name
 from telefast.media.keys import FileKey
 from telefast.media.types import MediaItem
 
-__all__ = ["LONGEST", "file_name", "folder_name", "key_in"]
+__all__ = ["LONGEST", "file_name", "folder_name", "key_in", "safe_name"]
 
 _TEMPORARY: Final = len(".part.map.tmp")
 """What `telefast.media.files` adds while a file is not whole."""
@@ -125,6 +125,18 @@ def folder_name(title: str, number: int) -> str:
     return f"{_clean(title, LONGEST - len(tail)) or 'chat'}{tail}"
 
 
+def safe_name(text: str) -> str:
+    """Return any text as a name of its own: for a folder in which names are told apart by keys.
+
+    Two texts may give one name. A name that was made here stays as it is.
+
+    Example:
+        >>> safe_name("photos"), safe_name("../up"), safe_name("")
+        ('photos', '_up', '_')
+    """
+    return _clean(text, LONGEST) or "_"
+
+
 def key_in(name: str) -> FileKey | None:
     """Return which file has this name; None if `file_name` has not made it.
 
@@ -147,9 +159,10 @@ def _tag(key: FileKey) -> str:
 def _clean(text: str, room: int) -> str:
     """Return what is left of a text as the beginning of a name, in at most *room* bytes."""
     text = _REPLACED.sub("_", _BLANKS.sub(" ", _DROPPED.sub("", text)))
-    text = _cut(text.lstrip(" .-~"), room - 1)  # one for what may come in front
-    text = text.rstrip(" .")
-    return f"_{text}" if _DEVICE.match(text) else text
+    text = text.lstrip(" .-~")
+    if _DEVICE.match(text):
+        text = f"_{text}"
+    return _cut(text, room).rstrip(" .")
 
 
 def _cut(text: str, room: int) -> str:

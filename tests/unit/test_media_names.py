@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from telefast.media.extensions import bare_name
 from telefast.media.keys import FileKey
-from telefast.media.names import LONGEST, file_name, folder_name, key_in
+from telefast.media.names import LONGEST, file_name, folder_name, key_in, safe_name
 from telefast.media.types import MediaItem
 from telefast.testing import hostile_names
 
@@ -113,6 +113,16 @@ def test_folders(title: str, number: int) -> None:
     found = folder_name(title, number)
     check(found)
     assert found.endswith(f"_{number}")
+    assert found == safe_name(found)
+
+
+@given(st.text(st.characters(), max_size=300) | NAMES.map(lambda name: name or ""))
+def test_any_text_is_one_name(text: str) -> None:
+    """For a folder of whatever text: one component, and a name that was made stays."""
+    found = safe_name(text)
+    check(found)
+    assert found
+    assert found == safe_name(found)
 
 
 @pytest.mark.parametrize(
