@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
 from telefast.errors import RemoteError
@@ -15,6 +16,11 @@ T = TypeVar("T")
 K = TypeVar("K")
 Args = TypeVarTuple("Args")
 
+_WITHIN: ContextVar[frozenset[tuple[int, Any]]] = ContextVar(
+    "telefast_flights", default=frozenset()
+)
+"""The calls that this task is part of: the flights by `id`, and their keys."""
+
 
 class SharedFlight(Generic[K, T]):
     """One call for all who want the same thing at the same time, whichever of them goes away.
@@ -22,6 +28,8 @@ class SharedFlight(Generic[K, T]):
     It goes on as long as anybody waits for it. It is cancelled, and waited for, when the last of
     them is cancelled. Its error is raised in who started it; each of the others then makes a call
     of its own, one after another. Nothing is kept once the call has ended.
+
+    A call that asks for its own key again makes that call by itself, for it would wait for itself.
 
     (`telefast.tasks.SingleFlight` makes the call within the first caller: cheaper, and right for
     calls that are short and may be made anew when that one is cancelled. Its errors reach all.)
@@ -37,11 +45,14 @@ class SharedFlight(Generic[K, T]):
             RemoteError: If the call was ours and ends by a cancellation that nobody asked for.
             Exception: What the call raises, if it was ours.
         """
+        mark = id(self), key
+        if mark in _WITHIN.get():
+            return await call(*args)
         while True:
             flight = self._flights.get(key)
             is_ours = flight is None
             if flight is None:
-                flight = self._flights[key] = _Flight(call, args, lambda: self._flights.pop(key))
+                flight = self._flights[key] = _Flight(mark, call, args, self._flights)
             await flight.wait()
             outcome = flight.outcome
             if not outcome.cancelled() and (is_ours or outcome.exception() is None):
@@ -53,14 +64,16 @@ class _Flight(Generic[T]):
 
     def __init__(
         self,
+        mark: tuple[int, Any],
         call: Callable[..., Awaitable[T]],
         args: tuple[Any, ...],
-        on_end: Callable[[], object],
+        flights: dict[Any, _Flight[T]],
     ) -> None:
         self.outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._call = call
         self._args = args
-        self._on_end = on_end
+        self._mark = mark
+        self._flights = flights
         self._waiting = 0
         self._is_left = False
         self._task = Chores()
@@ -80,6 +93,7 @@ class _Flight(Generic[T]):
             self._waiting -= 1
 
     async def _run(self) -> None:
+        _WITHIN.set(_WITHIN.get() | {self._mark})  # of this task only
         try:
             result = await self._call(*self._args)
         except asyncio.CancelledError as error:
@@ -95,7 +109,7 @@ class _Flight(Generic[T]):
         else:
             self.outcome.set_result(result)
         finally:
-            self._on_end()
+            del self._flights[self._mark[1]]
             self.outcome.cancel()  # if it has none
 
     def _fail(self, error: Exception) -> None:

@@ -6,20 +6,20 @@ import asyncio
 import dataclasses
 import os
 from collections.abc import AsyncIterable, Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from telefast.errors import ArgumentError, DiskFullError, FileMismatchError, FileUnavailableError
+from telefast.media.dedupe import MediaDedupeCache
 from telefast.media.downloads import Downloads
 from telefast.media.fetching import Fetcher, Source
-from telefast.media.files import part_path
 from telefast.media.items import items_of
 from telefast.media.parts import PartMap
 from telefast.media.policy import Policy, skip_protected
 from telefast.media.references import References
 from telefast.media.results import DownloadResult
-from telefast.media.sinks import FileSink, MemorySink, ObjectSink, Sink
+from telefast.media.reusing import reuse
+from telefast.media.sinks import FileSink, MemorySink, ObjectSink, Sink, Target, target_of
 from telefast.media.slots import Slots
 from telefast.media.transfer import Progress, TooLargeError, Transfer
 from telefast.media.tuner import MAX_CONNECTIONS, PartSizeTuner
@@ -37,15 +37,6 @@ __all__ = ["MediaDownloader"]
 
 MEMORY: Final = 16 * 1024 * 1024
 """Bytes in flight by default: TDLib's for premium users (`files/FileDownloadManager.h`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What is on the disk already."""
-
-    path: Path
-    size: int | None
-    has_parts: bool
 
 
 class MediaDownloader:
@@ -78,6 +69,7 @@ class MediaDownloader:
             has none of files of other sites.
         set_mtime: Whether files get the date of their message, in place of that of the download.
         policy: Decides about protected files of messages, see `telefast.items_of`.
+        dedupe: Knows which files are here: those are not fetched again, for targets that are paths.
 
     Raises:
         ArgumentError: If an argument has no legal value.
@@ -104,6 +96,7 @@ class MediaDownloader:
         verify: bool = False,
         set_mtime: bool = False,
         policy: Policy = skip_protected,
+        dedupe: MediaDedupeCache | None = None,
     ) -> None:
         if tuner is not None and (max_connections, part_size) != (None, None):
             raise ArgumentError("tuner", tuner, "none, with part_size or max_connections")
@@ -121,6 +114,7 @@ class MediaDownloader:
         self._verify = verify
         self._set_mtime = set_mtime
         self._policy = policy
+        self._dedupe = dedupe
         options = CallOptions(timeout=timeout, max_flood_wait=max_flood_wait)
         self._references = References(client, options)
         self._fetcher = Fetcher(client, self._references, options, self._tuner)
@@ -154,6 +148,7 @@ class MediaDownloader:
         *,
         progress: Callable[[int, int | None], Any] | None = None,
         overwrite: bool = False,
+        dedupe: MediaDedupeCache | None = None,
     ) -> DownloadResult:
         """Download one file.
 
@@ -168,7 +163,9 @@ class MediaDownloader:
                 once the new one is whole.
             progress: Called as `progress(received, size)` after bytes were written; size is None
                 if it is unknown. May be a coroutine function. What it raises ends the download.
-            overwrite: Whether a file of the same size is replaced as well.
+            overwrite: Whether a file of the same size is replaced as well, and *dedupe* not asked.
+            dedupe: Knows which files are here, in place of the downloader's own. A file that it
+                knows is `skipped`, as it `exists`; its path is what the cache has made of it.
 
         Returns:
             Its result, `done` or `skipped`.
@@ -188,7 +185,7 @@ class MediaDownloader:
         if not isinstance(item, MediaItem):
             reason = "empty" if item is None else item.reason
             return DownloadResult("skipped", item, reason=reason, source=media)
-        result = await self.obtain(self.enlist(item), target, progress, overwrite)
+        result = await self.obtain(self.enlist(item), target, progress, overwrite, dedupe)
         return dataclasses.replace(result, source=media)
 
     def download_all(
@@ -238,7 +235,12 @@ class MediaDownloader:
         return source
 
     async def obtain(
-        self, source: Source, target: Any, progress: Progress | None, overwrite: bool = False
+        self,
+        source: Source,
+        target: Any,
+        progress: Progress | None,
+        overwrite: bool = False,
+        dedupe: MediaDedupeCache | None = None,
     ) -> DownloadResult:
         """Do as `download` does with a file that is enlisted. For this room only."""
         item = source.item
@@ -252,11 +254,18 @@ class MediaDownloader:
             return await self._to(source, ObjectSink(target), progress)
         if not isinstance(target, str | os.PathLike):
             raise ArgumentError("target", target, "a path, a folder, a file object, or bytes")
-        found = await in_thread(_look, os.fspath(target), item)
+        found = await in_thread(target_of, os.fspath(target), item)
         if overwrite:
             found = dataclasses.replace(found, size=None)
         flight = found.path, str(item.key)
-        return await self._flights.run(flight, self._to_path, source, found, progress)
+        dedupe = dedupe or self._dedupe
+
+        async def download() -> DownloadResult:
+            return await self._flights.run(flight, self._to_path, source, found, progress)
+
+        if dedupe is None or overwrite or item.inline is not None:
+            return await download()
+        return await reuse(dedupe, item, found, download, Account.of(self._client).metrics)
 
     async def renewed(self, item: MediaItem) -> MediaItem:
         """Return a file with a fresh reference, from where it was seen. For this room only.
@@ -318,7 +327,7 @@ class MediaDownloader:
         return good or (found[0] if found else None)
 
     async def _to_path(
-        self, source: Source, found: _Found, progress: Progress | None
+        self, source: Source, found: Target, progress: Progress | None
     ) -> DownloadResult:
         item, size = source.item, source.size
         if found.size is not None and found.size == item.size:
@@ -375,15 +384,3 @@ class MediaDownloader:
         """Write bytes that came with the message."""
         await sink.write([(0, data)], 0)
         return PartMap(len(data), done=[(0, len(data))])
-
-
-def _look(target: str, item: MediaItem) -> _Found:
-    """Return the path of a target, and what is there. Blocks."""
-    path = Path(target).absolute()
-    if target.endswith((os.sep, "/")) or path.is_dir():
-        path /= f"{item.key}{item.extension}"
-    try:
-        size: int | None = path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        size = None
-    return _Found(path, size, part_path(path).exists())

@@ -6,16 +6,40 @@ Nothing here blocks the loop. One call at a time.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from telefast.media.files import PartFile
+from telefast.media.files import PartFile, part_path
+from telefast.media.types import MediaItem
 from telefast.tasks import in_thread
 
-__all__ = ["FileSink", "MemorySink", "ObjectSink", "Pieces", "Sink"]
+__all__ = ["FileSink", "MemorySink", "ObjectSink", "Pieces", "Sink", "Target", "target_of"]
 
 Pieces = Sequence[tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A path, and what is there already: bytes of a file, None if there is none; a part file."""
+
+    path: Path
+    size: int | None
+    has_parts: bool
+
+
+def target_of(target: str, item: MediaItem) -> Target:
+    """Return the path of a file, by its key if *target* is a folder, and what is there. Blocks."""
+    path = Path(target).absolute()
+    if target.endswith((os.sep, "/")) or path.is_dir():
+        path /= f"{item.key}{item.extension}"
+    try:
+        size: int | None = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        size = None
+    return Target(path, size, part_path(path).exists())
 
 
 class Sink(Protocol):

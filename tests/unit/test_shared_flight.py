@@ -177,3 +177,18 @@ async def test_an_error_at_the_end_of_a_call_that_was_left_is_dropped() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert {} == flight._flights
+
+
+async def test_a_call_that_asks_for_itself_does_not_wait_for_itself() -> None:
+    """What is asked within a call, of the same key, is made by itself; other keys are shared."""
+    flight, calls = Flight(), []
+
+    async def outer(depth: int) -> int:
+        calls.append(depth)
+        if depth == 3:
+            return await flight.run("b", outer, 4)
+        return depth if depth > 3 else await flight.run("a", outer, depth + 1)
+
+    assert [4, 4] == await asyncio.gather(*(flight.run("a", outer, 1) for _ in "ab"))
+    assert [1, 2, 3, 4] == calls
+    assert {} == flight._flights
