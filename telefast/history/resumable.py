@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from telefast.history.output import Piece
 from telefast.history.resume import Chain, Filling, Going, Rest
+from telefast.history.taking import Taking
 from telefast.history.types import HistoryCursor
 from telefast.tasks import Pump
 
@@ -15,18 +15,12 @@ if TYPE_CHECKING:
 
     from telefast.history.checkpoint import Checkpoint
     from telefast.history.producer import Producer
-    from telefast.history.track import Track
 
 __all__ = ["Resumable"]
 
 
-class Resumable:
+class Resumable(Taking):
     """What `BatchedHistory` inherits."""
-
-    _clients: list[TelegramClient]
-    _producer: Producer
-    _pump: Pump[Piece]
-    _track: Track
 
     if TYPE_CHECKING:
 

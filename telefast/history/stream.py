@@ -1,12 +1,11 @@
-"""`BatchedHistory`: what the user holds."""
+"""`BatchedHistory`: from the user's arguments to a stream."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from telefast.errors import ArgumentError, ConcurrentUseError
+from telefast.errors import ArgumentError
 from telefast.history.arguments import (
     check_callables,
     check_clients,
@@ -21,16 +20,13 @@ from telefast.history.arguments import (
 )
 from telefast.history.batching import Gathering
 from telefast.history.opening import Wanted
-from telefast.history.output import Piece, batch_of
 from telefast.history.producer import Producer
 from telefast.history.query import Query
 from telefast.history.resumable import Resumable
 from telefast.history.resume import key_of
 from telefast.history.sources import LONGEST_STRETCH
+from telefast.history.taking import Taking
 from telefast.history.track import Track
-from telefast.history.types import Batch, HistoryCursor, HistoryStats
-from telefast.tasks import Pump
-from telefast.transport import telethon as door
 from telefast.transport.calls import CallOptions
 from telefast.transport.waits import WaitEvent, told_once
 
@@ -38,8 +34,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telethon import TelegramClient
-
-    from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = ["BatchedHistory"]
 
@@ -208,10 +202,7 @@ class BatchedHistory(Resumable):
             "reply_to": reply_to,
             "scheduled": scheduled,
         }
-        self._clients = clients
-        self._track = Track(query, key_of(stock), has_ids=ids is not None)
-        self._on_progress = on_progress
-        self._producer = Producer(
+        producer = Producer(
             clients,
             entity,
             query,
@@ -226,175 +217,6 @@ class BatchedHistory(Resumable):
             takeout=takeout,
             by_ids=by_ids,
         )
-        self._tally = self._producer.tally
-        self._pump = Pump(self._producer)
-        self._is_started = False
-        self._is_closed = False
-        self._mode = ""
-        self._piece: Piece | None = None
-        self._index = 0
-        self._handed = 0
-        self._is_done = False
-        self._undecoded: list[UndecodedMessage] = []
-        self._gathering = Gathering(batch_size, albums=albums)
-        self._error: Exception | None = None
-
-    # What is known
-
-    @property
-    def total(self) -> int | None:
-        """Messages in the whole list, as the server last said; None before the first answer."""
-        return self._tally.total
-
-    @property
-    def cursor(self) -> HistoryCursor:
-        """How far the consumer has come."""
-        return self._track.cursor
-
-    @property
-    def undecoded(self) -> list[UndecodedMessage]:
-        """Messages met so far that the installed Telethon cannot decode, which are not yielded.
-
-        The list grows with them, a few KiB for each; clear it when you have kept them.
-        """
-        return self._undecoded
-
-    def stats(self) -> HistoryStats:
-        """Return the figures of this stream so far."""
-        stats = self._tally.stats
-        return replace(stats, messages=self._track.taken, held=stats.held + self._pump.buffered)
-
-    # Taking
-
-    def __aiter__(self) -> Self:
-        self._choose("messages")
-        return self
-
-    async def __anext__(self) -> Any:
-        """Return the next finished message.
-
-        Raises:
-            StopAsyncIteration: At the end, and after `aclose`.
-        """
-        while True:
-            piece = self._piece
-            if piece is not None and self._index < len(piece.messages):
-                message = piece.messages[self._index]
-                self._index += 1
-                if self._track.offers(message):
-                    self._track.took(message)
-                    return message
-            else:
-                await self._next_piece()
-
-    def batches(self) -> AsyncIterator[Batch]:
-        """Return an iterator of batches of *batch_size* messages, the last one shorter.
-
-        With *albums*, a batch is longer by what an album at its end needs (nine messages, if no
-        others stand between), so that none is cut; up to 30 messages more are read ahead. After an
-        error, an album that may not be complete is not handed out, and the cursor is before it.
-
-        A stream is taken either by messages or by batches, not both.
-
-        Raises:
-            ConcurrentUseError: If it is already taken message by message.
-        """
-        self._choose("batches")
-        return _Batches(self)
-
-    async def aclose(self) -> None:
-        """Stop fetching; what was fetched and not taken is dropped. Safe to call twice."""
-        self._is_closed = True
-        self._piece = None
-        self._gathering = Gathering(1, albums=False)
-        await self._pump.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
-
-    def __repr__(self) -> str:
-        return f"BatchedHistory({self.cursor!r}, total={self.total})"
-
-    # Inside
-
-    def _choose(self, mode: str) -> None:
-        if self._mode not in ("", mode):
-            raise ConcurrentUseError(f"this stream is taken by {self._mode} already; make another")
-        self._mode = mode
-
-    async def _next_piece(self) -> Piece:
-        """Make the next piece the current one; StopAsyncIteration at the end."""
-        if self._is_closed or self._is_done:
-            raise StopAsyncIteration
-        if not self._is_started:
-            for client in self._clients:
-                door.check_loop(client)
-                door.check_connected(client)
-            self._is_started = True
-            self._pump.start(self)
-        self._piece = None
-        try:
-            piece = await self._pump.take()
-        except ConcurrentUseError:
-            raise  # the stream is the other consumer's
-        except Exception:
-            self._is_closed = True
-            await self._pump.aclose()
-            raise
-        if piece is None or self._is_closed:
-            self._is_done = piece is None
-            self._end_track()
-            await self._pump.aclose()
-            raise StopAsyncIteration
-        self._piece, self._index = piece, 0
-        self._handed += len(piece.messages)
-        self._undecoded += piece.undecoded
-        self._track.skip([each.id for each in piece.undecoded])
-        if self._on_progress is not None:
-            self._on_progress(self._handed, self.total)
-        return piece
-
-    def _end_track(self) -> None:
-        if self._is_done and not self._gathering:
-            self._track.ended()
-
-    async def _next_batch(self) -> Batch:
-        gathering = self._gathering
-        while (count := gathering.next_count()) is None:
-            try:
-                piece = self._piece or await self._next_piece()
-            except StopAsyncIteration:
-                gathering.end(is_failed=False)
-            except Exception as error:
-                if not self._is_closed:
-                    raise  # wrong use, or the callback's own error: the stream can go on
-                gathering.end(is_failed=True)
-                self._error = error  # after what came before it
-            else:
-                self._piece = None
-                offered = [m for m in piece.messages if self._track.offers(m)]
-                gathering.add(offered, piece.page, piece.latency)
-        if count == 0:
-            failure, self._error = self._error, None
-            raise failure or StopAsyncIteration
-        messages, parts = gathering.take(count)
-        for message in messages:
-            self._track.took(message)
-        self._end_track()
-        return batch_of(messages, parts, self._tally, door.self_id(self._clients[0]))
-
-
-class _Batches:
-    """The stream, batch by batch."""
-
-    def __init__(self, stream: BatchedHistory) -> None:
-        self._stream = stream
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Batch:
-        return await self._stream._next_batch()  # noqa: SLF001 - same module
+        track = Track(query, key_of(stock), has_ids=ids is not None)
+        gathering = Gathering(batch_size, albums=albums)
+        Taking.__init__(self, clients, producer, track, gathering, on_progress)

@@ -107,10 +107,10 @@ MUTANTS = [
     ),
     Mutant(
         "the cursor is what was fetched",
-        "history/stream.py",
-        "self._handed += len(piece.messages)",
-        "self._handed += len(piece.messages); self._offset_id = piece.messages[-1].id",
-        ["tests/client/test_progress.py", "tests/faults/test_streams.py"],
+        "history/taking.py",
+        "self._track.took(message)\n                    return message",
+        "[self._track.took(m) for m in piece.messages if self._index == 1]; return message",
+        ["tests/faults/test_streams.py"],
     ),
     Mutant(
         "an error drops what came before it",
