@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from telefast import BatchedHistory, Takeout, remember_rates
 from telefast.cli.race import RaceError
-from telefast.testing import LocalTelegram, World, flood_profile, run_virtual, virtual_loop
+from telefast.testing import Chat, LocalTelegram, World, flood_profile, run_virtual, virtual_loop
 from telefast.testing.flood_limits import TokenBucket
 from tests.unit.flood_model import (
     CALLERS,
@@ -45,7 +45,11 @@ SEEDS = 20
 """Simulated runs for each round that is asked for: 100 by default."""
 MESSAGES: Final = {"telegram-plain": 30_000, "telegram-takeout": 100_000}
 """Of the embedded chat, with five rounds; fewer with fewer: 300 and 1,000 full pages."""
-HEADS = ["requests", "time", "after 1st\nwait", "refused"]
+CHATS: Final = ("dense", "50 % holes", "private chat")
+"""A supergroup without deleted messages, one with half of them deleted, and a private chat."""
+ASKED: Final = ("messages.getHistory", "messages.getMessages", "channels.getMessages")
+SIMULATED = ["requests", "time", "after 1st\nwait", "refused"]
+EMBEDDED = ["requests", "per 100\nmessages", "time", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class PacingRecord:
         bench: The benchmark.
         where: `simulated`, or `embedded` for the real client.
         profile: The limits.
+        chat: What was read, "" where only requests were simulated.
         contender: Who waited.
         runs: How often.
         seconds: Of virtual time.
@@ -63,11 +68,13 @@ class PacingRecord:
         after_first_wait: The same from the end of the first wait on; None where not measured.
         refused: Requests that were refused.
         requests: Requests that were answered.
+        messages: Messages that they brought, 0 where only requests were simulated.
     """
 
     bench: str
     where: str
     profile: str
+    chat: str
     contender: str
     runs: int
     seconds: float
@@ -75,21 +82,21 @@ class PacingRecord:
     after_first_wait: float | None
     refused: float
     requests: int
+    messages: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures as plain data."""
         return asdict(self)
 
     def row(self) -> tuple[str, list[str]]:
-        """Return the row of a table with `HEADS`."""
-        after = self.after_first_wait
-        figures = [
-            f"{self.requests:,}",
-            f"{self.ratio:.3f}",
-            "" if after is None else f"{after:.3f}",
-            f"{self.refused:,.0f}",
-        ]
-        return f"{self.profile}: {self.contender}", figures
+        """Return the row of a table with `SIMULATED` or `EMBEDDED`."""
+        name = ", ".join(filter(None, (self.profile, self.chat)))
+        figures = [f"{self.requests:,}", f"{self.ratio:.3f}"]
+        if self.messages:
+            figures.insert(1, f"{100 * self.requests / self.messages:.2f}")
+        else:
+            figures.append(f"{self.after_first_wait:.3f}")
+        return f"{name}: {self.contender}", [*figures, f"{self.refused:,.0f}"]
 
 
 async def run(plan: Plan, view: View) -> list[PacingRecord]:
@@ -105,14 +112,18 @@ async def run(plan: Plan, view: View) -> list[PacingRecord]:
         for contender, way in ways.items():
             records.append(_simulated(name, profile, contender, way, plan.rounds * SEEDS))
             await asyncio.sleep(0)
-    view.table("pacing, simulated", HEADS, [each.row() for each in records])
+    view.table("pacing, simulated", SIMULATED, [each.row() for each in records])
     view.say(
         f"Times are multiples of the optimum: {REQUESTS:,} requests of {CALLERS} callers, "
         f"{RTT * 1000:g} ms of round trip; medians of {plan.rounds * SEEDS} runs."
     )
     view.say()
     found = await asyncio.to_thread(run_virtual, _embedded, min(plan.rounds, 5) / 5)
-    view.table("pacing, embedded Telegram", HEADS, [each.row() for each in found])
+    view.table("pacing, embedded Telegram", EMBEDDED, [each.row() for each in found])
+    view.say(
+        "Times are multiples of the optimum of pages: that of a client which knows the limit and "
+        "asks for 100 messages at a time."
+    )
     return records + found
 
 
@@ -127,6 +138,7 @@ def _simulated(
         "pacing",
         "simulated",
         name,
+        "",
         contender,
         runs,
         seconds,
@@ -141,37 +153,49 @@ def _simulated(
 
 
 async def _embedded(share: float) -> list[PacingRecord]:
-    """Read one chat under each profile, in one loop of virtual time."""
+    """Read each chat under each profile, in one loop of virtual time."""
     records = []
     with tempfile.TemporaryDirectory() as folder:
         for profile, most in MESSAGES.items():
             count = round(most * share)
-            place = Path(folder) / profile
-            records.append(await _read(profile, count, "telefast, cold", place))
-            _rest(place)
-            records.append(await _read(profile, count, "telefast, remembered", place))
-            records.append(await _read(profile, count, "stock, wait_time=0", None))
+            for number, chat in enumerate(CHATS):
+                place = Path(folder) / f"{profile}-{number}"
+                records.append(await _read(profile, chat, count, "telefast, cold", place))
+                _rest(place)
+                records.append(await _read(profile, chat, count, "telefast, second run", place))
+                records.append(await _read(profile, chat, count, "stock, wait_time=0", None))
     return records
 
 
 def _rest(place: Path) -> None:
     """Let an hour pass between two runs: the clock of what is remembered is the real one."""
-    for path in place.iterdir():
+    for path in place.glob("*.json"):  # none where no request was refused
         data = json.loads(path.read_text("utf-8"))
         for name in ("wall", "steady"):
             data["clocks"][name] -= 3600
         path.write_text(json.dumps(data), "utf-8")
 
 
-async def _read(profile: str, count: int, contender: str, place: Path | None) -> PacingRecord:
-    """Read the whole chat as a new process would; *place* None for stock Telethon."""
+def _make_world(chat: str, count: int) -> tuple[World, Chat]:
     world = World(seed=7)
-    channel = world.add_channel("Benchmark", message_count=count)
+    if chat != "private chat":
+        holes = 0.0 if chat == "dense" else 0.5
+        return world, world.add_channel("Benchmark", message_count=count, holes=holes)
+    world.add_group("Neighbours", message_count=count // 2)  # draws from the same ids
+    user = next(each for each in world.users.values() if not each.is_self)
+    return world, world.add_private_chat(user, message_count=count)
+
+
+async def _read(
+    profile: str, chat: str, count: int, contender: str, place: Path | None
+) -> PacingRecord:
+    """Read the whole chat as a new process would; *place* None for stock Telethon."""
+    world, there = _make_world(chat, count)
     is_takeout = profile == "telegram-takeout"
     telegram = LocalTelegram(world, flood=profile, rtt=RTT)
     read = 0
     async with telegram, telegram.client() as client:
-        peer = channel.input_peer()
+        peer = there.input_peer()
         began = virtual_loop().time()
         if place is not None:
             remember_rates(client, place)
@@ -188,7 +212,7 @@ async def _read(profile: str, count: int, contender: str, place: Path | None) ->
                 read += 1
         seconds = virtual_loop().time() - began
         ledger = telegram.requests
-        asked = ledger["messages.getHistory"] + ledger["channels.getMessages"]
+        asked = sum(ledger[name] for name in ASKED)
         refused = sum(n for name, n in ledger.errors.items() if name.startswith("FLOOD_WAIT"))
     if read != count:
         raise RaceError(f"{contender}: read {read:,} messages, not {count:,}")
@@ -201,6 +225,7 @@ async def _read(profile: str, count: int, contender: str, place: Path | None) ->
         "pacing",
         "embedded",
         profile,
+        chat,
         contender,
         1,
         seconds,
@@ -208,4 +233,5 @@ async def _read(profile: str, count: int, contender: str, place: Path | None) ->
         None,
         refused,
         asked - refused,
+        read,
     )

@@ -98,6 +98,7 @@ def test_download(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_pacing(tmp_path: Path) -> None:
     """Each way to wait has a record for each simulated server, and for the embedded Telegram."""
     path = tmp_path / "pacing.json"
@@ -107,8 +108,9 @@ def test_pacing(tmp_path: Path) -> None:
     assert {"simulated", "embedded"} == {each["where"] for each in records}
     for each in records:
         assert each["bench"] == "pacing"
-        assert each["ratio"] > 0.9
-        if each["where"] == "embedded" and each["contender"] == "telefast, remembered":
+        if each["where"] == "simulated":
+            assert each["ratio"] > 0.9
+        elif each["contender"] == "telefast, second run":
             assert each["ratio"] < 1.3
             assert each["refused"] <= 1
 
