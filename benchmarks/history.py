@@ -1,14 +1,14 @@
-"""Reading the whole history of a supergroup."""
+"""Reading the whole history of a supergroup, of a private chat and of a basic group."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from benchmarks.records import HEADS, Record, make_record, table_of
 from telefast.cli import contenders
 from telefast.cli.race import Entry, Outcome, RaceError, run_entry
-from telefast.testing import Channel, FloodProfile, LocalTelegram, World, flood_profile
+from telefast.testing import Chat, FloodProfile, LocalTelegram, World, flood_profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FULL", "MAX_SIZE", "QUICK", "Plan", "run"]
 
+CHATS: Final = ("supergroup", "private chat", "basic group")
+OTHERS_SIZE: Final = 20_000
+"""Of the sizes, private chats and basic groups are read at the largest up to this one only."""
 HOLES = 0.05
 """Share of deleted ids, as in the demo."""
 MAX_SIZE = 100_000
@@ -50,7 +53,7 @@ _STOCK = f"{contenders.__name__}.stock"
 
 TELEFAST = Entry("telefast", _BATCHED, {"concurrency": 16}, "16 in flight", in_flight=16)
 STOCK = Entry("stock", _STOCK, {"wait_time": 0}, "wait_time=0")
-ENTRIES = (TELEFAST, Entry("telefast", _BATCHED, {}, "4 (default)", in_flight=4), STOCK)
+ENTRIES = (TELEFAST, Entry("telefast", _BATCHED, {}, "8 (default)", in_flight=8), STOCK)
 
 
 def paced(size: int, plan: Plan) -> Entry:
@@ -59,23 +62,60 @@ def paced(size: int, plan: Plan) -> Entry:
     return Entry("stock", _STOCK, {"wait_time": None}, "default", stop_after=most)
 
 
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A chat on a line.
+
+    Attributes:
+        chat: One of `CHATS`.
+        size: Its messages.
+        rtt: Round trip time, in seconds.
+    """
+
+    chat: str
+    size: int
+    rtt: float = 0.0
+
+    def make(self) -> tuple[World, Chat]:
+        """Return a new world with the chat in it."""
+        world = World(seed=self.size)
+        if self.chat == "supergroup":
+            return world, world.add_channel("Benchmark", message_count=self.size, holes=HOLES)
+        # Whatever else the account receives draws from the same ids.
+        world.add_group("Neighbours", message_count=self.size // 2)
+        if self.chat == "basic group":
+            return world, world.add_group("Benchmark", message_count=self.size)
+        return world, world.add_private_chat("Grace Hopper", message_count=self.size)
+
+    def __str__(self) -> str:
+        return f"{self.chat}, {self.size:,} messages"
+
+
+def situations(plan: Plan) -> list[Situation]:
+    """Return what is read at each round trip time."""
+    sizes = list(plan.sizes)
+    fit = [size for size in sizes if size <= OTHERS_SIZE] or [min(sizes)]
+    found = [Situation("supergroup", size) for size in sizes]
+    return found + [Situation(chat, max(fit)) for chat in CHATS[1:]]
+
+
 async def run(plan: Plan, view: View) -> list[Record]:
     """Compare answers, then race; returns one record for each contender and situation.
 
     Raises:
         RaceError: If a contender fails or reads something else than the others.
     """
-    for size in plan.sizes:
-        world, channel = _make_world(size)
+    for each in situations(plan):
+        world, chat = each.make()
         async with LocalTelegram(world, process=True) as telegram:
-            await _verify(telegram, channel, paced(size, plan))
-        view.say(f"answers are equal: {size:,} messages, every byte and what it is bound to")
+            await _verify(telegram, chat, paced(each.size, plan))
+        view.say(f"answers are equal: {each}, every byte and what it is bound to")
     view.say(f"limits: {plan.flood.describe()}")
     records = []
     for rtt in plan.rtts:
         found = []
-        for size in plan.sizes:
-            found += await _race(plan, rtt, size, view)
+        for each in situations(plan):
+            found += await _race(plan, replace(each, rtt=rtt), view)
         view.table(f"history, {_profile(plan, rtt)}", HEADS, table_of(found), has_long_rows=True)
         view.say(
             f"* stopped after {plan.prefix:,} messages, once: it sleeps 1 s between requests. "
@@ -86,22 +126,17 @@ async def run(plan: Plan, view: View) -> list[Record]:
     return records
 
 
-def _make_world(size: int) -> tuple[World, Channel]:
-    world = World(seed=size)
-    return world, world.add_channel("Benchmark", message_count=size, holes=HOLES)
-
-
 def _profile(plan: Plan, rtt: float) -> str:
     return f"{plan.flood.name}, {rtt * 1000:g} ms"
 
 
-async def _verify(telegram: LocalTelegram, channel: Channel, prefixed: Entry) -> None:
+async def _verify(telegram: LocalTelegram, chat: Chat, prefixed: Entry) -> None:
     """Hash every byte that each contender brings, untimed."""
-    outcomes = [await run_entry(telegram, channel, each, sink="exact") for each in ENTRIES]
+    outcomes = [await run_entry(telegram, chat, each, sink="exact") for each in ENTRIES]
     for entry, outcome in zip(ENTRIES, outcomes, strict=True):
-        _check(entry, outcome, len(channel.ids), outcomes[0].digest)
-    expected = await run_entry(telegram, channel, _cut(prefixed), sink="exact")
-    outcome = await run_entry(telegram, channel, prefixed, sink="exact")
+        _check(entry, outcome, len(chat.ids), outcomes[0].digest)
+    expected = await run_entry(telegram, chat, _cut(prefixed), sink="exact")
+    outcome = await run_entry(telegram, chat, prefixed, sink="exact")
     _check(prefixed, outcome, expected.messages, expected.digest)
 
 
@@ -120,42 +155,43 @@ def _check(entry: Entry, outcome: Outcome, messages: int, digest: str) -> None:
 
 
 async def _run(
-    telegram: LocalTelegram, channel: Channel, entry: Entry, plan: Plan, rtt: float
+    telegram: LocalTelegram, chat: Chat, entry: Entry, plan: Plan, rtt: float
 ) -> Outcome:
     """Run one contender; if there are flood limits, with a server that nobody has asked before."""
     if not plan.flood.budgets:
-        return await run_entry(telegram, channel, entry, sink="tally")
+        return await run_entry(telegram, chat, entry, sink="tally")
     async with LocalTelegram(telegram.world, rtt=rtt, process=True, flood=plan.flood) as fresh:
         await fresh.warm()
-        return await run_entry(fresh, channel, entry, sink="tally")
+        return await run_entry(fresh, chat, entry, sink="tally")
 
 
-async def _race(plan: Plan, rtt: float, size: int, view: View) -> list[Record]:
+async def _race(plan: Plan, situation: Situation, view: View) -> list[Record]:
     """Run all rounds of one situation."""
-    world, channel = _make_world(size)
-    slow = paced(size, plan)
+    world, chat = situation.make()
+    rtt = situation.rtt
+    slow = paced(situation.size, plan)
     runs: dict[Entry, list[Outcome]] = {entry: [] for entry in (*ENTRIES, slow)}
     async with LocalTelegram(world, rtt=rtt, process=True) as telegram:
         await telegram.warm()
-        expected = await run_entry(telegram, channel, TELEFAST, sink="tally")
+        expected = await run_entry(telegram, chat, TELEFAST, sink="tally")
         for number in range(plan.rounds):
             turn = number % len(ENTRIES)
             for entry in (*ENTRIES[turn:], *ENTRIES[:turn]):
-                outcome = await _run(telegram, channel, entry, plan, rtt)
-                _check(entry, outcome, len(channel.ids), expected.digest)
+                outcome = await _run(telegram, chat, entry, plan, rtt)
+                _check(entry, outcome, len(chat.ids), expected.digest)
                 runs[entry].append(outcome)
         # Once is enough: its time is sleep.
-        prefix = await run_entry(telegram, channel, _cut(slow), sink="tally")
-        outcome = await _run(telegram, channel, slow, plan, rtt)
+        prefix = await run_entry(telegram, chat, _cut(slow), sink="tally")
+        outcome = await _run(telegram, chat, slow, plan, rtt)
         _check(slow, outcome, prefix.messages, prefix.digest)
         runs[slow].append(outcome)
     profile = (_profile(plan, rtt), rtt)
     records = [
-        make_record("history", profile, size, entry, found, runs[STOCK])
+        make_record("history", profile, situation.chat, situation.size, entry, found, runs[STOCK])
         for entry, found in runs.items()
     ]
     view.say(
-        f"{profile[0]}, {size:,} messages: "
+        f"{profile[0]}, {situation}: "
         + "; ".join(f"{each.contender} {each.setting} {each.seconds:.2f} s" for each in records)
     )
     return records

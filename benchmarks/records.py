@@ -23,6 +23,7 @@ class Record:
         bench: The benchmark.
         profile: The server's limits and round trip.
         rtt: Round trip time, in seconds.
+        chat: What kind of chat was read.
         size: Messages of the chat.
         contender: Who ran.
         setting: How.
@@ -46,6 +47,7 @@ class Record:
     bench: str
     profile: str
     rtt: float
+    chat: str
     size: int
     contender: str
     setting: str
@@ -77,6 +79,7 @@ class Record:
 def make_record(
     bench: str,
     profile: tuple[str, float],
+    chat: str,
     size: int,
     entry: Entry,
     runs: Sequence[Outcome],
@@ -87,7 +90,8 @@ def make_record(
     Args:
         bench: The benchmark.
         profile: Its name and its round trip time, in seconds.
-        size: Messages of the chat.
+        chat: What kind of chat was read.
+        size: Its messages.
         entry: Who ran.
         runs: One outcome for each round that it ran in, from the first on.
         stock: The outcomes of stock in all rounds.
@@ -99,6 +103,7 @@ def make_record(
         bench=bench,
         profile=profile[0],
         rtt=profile[1],
+        chat=chat,
         size=size,
         contender=entry.name,
         setting=entry.setting,
@@ -124,6 +129,7 @@ HEADS = [
     "seconds",
     "messages\n/s",
     "requests",
+    "per 100\nmessages",
     "wire\nMB",
     "CPU\ns",
     "peak\nMB",
@@ -136,12 +142,13 @@ def table_of(records: Sequence[Record]) -> Rows:
     """Return the rows of a table with `HEADS`; an asterisk for who was stopped early."""
     return [
         (
-            f"{record.size:,} {record.contender}, {record.setting}"
+            f"{record.chat}, {record.size:,}: {record.contender}, {record.setting}"
             + ("*" if record.messages < record.size else ""),
             [
                 f"{record.seconds:.2f}",
                 f"{record.messages_per_s:,.0f}",
                 f"{record.requests:,}",
+                f"{100 * record.requests / record.messages:.2f}",
                 f"{record.bytes / 1e6:.1f}",
                 f"{record.cpu_s:.2f}",
                 "-" if record.peak_rss_mb is None else f"{record.peak_rss_mb:.0f}",

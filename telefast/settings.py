@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         description="Least seconds between the starts of two requests of one kind; 0 for none.",
     )
     concurrency: int = Field(
-        default=4,
+        default=8,
         ge=1,
         le=64,
         validation_alias=_names("concurrency", "CONCURRENCY"),

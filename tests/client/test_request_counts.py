@@ -81,7 +81,7 @@ async def test_a_dense_channel_costs_half(reverse: bool) -> None:
         requests, stats = telegram.requests, history.stats()
         assert requests[HISTORY] + requests[BY_IDS] == stats.requests <= 0.0055 * count
         assert requests[BY_IDS] == stats.by_ids + stats.sweeps
-        assert (0, 4) == (stats.mismatches, stats.peak_in_flight)
+        assert (0, 8) == (stats.mismatches, stats.peak_in_flight)
         assert stats.peak_held <= 22 + 1
 
 
@@ -104,12 +104,12 @@ async def test_by_ids_nothing_is_yielded_that_pages_hide(by_id: bool, reverse: b
 
 @pytest.mark.parametrize("kind", ["private", "group"])
 async def test_chats_of_one_sequence_are_read_side_by_side(kind: str) -> None:
-    """A private chat or a basic group: pages alone, many at a time, 1.05 of stock's requests.
+    """A private chat or a basic group: pages alone, eight at a time, 1.05 of stock's requests.
 
     So at any round trip that hides the rest it takes a quarter of stock's time, or less: stock
     waits for each page.
     """
-    count, concurrency = 5000, 8
+    count, concurrency = 5000, 8  # the default
     world = World(seed=3)
     world.add_private_chat(message_count=100)
     chat: Any = world.add_group("Family", message_count=count)
@@ -117,7 +117,7 @@ async def test_chats_of_one_sequence_are_read_side_by_side(kind: str) -> None:
         chat = world.add_private_chat(message_count=count)
     async with LocalTelegram(world, rtt=0.02) as telegram, telegram.client() as client:
         peer = chat.input_peer()
-        async with BatchedHistory(client, peer, concurrency=concurrency) as history:
+        async with BatchedHistory(client, peer) as history:
             ids = [message.id async for message in history]
         assert sorted(chat.ids, reverse=True) == ids
         stats, requests = history.stats(), telegram.requests

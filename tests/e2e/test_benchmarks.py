@@ -37,7 +37,7 @@ def test_history(tmp_path: Path) -> None:
         "history", "--quick", "--sizes", "150", "--rtt", "0", "--rounds", "1", "--json", str(path)
     )
     assert (0, "") == (done.returncode, done.stderr)
-    assert "answers are equal: 150 messages" in done.stdout
+    assert "answers are equal: private chat, 150 messages" in done.stdout
     assert "limits: unlimited: no flood limits" in done.stdout
     assert "\x1b" not in done.stdout
     assert [path] == list(path.parent.iterdir())
@@ -46,9 +46,13 @@ def test_history(tmp_path: Path) -> None:
     assert {"telefast", "telethon", "cryptg"} == set(report["machine"]["packages"])
     assert "unlimited" == report["flood"]["name"]
     records = report["records"]
-    found = [(each["profile"], each["contender"], each["concurrency"]) for each in records]
-    contenders = [("telefast", 16), ("telefast", 4), ("stock", 1), ("stock", 1)]
-    assert [("unlimited, 0 ms", *each) for each in contenders] == found
+    found = [
+        (each["profile"], each["chat"], each["contender"], each["concurrency"]) for each in records
+    ]
+    contenders = [("telefast", 16), ("telefast", 8), ("stock", 1), ("stock", 1)]
+    chats = ("supergroup", "private chat", "basic group")
+    expected = [("unlimited, 0 ms", chat, *each) for chat in chats for each in contenders]
+    assert expected == found
     for each in records:
         assert {"history", 150} == {each["bench"], each["size"]}
         assert each["version"][0].isdigit()
@@ -58,7 +62,7 @@ def test_history(tmp_path: Path) -> None:
         assert each["ratio_min"] <= each["ratio_to_stock"] <= each["ratio_max"]
         assert each["seconds_min"] <= each["seconds"] <= each["seconds_max"]
         assert each["peak_rss_mb"] is None or each["peak_rss_mb"] > 10
-    assert [1] == [each["ratio_to_stock"] for each in records if each["setting"] == "wait_time=0"]
+    assert [1] * 3 == [each["ratio_to_stock"] for each in records if each["setting"] == "wait_time=0"]
 
 
 def test_codec(tmp_path: Path) -> None:

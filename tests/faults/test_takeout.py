@@ -202,7 +202,7 @@ async def test_an_error_makes_it_a_failure(scene: Any) -> None:
         assert got
         asked = here.telegram.requests[HISTORY]
         await turns()
-        assert asked == here.telegram.requests[HISTORY] <= 5 + 3
+        assert asked == here.telegram.requests[HISTORY] <= 5 + 7
         assert counts(here) == (1, 0, 1)
         assert is_over(here, False)
         assert here.left() == set()
@@ -521,7 +521,7 @@ async def test_a_takeout_that_ends_in_mid_run(scene: Any) -> None:
         with pytest.raises(errors.TakeoutInvalidError):
             await collect(BatchedHistory(here.client, here.peer, takeout=True), got)
         assert down(1000, 1001 - len(got)) == got
-        assert here.telegram.requests[HISTORY] <= 4 + 3
+        assert here.telegram.requests[HISTORY] <= 4 + 7
         assert is_over(here, False)
 
 

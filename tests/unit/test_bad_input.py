@@ -87,7 +87,7 @@ WRONG = [
     ("concurrency", 0, "an integer from 1 to 64"),
     ("concurrency", 65, "an integer from 1 to 64"),
     ("prefetch", 0, "an integer from 1 up, or None for twice concurrency"),
-    ("prefetch", 3, "at least concurrency=4: each request holds a page"),
+    ("prefetch", 7, "at least concurrency=8: each request holds a page"),
     ("timeout", 0, "a number of seconds from 0.001 up, or None for no deadline"),
     ("timeout", float("inf"), "a number of seconds from 0.001 up, or None for no deadline"),
     ("timeout", True, "a number of seconds from 0.001 up, or None for no deadline"),

@@ -116,7 +116,7 @@ def test_environment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a mapping the process's environment is read, by `from_env` alone."""
     monkeypatch.setenv("TELEFAST_CONCURRENCY", "5")
     assert Settings.from_env().concurrency == 5
-    assert Settings().concurrency == 4
+    assert Settings().concurrency == 8
 
 
 def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ({"FLOOD_MAX_SLEEP": "inf"}, "FLOOD_MAX_SLEEP='inf': expected a number of seconds"),
         (
             {"TELEFAST_PREFETCH": "3"},
-            "prefetch=3 is below concurrency=4: a page in flight needs its place",
+            "prefetch=3 is below concurrency=8: a page in flight needs its place",
         ),
     ],
 )
