@@ -56,13 +56,14 @@ def test_history(tmp_path: Path) -> None:
     for each in records:
         assert {"history", 150} == {each["bench"], each["size"]}
         assert each["version"][0].isdigit()
-        assert 2 == each["requests"]
+        assert each["requests"] in (2, 3)  # one more to prove the end by pages
         for name in ("seconds", "messages_per_s", "bytes", "cpu_s", "ratio_to_stock"):
             assert each[name] > 0
         assert each["ratio_min"] <= each["ratio_to_stock"] <= each["ratio_max"]
         assert each["seconds_min"] <= each["seconds"] <= each["seconds_max"]
         assert each["peak_rss_mb"] is None or each["peak_rss_mb"] > 10
-    assert [1] * 3 == [each["ratio_to_stock"] for each in records if each["setting"] == "wait_time=0"]
+    ratios = [each["ratio_to_stock"] for each in records if each["setting"] == "wait_time=0"]
+    assert [1] * 3 == ratios
 
 
 def test_codec(tmp_path: Path) -> None:
