@@ -1,8 +1,13 @@
 """Several accounts of one owner that read one chat together.
 
 Each account is a lane: its own resolved chat, its own pacer, its own connection. A plan's requests
-go to whichever lane has the fewest in flight, so a lane that is slow, or waits for its flood to
-end, takes fewer. A lane that dies hands its requests to the others.
+go to whichever lane has the fewest in flight, so a slow one takes fewer. A lane that is told to
+wait hands its requests to one that need not, or need not for so long; one that dies hands them to
+the others.
+
+A lane takes part once it is known to see what the others see: as many messages as the first one.
+While the first one cannot be asked, another begins only if Telegram says that nothing of the chat
+is hidden from it.
 
 In channels all accounts see the same messages with the same ids, but not the same *objects*:
 access hashes belong to one account, and some flags mean whoever asks. What another account has
@@ -12,44 +17,46 @@ to any session.
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from telethon import types, utils
-from telethon.errors import RPCError, UnauthorizedError
+from telethon import types
+from telethon.errors import RPCError
 
-from telefast.errors import (
-    ArgumentError,
-    ConnectionLostError,
-    DeadlineError,
-    FloodWaitTooLongError,
-    TelefastError,
-)
+from telefast.errors import ArgumentError, TelefastError
+from telefast.history.accounts import UNUSABLE, check_accounts, list_for, refusal
 from telefast.history.fetcher import Fetcher
 from telefast.history.lists import History, Listing
-from telefast.history.opening import Wanted, open_list
+from telefast.history.opening import Wanted
 from telefast.history.order import Ask
 from telefast.logs import get_logger
+from telefast.peers.metadata import MetadataCache
 from telefast.transport import telethon as door
+from telefast.transport.account import Account
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
 
     from telefast.transport.calls import CallOptions
     from telefast.transport.messages import Page
+    from telefast.transport.waits import WaitEvent
 
 __all__ = ["Lanes", "open_lanes"]
 
 _log = get_logger("history")
 
 _CHANNELS = (types.InputPeerChannel, types.InputPeerChannelFromMessage)
-_DEAD = (ConnectionLostError, DeadlineError, FloodWaitTooLongError, UnauthorizedError)
-"""What ends a lane, the first one too. Any other error of Telegram's ends one of the others; of
-the first it is an error of the chat that the user named."""
 _KNOWN = 10_000
 """Users and chats of the first account that are kept for messages of the others, some 10 MiB."""
+
+
+class _HeldError(Exception):
+    """A request would have to wait where it is, and less elsewhere."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,10 +64,17 @@ class _Lane:
     """One account."""
 
     number: int
-    fetcher: Fetcher
+    client: TelegramClient
+    peer: Any = None
+    fetcher: Fetcher = field(init=False)
+    history: Fetcher = field(init=False)
     in_flight: int = 0
     answers: int = 0
+    free_at: float = -math.inf
+    """When it need not wait any more, as far as it was told; infinity until it can be compared."""
+    is_joined: bool = False
     is_dead: bool = False
+    joining: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Lanes(Fetcher):
@@ -72,21 +86,43 @@ class Lanes(Fetcher):
         client: The first account's client.
         source: The list, as it is for that account.
         options: What one call may cost.
-        others: The fetchers of the other accounts.
+        others: The clients of the other accounts, each with the list as it is for it, or with what
+            keeps it from being asked.
+        on_ask: Called before each request that compares what they see.
     """
 
     def __init__(
-        self, client: TelegramClient, source: Listing, options: CallOptions, others: list[Fetcher]
+        self,
+        client: TelegramClient,
+        source: Listing,
+        options: CallOptions,
+        others: Sequence[tuple[TelegramClient, Listing | Exception]],
+        on_ask: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(client, source, options)
-        fetchers = [Fetcher(client, source, options), *others]
-        self._lanes = [_Lane(number, fetcher) for number, fetcher in enumerate(fetchers)]
+        self._on_ask = on_ask
+        self._is_open = False
+        self._seen: tuple[int, int] | None = None  # the fewest messages that were seen, the most
+        self._error: Exception = ArgumentError("client", "no client", "one that can be asked")
         self._known: dict[int, Any] = {}
+        self._total = 1 + len(others)
+        self._lanes: list[_Lane] = []
+        for number, (each, found) in enumerate([(client, source), *others]):
+            lane = _Lane(number, each)
+            self._lanes.append(lane)
+            if isinstance(found, Exception):
+                self._bury(lane, found)
+                continue
+            own = replace(options, on_wait=partial(self._on_wait, lane))
+            lane.peer = found.peer
+            lane.fetcher = Fetcher(each, found, own)
+            lane.history = Fetcher(each, History(found.peer), own)
 
     @property
     def width(self) -> int:
-        """How many accounts take requests."""
-        return sum(not lane.is_dead for lane in self._lanes)
+        """How many accounts take requests now."""
+        now = asyncio.get_running_loop().time()
+        return max(1, sum(not lane.is_dead and lane.free_at <= now for lane in self._lanes))
 
     @property
     def shares(self) -> tuple[int, ...]:
@@ -96,17 +132,17 @@ class Lanes(Fetcher):
     async def fetch(self, ask: Ask) -> tuple[Page, float]:
         """Return the page that answers *ask*, from whichever account is free."""
         while True:
-            alive = [lane for lane in self._lanes if not lane.is_dead]
-            lane = min(alive, key=lambda each: (each.in_flight, each.answers))
+            lane = self._choose()
+            if not lane.is_joined:
+                await self._join(lane)
+                continue
             lane.in_flight += 1
             try:
                 page, latency = await lane.fetcher.fetch(ask)
+            except _HeldError:
+                continue
             except (RPCError, TelefastError) as error:
-                if not (isinstance(error, _DEAD) or (lane.number and isinstance(error, RPCError))):
-                    raise
-                self._bury(lane, error)
-                if not self.width:
-                    raise
+                self._lost(lane, error)
                 continue
             finally:
                 lane.in_flight -= 1
@@ -116,11 +152,128 @@ class Lanes(Fetcher):
                 self._know(page.entities)
             return page, latency
 
+    def _choose(self) -> _Lane:
+        """Return who is asked next; raise what ended the last one."""
+        now = asyncio.get_running_loop().time()
+
+        def rank(lane: _Lane) -> tuple[float, bool, int, int]:
+            wait = max(lane.free_at - now, 0.0)
+            return wait, lane.joining.locked(), lane.in_flight, lane.answers
+
+        lane = min((each for each in self._lanes if not each.is_dead), key=rank, default=None)
+        if lane is None or lane.free_at == math.inf:
+            raise self._error
+        return lane
+
+    def _on_wait(self, lane: _Lane, event: WaitEvent) -> None:
+        if self._options.on_wait is not None:
+            self._options.on_wait(event)
+        if event.reason in ("pacing", "spacing"):
+            return
+        lane.free_at = event.ends
+        if any(not each.is_dead and each.free_at < lane.free_at for each in self._lanes):
+            raise _HeldError
+
+    def _lost(self, lane: _Lane, error: Exception) -> None:
+        """Do without an account, or raise what is no reason to."""
+        if not isinstance(error, UNUSABLE):
+            if not (lane.number and isinstance(error, RPCError)):
+                raise error  # of the chat that the user named
+            if not self._is_open:
+                raise refusal(lane.number, "an account that can read this chat") from error
+        self._bury(lane, error)
+
     def _bury(self, lane: _Lane, error: Exception) -> None:
         if not lane.is_dead:
             lane.is_dead = True
+            self._error = error
+            Account.of(self._client).metrics.add("history_accounts_lost")
             text = "account %d of %d takes no more requests: %s"
-            _log.warning(text, lane.number + 1, len(self._lanes), type(error).__name__)
+            _log.warning(text, lane.number + 1, self._total, type(error).__name__)
+
+    # Who takes part
+
+    async def open(self) -> None:
+        """Let each account join that can be asked now; wait only if none can.
+
+        Raises:
+            ArgumentError: If one cannot read the chat, or not all of it.
+            TelefastError: What keeps the last one from being asked; or the first one, if nothing
+                else tells whether the others see all of the chat.
+        """
+        for lane in self._lanes:
+            if not lane.is_dead:
+                await self._join(lane)
+        while not any(lane.is_joined and not lane.is_dead for lane in self._lanes):
+            await self._join(self._choose())
+        self._is_open = True
+
+    async def _join(self, lane: _Lane) -> None:
+        async with lane.joining:
+            if lane.is_joined or lane.is_dead:
+                return
+            try:
+                await self._compare(lane, await self._count(lane))
+            except _HeldError:
+                return
+            except (RPCError, TelefastError) as error:
+                self._lost(lane, error)
+
+    async def _count(self, lane: _Lane) -> int:
+        self._on_ask()
+        page, _ = await lane.history.fetch(Ask(limit=1))
+        return len(page.messages) if page.count is None else page.count
+
+    async def _compare(self, lane: _Lane, count: int) -> None:
+        """Let an account join that sees what the others see."""
+        if self._seen is None:
+            if lane.number and not await self._sees_all(lane):
+                lane.free_at = math.inf
+                return
+            self._seen = count, count
+            for each in self._lanes:
+                each.free_at = -math.inf if each.free_at == math.inf else each.free_at
+        elif not self._has_seen(count):
+            # Or something was posted or deleted meanwhile.
+            if not await self._look_again(lane):
+                return
+            if not self._has_seen(count):
+                error = refusal(lane.number, "an account that sees all that the others see")
+                if not self._is_open:
+                    raise error
+                self._bury(lane, error)
+                return
+        lane.is_joined = True
+
+    async def _look_again(self, lane: _Lane) -> bool:
+        """Count what another account sees now; False if that must wait, and *lane* with it."""
+        for other in self._lanes:
+            if other.is_joined and not other.is_dead:
+                try:
+                    count = await self._count(other)
+                except _HeldError:
+                    lane.free_at = other.free_at
+                    return False
+                except (RPCError, TelefastError) as error:
+                    self._lost(other, error)
+                else:
+                    assert self._seen is not None  # noqa: S101 - for the type checker
+                    self._seen = min(self._seen[0], count), max(self._seen[1], count)
+                    return True
+        return True
+
+    def _has_seen(self, count: int) -> bool:
+        assert self._seen is not None  # noqa: S101 - for the type checker
+        return self._seen[0] <= count <= self._seen[1]
+
+    async def _sees_all(self, lane: _Lane) -> bool:
+        """Ask whether anything of the chat is hidden from whoever joined late."""
+        timeout, budget = self._options.timeout, self._options.max_flood_wait
+        cache = MetadataCache(lane.client, timeout=timeout, max_flood_wait=budget)
+        meta = await cache.full(lane.peer)
+        return not (meta.available_min_id or meta.is_prehistory_hidden)
+
+    # What they bring
 
     def _know(self, entities: dict[int, Any]) -> None:
         self._known |= entities
@@ -181,72 +334,17 @@ async def open_lanes(
     Raises:
         ArgumentError: If the chat is none whose ids are the same for all accounts, two clients
             are one account, or an account cannot read the chat, or not all of it.
+        TelefastError: If no account can be asked now.
     """
     if not isinstance(source.peer, _CHANNELS):
         expected = "one client: ids of private chats and basic groups differ between accounts"
         raise ArgumentError("client", f"{len(clients)} clients", expected)
-    await _check_accounts(clients)
-    fetchers = []
-    histories = []
-    for number, client in enumerate(clients):
-        found: Any = source
-        if number:
-            try:
-                own = await _entity_for(client, clients[0], entity, source.peer)
-                found = await open_list(client, own, wanted, by_ids=by_ids)
-            except (ValueError, RPCError) as error:
-                if isinstance(error, UnauthorizedError | ArgumentError):
-                    raise
-                raise _refusal(number, "an account that can read this chat") from error
-        fetchers.append(Fetcher(client, found, options))
-        histories.append(Fetcher(client, History(found.peer), options))
-
-    async def count(history: Fetcher) -> int:
-        on_ask()
-        page, _ = await history.fetch(Ask(limit=1))
-        return len(page.messages) if page.count is None else page.count
-
-    lowest = highest = await count(histories[0])
-    for number, history in enumerate(histories[1:], 1):
-        try:
-            theirs = await count(history)
-        except RPCError as error:
-            if isinstance(error, UnauthorizedError):
-                raise
-            raise _refusal(number, "an account that can read this chat") from error
-        if not lowest <= theirs <= highest:  # or something was posted or deleted meanwhile
-            again = await count(histories[0])
-            lowest, highest = min(lowest, again), max(highest, again)
-            if not lowest <= theirs <= highest:
-                raise _refusal(number, "an account that sees all that the first one sees")
-    return Lanes(clients[0], source, options, fetchers[1:])
-
-
-def _refusal(number: int, expected: str) -> ArgumentError:
-    return ArgumentError("client", f"client {number + 1}", expected)
-
-
-async def _check_accounts(clients: Sequence[TelegramClient]) -> None:
-    seen: set[int] = set()
-    for number, client in enumerate(clients):
-        own_id = door.self_id(client)
-        if own_id is None:
-            me: Any = await client.get_me()
-            own_id = 0 if me is None else me.id
-        if own_id in seen:
-            raise _refusal(number, "another account than those before it")
-        seen.add(own_id)
-
-
-async def _entity_for(client: TelegramClient, first: TelegramClient, entity: Any, peer: Any) -> Any:
-    """Return what names the chat for another account: access hashes of the first one do not."""
-    if isinstance(entity, str):
-        return entity
-    try:
-        return await client.get_input_entity(utils.get_peer_id(peer))
-    except ValueError:
-        chat: Any = await first.get_entity(peer)
-        username = getattr(chat, "username", None)
-        if not username:
-            raise
-        return username
+    await check_accounts(clients)
+    others = [
+        (client, await list_for(number, clients, entity, source.peer, wanted, by_ids=by_ids))
+        for number, client in enumerate(clients)
+        if number
+    ]
+    lanes = Lanes(clients[0], source, options, others, on_ask)
+    await lanes.open()
+    return lanes

@@ -152,7 +152,7 @@ class Taking:
         if not self._is_started:
             for client in self._clients:
                 door.check_loop(client)
-                door.check_connected(client)
+            door.check_connected(self._clients[0])
             self._is_started = True
             self._pump.start(self)
         self._piece = None

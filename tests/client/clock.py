@@ -1,7 +1,8 @@
 """A clock that only moves when a test turns it: waits of minutes, tested in no time.
 
 It stands in for `time` and for the waiting functions of `asyncio` in `telefast.transport`'s
-`calls` and `gate`, and nowhere else: Telethon and the embedded Telegram keep the real one.
+`calls` and `gate`, and in `telefast.history.lanes`, and nowhere else: Telethon and the embedded
+Telegram keep the real one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from telefast.history import lanes
 from telefast.testing import Call, NeverAnswer
 from telefast.transport import calls, gate
 
@@ -117,7 +119,7 @@ class _Asyncio:
 def put_in_force(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let calls go by *clock* until the end of the test."""
     monkeypatch.setattr(calls, "time", clock)
-    for module in (calls, gate):
+    for module in (calls, gate, lanes):
         monkeypatch.setattr(module, "asyncio", _Asyncio(clock))
     return clock
 

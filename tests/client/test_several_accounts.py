@@ -23,6 +23,7 @@ from telefast import (
     FloodWaitTooLongError,
     rehydrate,
 )
+from telefast.history import lanes
 from telefast.history.lanes import Lanes
 from telefast.history.lists import History
 from telefast.testing import (
@@ -62,13 +63,15 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(*make: Any, count: int = COUNT, accounts: int = 2) -> AsyncIterator[Scene]:
+async def scene(
+    *make: Any, count: int = COUNT, accounts: int = 2, **options: Any
+) -> AsyncIterator[Scene]:
     """Start a server under the rules that *make* returns for a world."""
     world, chat = club(count)
     for _ in range(accounts - 1):
         world.add_account()
     rules: list[Rule] = [each(world) for each in make]
-    async with LocalTelegram(world, rules=rules) as telegram, AsyncExitStack() as stack:
+    async with LocalTelegram(world, rules=rules, **options) as telegram, AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(telegram.client(account=account))
             for account in world.accounts
@@ -412,10 +415,45 @@ async def test_one_account_twice_is_refused() -> None:
         assert here.telegram.requests[HISTORY] == 0
 
 
+@pytest.mark.parametrize(
+    "error", [None, (401, "AUTH_KEY_UNREGISTERED"), (420, "FLOOD_WAIT_5000")], ids=str
+)
+async def test_accounts_whose_ids_are_not_known_yet(
+    monkeypatch: pytest.MonkeyPatch, error: tuple[int, str] | None
+) -> None:
+    """They are asked who they are; one that cannot say so is left out, not taken for another."""
+    monkeypatch.setattr(lanes.door, "self_id", lambda client: None)
+    async with scene(count=50) as here:
+        if error is None:
+            async with here.telegram.client() as again:
+                with pytest.raises(ArgumentError, match=r"client 3.*another account"):
+                    await read([*here.clients, again])
+        else:
+            account = here.world.accounts[1]
+            here.telegram.add(ErrorOn("*", *error, account=account, every=1))
+        found, history = await read(here.clients)
+        assert down(50) == ids_of(found)
+        assert error is None or not history.stats().shares[1]
+
+
+async def test_an_account_that_does_not_know_the_chat_is_refused() -> None:
+    """Without a username there is no way to a chat of which the account is no member."""
+    world = World(seed=3)
+    chat = world.add_channel("Club", message_count=20)
+    second = world.add_account()
+    async with (
+        LocalTelegram(world) as telegram,
+        telegram.client() as one,
+        telegram.client(account=second) as two,
+    ):
+        with pytest.raises(ArgumentError, match=r"client 2.*can read this chat"):
+            await read([one, two], chat.input_peer())
+
+
 async def test_an_account_that_sees_less_is_refused() -> None:
     """Who joined a chat that hides its past sees less of it: its pages would leave holes."""
     async with scene(lambda world: SeesLess(world.accounts[1]), count=300) as here:
-        with pytest.raises(ArgumentError, match="sees all that the first one sees"):
+        with pytest.raises(ArgumentError, match="sees all that the others see"):
             await read(here.clients)
 
 
