@@ -101,6 +101,7 @@ from telefast.testing.media_samples import (
 )
 from telefast.testing.method_cdn import CdnRedirect
 from telefast.testing.method_takeout import TakeoutDelay, TakeoutRequired, TakeoutSession
+from telefast.testing.polls import make_poll
 from telefast.testing.private import Group, PrivateChat
 from telefast.testing.process import EmbeddedTelegramError
 from telefast.testing.reactions import ReactionBook
@@ -208,6 +209,7 @@ __all__ = [
     "WrongSize",
     "flood_profile",
     "hostile_names",
+    "make_poll",
     "put_media",
     "run_virtual",
     "sample_kinds",

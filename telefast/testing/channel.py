@@ -128,6 +128,8 @@ class Channel(Chat):
         banned: Bare ids of those who may not come back.
         participants_hidden: Whether only administrators see who is a member.
         invites: Hashes of invitations to it: what follows `https://t.me/+`.
+        dead_threads: Whether posts show comments, 0 of them, after their copy in the discussion
+            group was deleted: who then asks for them gets MSG_ID_INVALID. Default: False.
         is_forum: Whether it has topics; see `Forum`.
         monoforum: For the chat of a channel's direct messages, that channel; or None. Its topics
             are people (https://core.telegram.org/api/monoforum); only a flag.
@@ -171,6 +173,7 @@ class Channel(Chat):
         self.banned: tuple[int, ...] = ()
         self.participants_hidden = False
         self.invites: tuple[str, ...] = ()
+        self.dead_threads = False
         self.is_forum = False
         self.monoforum: Channel | None = None
         self._page_entries: dict[int | None, tuple[tuple[object, ...], bytes]] = {}
@@ -274,7 +277,7 @@ class Channel(Chat):
 
     def _with_replies(self, message_id: int, found: Entry) -> Entry:
         home, root = self._thread_home(message_id)
-        if home is None or not home.has(root):
+        if home is None or not (home.has(root) or self.dead_threads):
             return found
         held = self._threads_shown.get(message_id)
         stamp = home.pts + self.pts

@@ -41,9 +41,8 @@ def _get_discussion_message(call: Call) -> bytes:
     """Answer messages.getDiscussionMessage: the message in a group that a thread hangs on.
 
     For a post that is its copy in the discussion group; for an album the copies of all its posts,
-    the latest first, so that the thread hangs on the last in the list
-    (https://core.telegram.org/constructor/messages.discussionMessage). Errors as those of
-    messages.getReplies.
+    the latest first (https://core.telegram.org/constructor/messages.discussionMessage). Errors as
+    those of messages.getReplies.
     """
     request, account = call.request, call.account
     channel = open_channel(account, request.peer)
@@ -97,10 +96,11 @@ def _album(home: Channel, root: int) -> list[int]:
     if album is None:
         return [root]
     found = [root]
-    while home.shows(found[-1] + 1):
-        if getattr(home.peek(found[-1] + 1), "grouped_id", None) != album:
-            break
-        found.append(found[-1] + 1)
+    for step in (1, -1):
+        near = root + step
+        while home.shows(near) and getattr(home.peek(near), "grouped_id", None) == album:
+            found.append(near)
+            near += step
     return found
 
 

@@ -23,6 +23,7 @@ from telefast.testing.method_forum import FORUM_HANDLERS
 from telefast.testing.method_messages import MESSAGE_HANDLERS
 from telefast.testing.method_peers import PEER_HANDLERS
 from telefast.testing.method_people import PEOPLE_HANDLERS
+from telefast.testing.method_polls import POLL_HANDLERS
 from telefast.testing.method_positions import POSITION_HANDLERS
 from telefast.testing.method_reactions import REACTION_HANDLERS
 from telefast.testing.method_search import SEARCH_HANDLERS
@@ -148,6 +149,7 @@ HANDLERS: dict[type[TLRequest], Callable[[Call], bytes]] = {
     **CDN_HANDLERS,
     **FILE_HANDLERS,
     **PEER_HANDLERS,
+    **POLL_HANDLERS,
     **POSITION_HANDLERS,
     **PEOPLE_HANDLERS,
     **DIALOG_HANDLERS,

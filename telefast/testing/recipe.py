@@ -42,6 +42,7 @@ _STATE = (
     "left",
     "kicked",
     "available_min_id",
+    "dead_threads",
     "hidden_prehistory",
     "pinned_msg_id",
     "participants_hidden",

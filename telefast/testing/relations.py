@@ -75,7 +75,7 @@ def link(world: World, channel: Channel, group: Channel) -> None:
     channel.linked, group.linked = group, channel
 
 
-def discuss(channel: Channel, post_id: int, comments: int) -> list[int]:
+def discuss(channel: Channel, post_id: int, comments: int, album_place: int = 0) -> list[int]:
     """Copy a post into the discussion group, and write comments; see `World.discuss`."""
     path = f"channel {channel.title!r} (id {channel.id}): post {post_id}"
     group = channel.linked
@@ -88,6 +88,9 @@ def discuss(channel: Channel, post_id: int, comments: int) -> list[int]:
     posts = _album(channel, post_id)
     if any(id_ in channel.threads for id_ in posts):
         raise WorldError(f"{path}: has a thread already")
+    place = album_place if len(posts) > 1 else 0
+    if not 0 <= place < len(posts):
+        raise WorldError(f"{path}: album_place={place}: its album has {len(posts)} posts")
     album = None if len(posts) == 1 else (channel.id << 24 | posts[0]) & (2**63 - 1)
     copies = range(group.last_id + 1, group.last_id + 1 + len(posts))
     for id_, copy_id in zip(posts, copies, strict=True):
@@ -95,13 +98,21 @@ def discuss(channel: Channel, post_id: int, comments: int) -> list[int]:
         if isinstance(post, types.MessageService):
             raise WorldError(f"{path}: is a service message, which nobody can comment on")
         group.put(_copy(channel, group, post, copy_id, album))
-    channel.threads[posts[0]] = copies[0]
-    group.threads[copies[0]] = posts[0]
+    root = copies[place]
+    channel.threads[posts[place]] = root
+    group.threads[root] = posts[place]
     # What is shown of both has changed.
     channel.pts += 1
-    if comments:
-        group.post(comments, reply_to=copies[0])
+    _comment(group, root, group.post(comments, reply_to=root) if comments else [])
     return [*copies]
+
+
+def _comment(group: Channel, root: int, comments: list[int]) -> None:
+    """Let every third comment answer the one before it; all are in the thread of *root*."""
+    for before, message_id in zip(comments[1::3], comments[2::3], strict=False):
+        message = group.peek(message_id)
+        message.reply_to = types.MessageReplyHeader(reply_to_msg_id=before, reply_to_top_id=root)
+        group.put(message)
 
 
 def _copy(

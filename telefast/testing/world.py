@@ -455,16 +455,21 @@ class World:
         """
         link(self, channel, group)
 
-    def discuss(self, channel: Channel, *post_ids: int, comments: int = 0) -> list[int]:
+    def discuss(
+        self, channel: Channel, *post_ids: int, comments: int = 0, album_place: int = 0
+    ) -> list[int]:
         """Copy posts into the discussion group, as Telegram does by itself, and write comments.
 
-        All posts of an album are copied; its thread hangs on the first of them. Chosen: copies and
-        comments are dated as other messages of the group are.
+        All posts of an album are copied; its thread hangs on one of them. Every third comment
+        answers the one before. Chosen: copies and comments are dated as other messages of the
+        group are.
 
         Args:
             channel: A broadcast channel with a discussion group.
             post_ids: The posts.
             comments: Seeded comments on each.
+            album_place: On which post of an album its thread hangs, 0 for the first: comments on
+                the others are MSG_ID_INVALID.
 
         Returns:
             The ids of the copies in the group.
@@ -472,7 +477,10 @@ class World:
         Raises:
             WorldError: If there is no discussion group or post, or it has a thread.
         """
-        return [copy for post in post_ids for copy in discuss(channel, post, comments)]
+        found: list[int] = []
+        for post_id in post_ids:
+            found += discuss(channel, post_id, comments, album_place)
+        return found
 
     def delete_account(self, user_id: int) -> None:
         """Let a user delete the account: the name is gone, messages stay.
