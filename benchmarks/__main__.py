@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Optional
 
 import typer
 
-from benchmarks import codec, download, history, pacing
+from benchmarks import codec, download, history, pacing, photos
 from telefast.cli.race import RaceError, machine, run_program, write_json
 from telefast.cli.view import View
 from telefast.errors import ArgumentError, TelefastError
@@ -20,13 +20,20 @@ if TYPE_CHECKING:
     from benchmarks.codec import CodecRecord
     from benchmarks.download import DownloadRecord
     from benchmarks.pacing import PacingRecord
+    from benchmarks.photos import PhotosRecord
     from benchmarks.records import Record
 
-    AnyRecord = Record | CodecRecord | DownloadRecord | PacingRecord
+    AnyRecord = Record | CodecRecord | DownloadRecord | PacingRecord | PhotosRecord
 
 __all__ = ["app"]
 
-BENCHES: Final = {"history": history, "download": download, "codec": codec, "pacing": pacing}
+BENCHES: Final = {
+    "history": history,
+    "download": download,
+    "photos": photos,
+    "codec": codec,
+    "pacing": pacing,
+}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -37,7 +44,7 @@ def main(
     names: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            help="Benchmarks to run: history, download, codec, pacing. [default: all]",
+            help="Benchmarks to run: history, download, photos, codec, pacing. [default: all]",
             metavar="[NAMES]...",
         ),
     ] = None,
@@ -58,7 +65,8 @@ def main(
     rtt: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
-            help="Round trip times in milliseconds, such as 0,30. [default: 0,30,100; quick: 0,30]",
+            help="Round trip times in milliseconds, such as 0,30. [default: 0,30,100, "
+            "for downloads 50 as well, and 30 with 12.5 MB/s on each connection; quick: 0,30]",
         ),
     ] = None,
     rounds: Annotated[
@@ -73,6 +81,15 @@ def main(
             metavar="PROFILE",
         ),
     ] = "unlimited",
+    rivals: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="The Python of an environment with fasttelethonhelper, aiofasttelethonhelper and "
+            "tgup-cli, for the download benchmark; see docs/performance.md. "
+            "[default: .rivals/bin/python, if it is there]",
+            metavar="PYTHON",
+        ),
+    ] = None,
     versions: Annotated[
         bool, typer.Option("--versions", help="Show what would be measured, and end.")
     ] = False,
@@ -95,13 +112,17 @@ def main(
         chosen = [int(size) for size in _numbers("--sizes", sizes, 1, history.MAX_SIZE)]
         plan = replace(plan, sizes=chosen)
     if rtt is not None:
-        plan = replace(plan, rtts=[time / 1000 for time in _numbers("--rtt", rtt, 0, 10_000)])
+        times = [time / 1000 for time in _numbers("--rtt", rtt, 0, 10_000)]
+        plan = replace(plan, rtts=times, links=[(time, None) for time in times])
     if rounds is not None:
         plan = replace(plan, rounds=rounds)
     try:
         plan = replace(plan, flood=flood_profile(flood))
     except ArgumentError as error:
         raise typer.BadParameter(f"expected {error.expected}", param_hint="--flood") from None
+    if rivals is None and Path(".rivals/bin/python").exists():
+        rivals = str(Path(".rivals/bin/python").absolute())
+    plan = replace(plan, rivals=rivals)
     if json is not None:
         _check_writable(json)
     raise typer.Exit(_run(list(dict.fromkeys(names or BENCHES)), plan, json, view))

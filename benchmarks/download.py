@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-import time
-from collections.abc import Awaitable, Callable
+import json
+import sys
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -13,14 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from telethon.tl import types
 
-from telefast import MediaDownloader
-from telefast.cli.race import RaceError
+from telefast.cli.race import Lane, RaceError
 from telefast.testing import LocalTelegram, World, put_media
-from telefast.transport.account import Account
 
 if TYPE_CHECKING:
-    from telethon import TelegramClient
-
     from benchmarks.history import Plan
     from telefast.cli.view import View
 
@@ -28,7 +23,7 @@ __all__ = ["DownloadRecord", "run"]
 
 SIZE: Final = 64 * 1024 * 1024
 QUICK_SIZE: Final = 8 * 1024 * 1024
-HEADS = ["seconds", "MB/s", "requests", "CPU\ns", "to\nstock", "spread"]
+HEADS = ["seconds", "MB/s", "requests", "MB", "CPU\ns", "to\nstock", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +33,16 @@ class DownloadRecord:
     Attributes:
         bench: The benchmark.
         rtt: Round trip time, in seconds.
+        bandwidth: Bytes per second of each connection; None is no limit.
         size: Bytes of the file.
         contender: Who ran.
+        version: Its release.
         rounds: How often it ran.
         seconds: From the call to the whole file on the disk.
         seconds_min: The fastest round.
         seconds_max: The slowest round.
         requests: Parts that the server was asked for.
+        bytes: Bytes on the wire, both ways.
         cpu_s: CPU seconds of the client's process.
         ratio_to_stock: Rate over that of `client.download_media` in the same round.
         ratio_min: The worst round.
@@ -53,13 +51,16 @@ class DownloadRecord:
 
     bench: str
     rtt: float
+    bandwidth: float | None
     size: int
     contender: str
+    version: str
     rounds: int
     seconds: float
     seconds_min: float
     seconds_max: float
     requests: int
+    bytes: int
     cpu_s: float
     ratio_to_stock: float
     ratio_min: float
@@ -75,45 +76,15 @@ class DownloadRecord:
             f"{self.seconds:.2f}",
             f"{self.size / self.seconds / 1e6:.1f}",
             f"{self.requests:,}",
+            f"{self.bytes / 1e6:.1f}",
             f"{self.cpu_s:.2f}",
             f"{self.ratio_to_stock:.1f}x",
             f"{self.ratio_min:.1f}-{self.ratio_max:.1f}",
         ]
 
 
-Contender = Callable[["TelegramClient", Any, Path], Awaitable[object]]
-
-
-async def _cold(client: TelegramClient, message: Any, path: Path) -> None:
-    """Download with connections that are not there yet."""
-    await Account.of(client).aclose()
-    await MediaDownloader(client).download(message, path)
-
-
-async def _telefast(client: TelegramClient, message: Any, path: Path) -> None:
-    """Download over connections that are there."""
-    await MediaDownloader(client).download(message, path)
-
-
-async def _stock(client: TelegramClient, message: Any, path: Path) -> None:
-    await client.download_media(message, str(path))
-
-
-async def _stock_512(client: TelegramClient, message: Any, path: Path) -> None:
-    document = message.document
-    at = types.InputDocumentFileLocation(
-        document.id, document.access_hash, document.file_reference, ""
-    )
-    file: Any = str(path)
-    await client.download_file(at, file, part_size_kb=512, file_size=document.size)
-
-
-CONTENDERS: Final[dict[str, Contender]] = {
-    "telefast": _telefast,
-    "telefast, not connected": _cold,
-    "download_media": _stock,
-    "download_file, 512 KiB": _stock_512,
-}
+OURS: Final = ("telefast", "telefast, cold", "download_media", "download_file, 512 KiB")
+RIVALS: Final = ("fasttelethonhelper", "aiofasttelethonhelper", "tgup-cli")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,81 +92,114 @@ class _Run:
     seconds: float
     cpu: float
     requests: int
+    traffic: int
 
 
 async def run(plan: Plan, view: View) -> list[DownloadRecord]:
-    """Compare bytes, then race; one record for each contender and round trip time.
+    """Race, and compare the bytes of every run; one record for each contender and link.
 
     Raises:
-        RaceError: If a contender brings other bytes.
+        RaceError: If a contender fails, or brings other bytes than the others.
     """
     size = QUICK_SIZE if plan.rounds <= 2 else SIZE
     records = []
-    for rtt in plan.rtts:
-        found = await _race(plan.rounds, rtt, size)
+    for rtt, bandwidth in plan.links:
+        missing: dict[str, str] = {}
+        found = await _race(plan, rtt, bandwidth, size, missing)
         title = f"download of {size >> 20} MiB, {rtt * 1000:g} ms"
+        if bandwidth:
+            title += f", {bandwidth / 1e6:g} MB/s for each connection"
         view.table(title, HEADS, [each.row() for each in found])
+        for name, reason in missing.items():
+            view.say(f"{name} did not run: {reason}")
         records += found
     view.say(
         "To stock: rate over that of download_media in the same round; median and spread. "
-        "The client has one process, the server another."
+        "Each contender has a process, the server another. telefast is warm: it has downloaded "
+        "before, and its connections stand; cold, neither."
     )
     view.say()
     return records
 
 
-async def _race(rounds: int, rtt: float, size: int) -> list[DownloadRecord]:
+async def _race(
+    plan: Plan, rtt: float, bandwidth: float | None, size: int, missing: dict[str, str]
+) -> list[DownloadRecord]:
     world = World(seed=size)
     channel = world.add_channel("Benchmark", username="benchmark")
     document = world.file_store.document(size, "film.mkv", dc_id=world.dc_ids[0])
     put_media(channel, types.MessageMediaDocument(document=document))
-    runs: dict[str, list[_Run]] = {name: [] for name in CONTENDERS}
-    digests: set[str] = set()
-    server = LocalTelegram(world, rtt=rtt, process=True)
-    with tempfile.TemporaryDirectory() as folder:
-        async with server as telegram, telegram.client() as client:
-            message = (await client.get_messages("benchmark", limit=1))[0]
-            await MediaDownloader(client).download(message, bytes)  # connects
-            names = list(CONTENDERS)
-            for number in range(rounds):
-                turn = number % len(names)
-                for name in (*names[turn:], *names[:turn]):
-                    path = Path(folder) / "file"
-                    runs[name].append(await _timed(telegram, client, message, name, path))
-                    digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
-                    path.unlink()
-                    if len(digests) > 1:
-                        raise RaceError(f"{name}: brought other bytes than those before it")
-            await Account.of(client).aclose()
-    stock = runs["download_media"]
-    return [_record(rtt, size, name, found, stock) for name, found in runs.items()]
+    server = LocalTelegram(world, rtt=rtt, bandwidth=bandwidth, process=True)
+    async with AsyncExitStack() as stack:
+        telegram = await stack.enter_async_context(server)
+        lanes: dict[str, tuple[Lane, str]] = {}
+        for name in OURS + RIVALS:
+            python = plan.rivals if name in RIVALS else sys.executable
+            if python is None:
+                missing[name] = "no --rivals"
+                continue
+            lane = await Lane.start(str(Path(__file__).with_name("fetch_lane.py")), python=python)
+            stack.push_async_callback(lane.close)
+            order = {"contender": name, "session": telegram.session_string()}
+            await lane.say(json.dumps(order))
+            answer = await lane.hear("ready", "missing")
+            if "ready" in answer:
+                lanes[name] = lane, answer["ready"]
+            else:
+                missing[name] = answer["missing"]
+        runs: dict[str, list[_Run]] = {name: [] for name in lanes}
+        names, digests = list(lanes), set()
+        for number in range(plan.rounds):
+            turn = number % len(names)
+            for name in (*names[turn:], *names[:turn]):
+                found, digest = await _timed(telegram, lanes[name][0], name)
+                runs[name].append(found)
+                digests.add(digest)
+                if len(digests) > 1:
+                    raise RaceError(f"{name}: brought other bytes than those before it")
+    return [
+        _record((rtt, bandwidth), size, (name, lanes[name][1]), found, runs["download_media"])
+        for name, found in runs.items()
+    ]
 
 
-async def _timed(
-    telegram: LocalTelegram, client: TelegramClient, message: Any, name: str, path: Path
-) -> _Run:
-    before = (await telegram.sync())["upload.getFile"]
-    began, cpu = time.perf_counter(), time.process_time()
-    await CONTENDERS[name](client, message, path)
-    seconds, used = time.perf_counter() - began, time.process_time() - cpu
-    return _Run(seconds, used, (await telegram.sync())["upload.getFile"] - before)
+async def _timed(telegram: LocalTelegram, lane: Lane, name: str) -> tuple[_Run, str]:
+    try:
+        await lane.say("prepare")
+        await lane.hear("prepared")
+        before = (await telegram.sync()).snapshot()
+        await lane.say("go")
+        done = (await lane.hear("done"))["done"]
+    except RaceError as error:
+        raise RaceError(f"{name}: {error}") from None
+    after = await telegram.sync()
+    traffic = sum(getattr(after, key) - before[key] for key in ("bytes_sent", "bytes_received"))
+    requests = after.since(before)["upload.getFile"]
+    return _Run(done["seconds"], done["cpu"], requests, traffic), done["digest"]
 
 
 def _record(
-    rtt: float, size: int, name: str, runs: list[_Run], stock: list[_Run]
+    link: tuple[float, float | None],
+    size: int,
+    who: tuple[str, str],
+    runs: list[_Run],
+    stock: list[_Run],
 ) -> DownloadRecord:
     seconds = [each.seconds for each in runs]
     ratios = [base.seconds / each.seconds for each, base in zip(runs, stock, strict=True)]
     return DownloadRecord(
         bench="download",
-        rtt=rtt,
+        rtt=link[0],
+        bandwidth=link[1],
         size=size,
-        contender=name,
+        contender=who[0],
+        version=who[1],
         rounds=len(runs),
         seconds=median(seconds),
         seconds_min=min(seconds),
         seconds_max=max(seconds),
         requests=round(median(each.requests for each in runs)),
+        bytes=round(median(each.traffic for each in runs)),
         cpu_s=median(each.cpu for each in runs),
         ratio_to_stock=median(ratios),
         ratio_min=min(ratios),

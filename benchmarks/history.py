@@ -35,6 +35,8 @@ class Plan:
         rtts: Round trip times, in seconds.
         rounds: How often each contender runs.
         prefix: Messages after which a contender that mostly sleeps is stopped.
+        links: Of downloads: round trip times in seconds, and bytes per second for each connection.
+        rivals: The Python of an environment that has the rivals in downloading.
         flood: The flood limits that all run under, each with a server of its own if there are any.
     """
 
@@ -42,10 +44,18 @@ class Plan:
     rtts: Sequence[float]
     rounds: int
     prefix: int
+    links: Sequence[tuple[float, float | None]] = ((0.0, None), (0.03, None))
+    rivals: str | None = None
     flood: FloodProfile = field(default_factory=lambda: flood_profile("unlimited"))
 
 
-FULL = Plan((1_000, 10_000, 20_000, 50_000), (0.0, 0.03, 0.1), rounds=5, prefix=1_000)
+FULL = Plan(
+    (1_000, 10_000, 20_000, 50_000),
+    (0.0, 0.03, 0.1),
+    rounds=5,
+    prefix=1_000,
+    links=((0.0, None), (0.03, None), (0.05, None), (0.1, None), (0.03, 12.5e6)),
+)
 QUICK = Plan((1_000, 5_000), (0.0, 0.03), rounds=2, prefix=300)
 
 _BATCHED = f"{contenders.__name__}.batched"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Entry",
+    "Lane",
     "Outcome",
     "RaceError",
     "machine",
@@ -139,7 +140,7 @@ async def run_entry(
         "stop_after": entry.stop_after,
         "progress": on_progress is not None,
     }
-    lane = await _Lane.start()
+    lane = await Lane.start("-m", "telefast.cli.lane")
     try:
         await lane.say(json.dumps(order))
         version = str((await lane.hear("ready"))["ready"])
@@ -165,20 +166,20 @@ async def run_entry(
     return Outcome(version=version, requests=requests, traffic=traffic, **done)
 
 
-class _Lane:
-    """A contender's process."""
+class Lane:
+    """A contender's process: one line of JSON each way at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
-    async def start(cls) -> _Lane:
+    async def start(cls, *arguments: str, python: str = sys.executable) -> Lane:
+        """Start Python, its own or that of another environment."""
         root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "telefast.cli.lane",
+            python,
+            *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=MAX_LINE,
@@ -188,6 +189,7 @@ class _Lane:
         return cls(process)
 
     async def say(self, line: str) -> None:
+        """Tell it something, if it still listens."""
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - for the type checker
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -195,6 +197,11 @@ class _Lane:
             await stdin.drain()
 
     async def hear(self, *expected: str) -> dict[str, Any]:
+        """Return its next answer.
+
+        Raises:
+            RaceError: If it has ended, or says something else than *expected*.
+        """
         stdout = self._process.stdout
         assert stdout is not None  # noqa: S101 - for the type checker
         line = await stdout.readline()

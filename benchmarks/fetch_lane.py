@@ -1,0 +1,151 @@
+"""One contender of the download benchmark, in a process of its own.
+
+Run by path, with the Python of whatever environment has the contender; telefast need not be there.
+
+The order is one line of JSON on standard input, `contender` and `session` (a string session), the
+answer `ready` with a release, or `missing` with a reason. Then each line on standard input is one
+round: it is answered by `prepared` once all is ready, and after another line by `done`: seconds,
+CPU seconds, and the SHA-256 of the file, which is made while no clock runs. The end of standard
+input ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from telethon import TelegramClient
+from telethon.sessions.string import StringSession
+from telethon.tl import types
+
+Fetch = Callable[[Any, Any, Path], Awaitable[object]]
+
+WARM_UP = 8
+"""Downloads before the first round of the warm telefast: the tuner needs some 800 parts."""
+
+
+async def telefast(client: Any, message: Any, folder: Path) -> None:
+    """Download with what was learned and connected before."""
+    await import_module("telefast").MediaDownloader(client).download(message, folder / "file")
+
+
+async def telefast_cold(client: Any, message: Any, folder: Path) -> None:
+    """Download with a new tuner, and connections that are not there yet."""
+    module = import_module("telefast")
+    tuner = module.PartSizeTuner()
+    await module.MediaDownloader(client, tuner=tuner).download(message, folder / "file")
+
+
+async def stock(client: Any, message: Any, folder: Path) -> None:
+    """Download as Telethon does."""
+    await client.download_media(message, str(folder / "file"))
+
+
+async def stock_512(client: Any, message: Any, folder: Path) -> None:
+    """Download as Telethon does, in the largest parts that it may ask for."""
+    document = message.document
+    at = types.InputDocumentFileLocation(
+        document.id, document.access_hash, document.file_reference, ""
+    )
+    file = str(folder / "file")
+    await client.download_file(at, file, part_size_kb=512, file_size=document.size)
+
+
+async def fasttelethonhelper(client: Any, message: Any, folder: Path) -> None:
+    """Download with its own number of connections, one for each 5 MiB."""
+    module = import_module("FastTelethonhelper")
+    await module.fast_download(client, message, download_folder=f"{folder}/")
+
+
+async def aiofasttelethonhelper(client: Any, message: Any, folder: Path) -> None:
+    """Download with its own number of connections, one for each 5 MiB."""
+    await import_module("aiofasttelethonhelper").fast_download(client, message, str(folder))
+
+
+async def tgup(client: Any, message: Any, folder: Path) -> None:
+    """Download with its own four connections."""
+    module = import_module("tgup.fastdownload")
+    await module.download(client, message, folder / "file", None)
+
+
+CONTENDERS: dict[str, tuple[str, Fetch]] = {
+    "telefast": ("telefast", telefast),
+    "telefast, cold": ("telefast", telefast_cold),
+    "download_media": ("telethon", stock),
+    "download_file, 512 KiB": ("telethon", stock_512),
+    "fasttelethonhelper": ("FastTelethonhelper", fasttelethonhelper),
+    "aiofasttelethonhelper": ("aiofasttelethonhelper", aiofasttelethonhelper),
+    "tgup-cli": ("tgup.fastdownload", tgup),
+}
+"""Name -> the module that must be there, and how it downloads."""
+RELEASES = {"fasttelethonhelper", "aiofasttelethonhelper", "tgup-cli"}
+"""Contenders that are distributions of their own."""
+
+
+async def prepare(name: str, client: Any, message: Any, *, is_first: bool) -> None:
+    """Do what the clock does not count."""
+    if name == "telefast":
+        downloader = import_module("telefast").MediaDownloader(client)
+        for _ in range(WARM_UP if is_first else 1):
+            await downloader.download(message, bytes)
+    elif name == "telefast, cold":
+        await import_module("telefast.transport.account").Account.of(client).aclose()
+
+
+async def run(order: Any, say: Callable[[Any], None]) -> None:
+    """Answer rounds until standard input ends."""
+    name = order["contender"]
+    module, fetch = CONTENDERS[name]
+    try:
+        import_module(module)
+    except ImportError as error:
+        say({"missing": str(error)})
+        return
+    client: Any = TelegramClient(StringSession(order["session"]), 17349, "0" * 32)
+    await client.connect()
+    message = (await client.get_messages("benchmark", limit=1))[0]
+    say({"ready": version(name if name in RELEASES else module)})
+    is_first = True
+    while sys.stdin.readline():
+        await prepare(name, client, message, is_first=is_first)
+        is_first = False
+        say({"prepared": True})
+        sys.stdin.readline()
+        with tempfile.TemporaryDirectory() as folder:
+            began, cpu = time.perf_counter(), time.process_time()
+            await fetch(client, message, Path(folder))
+            seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+            digest = _digest(Path(folder))
+        say({"done": {"seconds": seconds, "cpu": cpu, "digest": digest}})
+    await client.disconnect()
+
+
+def _digest(folder: Path) -> str:
+    [path] = folder.iterdir()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> None:
+    """Keep standard output for the answers: some contenders print."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(answer: Any) -> None:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+    asyncio.run(run(json.loads(sys.stdin.readline()), say))
+
+
+if __name__ == "__main__":
+    main()
