@@ -9,11 +9,17 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from telefast.errors import ArgumentError, DiskFullError, FileMismatchError, FileUnavailableError
+from telefast.errors import (
+    AccountRevokedError,
+    ArgumentError,
+    DiskFullError,
+    FileMismatchError,
+)
 from telefast.media.dedupe import MediaDedupeCache
 from telefast.media.downloads import Downloads
 from telefast.media.fetching import Fetcher, Source
 from telefast.media.items import items_of
+from telefast.media.keeping import is_lost, save
 from telefast.media.parts import PartMap
 from telefast.media.policy import Policy, skip_protected
 from telefast.media.references import References
@@ -222,6 +228,13 @@ class MediaDownloader:
             self, media, folder, ordered=ordered, files=files, progress=progress, options=options
         )
 
+    def is_end(self, error: Exception) -> bool:
+        """Return whether an error means that the account's login is over. For this room only."""
+        session: Any = self._client.session
+        return isinstance(error, AccountRevokedError) and (
+            error.dc_id == session.dc_id or error.reason == "AUTH_KEY_DUPLICATED"
+        )
+
     def items(self, media: Any, **options: Any) -> list[MediaItem | SkippedItem]:
         """Return the files of a message, by the policy of this downloader."""
         if isinstance(media, MediaItem | SkippedItem):
@@ -306,10 +319,6 @@ class MediaDownloader:
             await transfer.run()
         except TooLargeError:
             return False
-        except DiskFullError as error:
-            for other in self._running:
-                other.fail(error)
-            raise
         finally:
             self._running.discard(transfer)
         if source.size is None and not parts.size:
@@ -357,13 +366,13 @@ class MediaDownloader:
             if keep:
                 await sink.finish(parts.size or 0)
         except BaseException as error:
-            lost = isinstance(error, FileMismatchError | FileUnavailableError)
-            keep = bool(parts.received) and not lost
+            if isinstance(error, DiskFullError):
+                for other in self._running:
+                    other.fail(error)
+            keep = bool(parts.received) and not is_lost(error)
             try:
                 if keep:
-                    await sink.save(parts.snapshot())
-            except OSError:
-                pass  # the map of before is still true
+                    await save(sink, parts)
             finally:
                 await sink.close(keep=keep)
             raise

@@ -170,7 +170,9 @@ class _Work:
             found = await self._downloader.obtain(source, folder, progress)
         except _ENDS:
             raise
-        except Exception as error:  # noqa: BLE001 - handed to the consumer as a value
+        except Exception as error:
+            if self._downloader.is_end(error):
+                raise
             return DownloadResult("failed", source.item, error=error, source=media)
         finally:
             self._received.pop(number, None)

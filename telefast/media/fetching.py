@@ -16,7 +16,12 @@ from telethon.errors import FileMigrateError, RPCError
 from telethon.errors.rpcerrorlist import FilerefUpgradeNeededError
 from telethon.tl import functions, types
 
-from telefast.errors import DeadlineError, FileMismatchError, FileUnavailableError
+from telefast.errors import (
+    ArgumentError,
+    DeadlineError,
+    FileMismatchError,
+    FileUnavailableError,
+)
 from telefast.media.cdn import CdnFile, is_forgotten
 from telefast.tasks import SingleFlight
 from telefast.transport import telethon as door
@@ -163,10 +168,13 @@ class Fetcher:
             RemoteError: What the account's home raises.
         """
         at = source.item.location()
+        if at is None:
+            raise FileUnavailableError(source.name, "external")
         if isinstance(at, types.InputWebFileLocation):
             source.dc_id = await self._flights.run("web", self._find_web)
-        if at is None or source.dc_id <= 0:
-            raise FileUnavailableError(source.name, "external")
+        if source.dc_id <= 0:  # it is followed from there
+            session: Any = self._client.session
+            source.dc_id = session.dc_id
 
     async def _find_web(self) -> int:
         if self._web_dc is None:
@@ -196,6 +204,8 @@ class Fetcher:
             item, dc_id = source.item, source.dc_id
             try:
                 return await self._send(dc_id, make(item.location()), tell)
+            except ArgumentError as error:  # of the pool: a data centre that Telegram does not list
+                raise FileUnavailableError(source.name, "external") from error
             except FileMigrateError as error:
                 if source.dc_id == dc_id:  # else another part was sent on already
                     source.moves += 1

@@ -157,6 +157,11 @@ class PartFile:
             data = json.dumps({"key": self._key, "length": length, "state": state})
             replace_file(self._map, data.encode())
 
+    def cut(self, end: int) -> None:
+        """Give the room behind *end* back, and the map, which may name what was there."""
+        self._map.unlink(missing_ok=True)
+        self._opened().truncate(end)
+
     def finish(self, size: int, mtime: float | None = None) -> None:
         """Give the whole file its final name, in place of what has it.
 
@@ -181,10 +186,10 @@ class PartFile:
             self._map.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Close it and remove it and its map."""
-        with suppress(OSError):
-            self._map.unlink(missing_ok=True)
+        """Close it and remove it and its map; nothing if it is not open: it may be another's."""
         if self._file is not None:
+            with suppress(OSError):
+                self._map.unlink(missing_ok=True)
             if os.name != "nt":
                 with suppress(OSError):
                     self.path.unlink(missing_ok=True)  # while it is still held

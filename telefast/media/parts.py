@@ -261,6 +261,16 @@ class PartMap:
                 self._free.add(max(low, start), min(high, end))
         self._done.remove(start, end)
 
+    def give_up(self, length: int) -> int:
+        """Let the last *length* bytes that are done be fetched again; return where they began."""
+        end = max((end for _, end in self._done), default=0)
+        start = max(end - length, 0) // BLOCK * BLOCK
+        if self.size is None:
+            self._tail, self._done = start, Ranges([(0, start)])
+        else:
+            self.undo(start, end)
+        return start
+
     # To keep it
 
     def snapshot(self) -> dict[str, Any]:

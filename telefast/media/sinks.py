@@ -5,9 +5,12 @@ Nothing here blocks the loop. One call at a time.
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,10 +38,12 @@ def target_of(target: str, item: MediaItem) -> Target:
     path = Path(target).absolute()
     if target.endswith((os.sep, "/")) or path.is_dir():
         path /= f"{item.key}{item.extension}"
-    try:
-        size: int | None = path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        size = None
+    size: int | None = None
+    with suppress(FileNotFoundError, NotADirectoryError):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a device, say: it would be replaced
+            raise FileExistsError(errno.EEXIST, "not an ordinary file", str(path))
+        size = found.st_size
     return Target(path, size, part_path(path).exists())
 
 
@@ -53,6 +58,9 @@ class Sink(Protocol):
 
     async def save(self, state: dict[str, Any]) -> None:
         """Keep *state* for a later run, if that is possible."""
+
+    async def cut(self, end: int) -> None:
+        """Give the room behind *end* back, to have some for `save`."""
 
     async def read(self, offset: int, length: int) -> bytes:
         """Return bytes that were written, to check them."""
@@ -97,6 +105,11 @@ class FileSink:
         if not self._is_small:
             await in_thread(self._file.save, state)
 
+    async def cut(self, end: int) -> None:
+        """Cut the file."""
+        if not self._is_small:
+            await in_thread(self._file.cut, end)
+
     async def read(self, offset: int, length: int) -> bytes:
         """Read from the disk, or from what is kept."""
         if self._is_small:
@@ -110,7 +123,8 @@ class FileSink:
 
     async def close(self, *, keep: bool) -> None:
         """Close it, and remove it unless it can be gone on with."""
-        await in_thread(self._file.close if keep else self._file.discard)
+        is_kept = keep and not self._is_small  # which has no map
+        await in_thread(self._file.close if is_kept else self._file.discard)
 
     def _finish(self, size: int) -> None:
         if self._is_small:
@@ -139,6 +153,9 @@ class MemorySink:
 
     async def save(self, state: dict[str, Any]) -> None:
         """Keep nothing."""
+
+    async def cut(self, end: int) -> None:
+        """Keep it."""
 
     async def read(self, offset: int, length: int) -> bytes:
         """Return bytes."""
@@ -175,11 +192,25 @@ class ObjectSink:
         """Pass on what is next, and keep what is early."""
         self._early.update(pieces)
         while (data := self._early.pop(self._next, None)) is not None:
-            await _call(self._write, data)
+            await self._pass_on(data)
             self._next += len(data)
+
+    async def _pass_on(self, data: bytes) -> None:
+        """Write all of it, also to a raw file, which may take less at once and says so."""
+        view = memoryview(data)
+        while view:
+            taken = await _call(self._write, bytes(view) if len(view) < len(data) else data)
+            if type(taken) is not int or not 0 <= taken < len(view):
+                return
+            if not taken:
+                raise BlockingIOError(errno.EAGAIN, "the target takes no more bytes")
+            view = view[taken:]
 
     async def save(self, state: dict[str, Any]) -> None:
         """Keep nothing."""
+
+    async def cut(self, end: int) -> None:
+        """Keep it."""
 
     async def read(self, offset: int, length: int) -> bytes:
         """Return nothing: what was passed on cannot be read again."""
@@ -195,10 +226,8 @@ class ObjectSink:
         self._early.clear()
 
 
-async def _call(method: Any, *args: Any) -> None:
+async def _call(method: Any, *args: Any) -> Any:
     if inspect.iscoroutinefunction(method):
-        await method(*args)
-    else:
-        result = await in_thread(method, *args)
-        if inspect.isawaitable(result):
-            await result
+        return await method(*args)
+    result = await in_thread(method, *args)
+    return await result if inspect.isawaitable(result) else result

@@ -7,6 +7,7 @@ import dataclasses
 import errno
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -457,7 +458,7 @@ async def test_o32_leaving_a_stream_leaves_partials_only(tmp_path: Path) -> None
 
 
 CHILD = """
-import asyncio, json, os, signal, sys
+import asyncio, json, os, sys
 from telethon import TelegramClient
 from telethon.sessions import StringSession
 from telefast.media.downloader import MediaDownloader
@@ -466,41 +467,68 @@ order = json.loads(sys.argv[1])
 
 def tell(received, size):
     if received >= order["until"]:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), order["signal"])
 
 async def main():
     client = TelegramClient(StringSession(order["session"]), 1, "x" * 32)
     await client.connect()
     message = await client.get_messages("files", ids=1)
-    await MediaDownloader(client).download(message, order["target"], progress=tell)
+    downloader = MediaDownloader(client, part_size=order["part_size"])
+    await downloader.download(message, order["target"], progress=tell)
 
 asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-async def test_o33_a_killed_download_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Killed at 60 %: the next run transfers at most 40 % and what was in flight."""
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(
+    ("number", "part_size", "is_expired"),
+    [
+        pytest.param(signal.SIGKILL, PART, False, id="killed"),
+        pytest.param(signal.SIGKILL, 128 * KIB, False, id="other parts"),
+        pytest.param(signal.SIGKILL, 128 * KIB, True, id="other parts and an expired reference"),
+        pytest.param(signal.SIGINT, PART, False, id="interrupted"),
+    ],
+)
+async def test_o33_a_killed_download_goes_on_where_it_was(
+    number: int, part_size: int, is_expired: bool, tmp_path: Path
+) -> None:
+    """Killed at 60 %: the next run transfers at most 40 % and what was in flight.
+
+    Also with parts of another size, and if the reference that was known then has expired. What is
+    interrupted by Ctrl-C has time to write down all that has come.
+    """
     size, target = 64 * MIB, tmp_path / "x"
     async with scene(size) as here:
+        item = await here.item()
         order = {
             "session": here.telegram.session_string(),
             "until": size * 6 // 10,
             "target": str(target),
+            "signal": int(number),
+            "part_size": PART,
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", CHILD, json.dumps(order), cwd=ROOT, env=os.environ
+            *(sys.executable, "-c", CHILD, json.dumps(order)),
+            cwd=ROOT,
+            env=os.environ,
+            stderr=asyncio.subprocess.DEVNULL,
         )
-        assert await process.wait() == -9
-        assert not target.exists()
+        assert await process.wait() == -number
+        assert names(tmp_path) == ["x.part", "x.part.map"]
+        if is_expired:
+            here.telegram.world.file_store.revoke()
         before, sent = here.counts[GET_FILE], here.counts.bytes_sent
-        result = await here.downloader().download(await here.message(), target)
+        result = await here.downloader(part_size=part_size).download(item, target)
         again = here.counts.bytes_sent - sent
-        print(f"killed at 60 %: {again / size:.1%} of the bytes on rerun")
-        assert result.resumed_from > 0
+        print(f"ended at 60 %: {again / size:.1%} of the bytes on rerun")
+        lost = 16 * MIB if number == signal.SIGKILL else 0
+        assert result.resumed_from >= size * 6 // 10 - lost
         assert here.counts[GET_FILE] - before == result.parts
-        assert result.parts * PART <= size * 4 // 10 + 16 * MIB
-        assert again <= size * 4 // 10 + 16 * MIB + MIB
+        refused = here.counts.errors["FILE_REFERENCE_EXPIRED"]
+        assert (refused > 0) == is_expired
+        assert (result.parts - refused) * part_size == size - result.resumed_from
+        assert again <= size - result.resumed_from + MIB
         await check(here, target)
 
 

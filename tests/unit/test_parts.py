@@ -333,6 +333,28 @@ def test_bytes_that_turned_out_wrong_are_fetched_again(size: int, start: int, le
     assert parts.is_complete
 
 
+@given(st.one_of(st.none(), sizes), ranges, st.integers(0, 300_000))
+def test_what_was_last_can_be_given_up(size: int | None, done: list[tuple[int, int]], length: int):
+    """Whole blocks from the end: what lies before is kept, what lies behind is missing again."""
+    begun = [(start * BLOCK, end * BLOCK) for start, end in done if start < end]
+    parts = PartMap(size, done=begun)
+    before = parts.done()
+    end = max((end for _, end in before), default=0)
+    start = parts.give_up(length)
+    assert start % BLOCK == 0
+    assert start <= max(end - length, 0) < start + BLOCK
+    assert parts.done() == [(low, min(high, start)) for low, high in before if low < start]
+    assert parts.received == sum(high - low for low, high in parts.done())
+    again = PartMap.restore(parts.snapshot(), size)
+    assert again is not None
+    assert again.done() == parts.done()
+    if size is not None:
+        missing = 0
+        while (part := parts.next()) is not None:
+            missing += part.weight
+        assert missing == size - parts.received
+
+
 def test_illegal_sizes_are_refused():
     """Before anything is asked."""
     with pytest.raises(ArgumentError, match="size=-1"):
