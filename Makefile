@@ -63,6 +63,7 @@ bench: $(STAMP) ## Run the benchmarks, full sizes; results in bench-out/*.json
 	$(PY) -m benchmarks history --json bench-out/history.json
 	$(PY) -m benchmarks download --json bench-out/download.json
 	$(PY) -m benchmarks photos --json bench-out/photos.json
+	$(PY) -m benchmarks dedupe --json bench-out/dedupe.json
 	$(PY) -m benchmarks codec --json bench-out/codec.json
 	$(PY) -m benchmarks pacing --json bench-out/pacing.json
 
@@ -70,6 +71,7 @@ bench-quick: $(STAMP) ## Run the benchmarks, small sizes; results in bench-out/*
 	$(PY) -m benchmarks history --quick --json bench-out/history-quick.json
 	$(PY) -m benchmarks download --quick --json bench-out/download-quick.json
 	$(PY) -m benchmarks photos --quick --json bench-out/photos-quick.json
+	$(PY) -m benchmarks dedupe --quick --json bench-out/dedupe-quick.json
 	$(PY) -m benchmarks codec --quick --json bench-out/codec-quick.json
 	$(PY) -m benchmarks pacing --quick --json bench-out/pacing-quick.json
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Optional
 
 import typer
 
-from benchmarks import codec, download, history, pacing, photos
+from benchmarks import codec, dedupe, download, history, pacing, photos
 from telefast.cli.race import RaceError, machine, run_program, write_json
 from telefast.cli.view import View
 from telefast.errors import ArgumentError, TelefastError
@@ -18,12 +18,13 @@ from telefast.testing import flood_profile
 
 if TYPE_CHECKING:
     from benchmarks.codec import CodecRecord
+    from benchmarks.dedupe import DedupeRecord
     from benchmarks.download import DownloadRecord
     from benchmarks.pacing import PacingRecord
     from benchmarks.photos import PhotosRecord
     from benchmarks.records import Record
 
-    AnyRecord = Record | CodecRecord | DownloadRecord | PacingRecord | PhotosRecord
+    AnyRecord = Record | CodecRecord | DedupeRecord | DownloadRecord | PacingRecord | PhotosRecord
 
 __all__ = ["app"]
 
@@ -31,6 +32,7 @@ BENCHES: Final = {
     "history": history,
     "download": download,
     "photos": photos,
+    "dedupe": dedupe,
     "codec": codec,
     "pacing": pacing,
 }
@@ -44,7 +46,8 @@ def main(
     names: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            help="Benchmarks to run: history, download, photos, codec, pacing. [default: all]",
+            help="Benchmarks to run: history, download, photos, dedupe, codec, pacing. "
+            "[default: all]",
             metavar="[NAMES]...",
         ),
     ] = None,
