@@ -13,6 +13,7 @@ One rule for every system, that of the strictest:
   (https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file).
 * Nothing that shows a name as another one: controls of direction, invisible characters.
 * Nothing that hides it or that a shell takes for something else: no dot, `-` or `~` in front.
+* Not the ending of a file that is not whole, `.part`.
 * At most `LONGEST` bytes, cut between two characters as people see them.
 
 The tables are fixed, here or by Unicode 3.2, and not those of the running Python: its Unicode
@@ -102,7 +103,7 @@ def file_name(item: MediaItem) -> str:
         ('_CON-document_77.mp4', 'document_77.mp4')
     """
     extension = item.extension if _EXTENSION.fullmatch(item.extension) else ""
-    tail = f"{_tag(item.key)}{extension}"
+    tail = _tag(item.key) + ("" if extension == ".part" else extension)
     stem = _clean(bare_name(item.name or "", extension), LONGEST - len(tail) - 1)
     return f"{stem}-{tail}" if stem else tail
 

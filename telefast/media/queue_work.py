@@ -116,7 +116,11 @@ class Work:
         async with self._turn:
             if self._was_open:
                 raise UsageError("this queue was open before; make a new one")
-            await in_thread(self._store.open)
+            try:
+                await in_thread(self._store.open)
+            except BaseException:
+                await in_thread(self._store.close)  # a cancelled opening comes about all the same
+                raise
             self._was_open = True
             self.error = None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from telefast import ChunkStore
+from telefast.media.names import key_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +39,7 @@ def test_every_example_is_run_here() -> None:
         "download_media.py",
         "export_chat.py",
         "export_to_chunks.py",
+        "media_archive.py",
         "read_chunks.py",
         "resume_export.py",
         "test_my_export.py",
@@ -55,6 +57,34 @@ def test_download_media(tmp_path: Path) -> None:
     again = _run(tmp_path, script)
     assert f"exists: {len(files)}" in again
     assert "done" not in again
+
+
+def test_media_archive(tmp_path: Path) -> None:
+    """Each file comes once, under a safe name; a second run asks for none, and heals what is gone.
+
+    The page that lists the files shows hostile names as text.
+    """
+    script = str(ROOT / "examples" / "media_archive.py")
+    first = _run(tmp_path, script)
+    files = [path for path in (tmp_path / "archive").glob("*/*") if path.is_file()]
+    assert f"done: {len(files)}, exists: " in first
+    assert "failed" not in first
+    keys = {key_in(path.name) for path in files}
+    assert len(files) == len(keys - {None})
+    again = _run(tmp_path, script)
+    count = int(first.split("done: ")[1].split(",")[0]) + int(
+        first.split("exists: ")[1].split(",")[0]
+    )
+    assert f"bytes fetched: 0, exists: {count}, file requests: 0\n" == again
+    page = (tmp_path / "archive" / "index.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;.html</a>" in page
+    assert len(files) == page.count("<li>")
+    gone = max(files, key=lambda path: path.stat().st_size)
+    size = gone.stat().st_size
+    gone.unlink()
+    assert f"bytes fetched: {size}, done: 1, exists: {count - 1}" in _run(tmp_path, script)
+    assert size == gone.stat().st_size
 
 
 def test_export_chat(tmp_path: Path) -> None:

@@ -178,6 +178,12 @@ def test_long_names_are_cut_between_characters(character: str) -> None:
     assert room - len(character.encode()) - 1 <= len(stem.encode()) <= room
 
 
+def test_no_whole_file_is_called_a_part() -> None:
+    """That ending is of files that are not whole, here and elsewhere."""
+    found = file_name(item(FileKey("document", 77), "film.mp4.part", ".part"))
+    assert "film.mp4-document_77" == found
+
+
 def test_one_endless_character() -> None:
     """A letter with marks without end is cut all the same."""
     found = file_name(item(FileKey("document", 77), "a" + "\u0301" * 300))
