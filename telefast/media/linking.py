@@ -11,8 +11,8 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -94,13 +94,22 @@ async def sha256_of(path: str) -> str:
         OSError: If it cannot be read.
     """
     digest = hashlib.sha256()
-    file = await in_thread(FileIO, path)
-    try:
+    async with _reading(path) as file:
         while await in_thread(_hash_slice, file, digest.update):
             pass
-    finally:
-        await in_thread(file.close)
     return digest.hexdigest()
+
+
+@asynccontextmanager
+async def _reading(path: str) -> AsyncIterator[FileIO]:
+    """Open a file in a thread; it is closed also if that is cancelled meanwhile."""
+    opened: list[FileIO] = []
+    try:
+        await in_thread(lambda: opened.append(FileIO(path)))
+        yield opened[0]
+    finally:
+        for file in opened:
+            file.close()
 
 
 def _hash_slice(file: FileIO, update: Callable[[bytes], None]) -> bool:
@@ -112,22 +121,11 @@ def _hash_slice(file: FileIO, update: Callable[[bytes], None]) -> bool:
 async def is_equal(one: str, other: str) -> bool:
     """Return whether two files have the same bytes; False if one cannot be read."""
     try:
-        first = await in_thread(FileIO, one)
+        async with _reading(one) as first, _reading(other) as second:
+            while (answer := await in_thread(_compare_slice, first, second)) is None:
+                pass
     except OSError:
         return False
-    try:
-        second = await in_thread(FileIO, other)
-    except OSError:
-        await in_thread(first.close)
-        return False
-    try:
-        while (answer := await in_thread(_compare_slice, first, second)) is None:
-            pass
-    except OSError:
-        return False
-    finally:
-        await in_thread(first.close)
-        await in_thread(second.close)
     return answer
 
 
@@ -222,11 +220,10 @@ def _by_new_name(make: Callable[[str, str], None], source: str, target: Path) ->
 
 
 async def _copy(source: str, target: Path, size: int) -> None:
-    file = await in_thread(FileIO, source)
-    try:
-        part = PartFile(target, f"copy of {source}")
-        await in_thread(part.open)
+    part = PartFile(target, f"copy of {source}")
+    async with _reading(source) as file:
         try:
+            await in_thread(part.open)
             offset = 0
             while data := await in_thread(file.read, _SLICE):
                 part.missing = max(size - offset, 0)
@@ -237,8 +234,6 @@ async def _copy(source: str, target: Path, size: int) -> None:
         except BaseException:
             await in_thread(part.discard)
             raise
-    finally:
-        await in_thread(file.close)
 
 
 def _check(source: str, length: int, size: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, assert_type
 
 from telethon import TelegramClient
@@ -16,12 +18,15 @@ from telefast import (
     ChunkCodec,
     ChunkStore,
     CorruptChunkError,
+    DedupeResult,
+    DedupeStats,
     Failed,
     FastClient,
     FileKey,
     FloodWaitTooLongError,
     HistoryCursor,
     HistoryStats,
+    MediaDedupeCache,
     MediaItem,
     MessageCount,
     MessageKey,
@@ -187,6 +192,20 @@ def files(message: Message) -> None:
             assert_type(str(item.key), str)
     assert_type(file_key(message), FileKey | None)
     assert_type(chat_photo_item(message.chat), MediaItem | SkippedItem)
+
+
+async def here_already(message: Message, download: Callable[[], Awaitable[Path]]) -> None:
+    """Files that are here already."""
+    async with MediaDedupeCache("files.db", verify="sha256", link_mode="reflink") as cache:
+        assert_type(cache, MediaDedupeCache)
+        assert_type(await cache.get(message), Path | None)
+        found = await cache.get_or_download(message, download, target="x")
+        assert_type(found, DedupeResult)
+        assert_type(found.path, Path | None)
+        assert_type(await cache.put(FileKey("document", 5), "x"), Path)
+        assert_type(await cache.relocate("a", Path("b")), int)
+        assert_type((await cache.verify()).good, int)
+        assert_type(cache.stats(), DedupeStats)
 
 
 async def both_sides(client: TelegramClient) -> None:
