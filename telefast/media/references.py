@@ -27,6 +27,7 @@ from telefast.media.origins import (
     WebPageOrigin,
     references_in,
 )
+from telefast.peers.cache import exact_peer
 from telefast.tasks import SingleFlight
 from telefast.transport import telethon as door
 from telefast.transport.calls import CallOptions, call
@@ -156,7 +157,7 @@ class References:
         numbers = sorted({*numbers, *[*dict.fromkeys(row.values())][: AT_ONCE - len(numbers)]})
         peer_id, is_scheduled = chat
         if peer is None:
-            peer = await self._client.get_input_entity(peer_id)
+            peer = await exact_peer(self._client, peer_id)
         request: Any
         asked: list[Any] = [types.InputMessageID(each) for each in numbers]
         if is_scheduled:
@@ -180,18 +181,18 @@ class References:
 
     async def _request(self, origin: Origin) -> Any:
         if isinstance(origin, StoryOrigin):
-            peer = origin.input_peer or await self._client.get_input_entity(origin.peer_id)
+            peer = origin.input_peer or await exact_peer(self._client, origin.peer_id)
             return functions.stories.GetStoriesByIDRequest(peer, [origin.story_id])
         if isinstance(origin, WebPageOrigin):
             return functions.messages.GetWebPageRequest(origin.url, 0)
         if isinstance(origin, ProfilePhotoOrigin):
-            user = origin.input_user or await self._client.get_input_entity(origin.user_id)
+            user = origin.input_user or await exact_peer(self._client, origin.user_id)
             # One photo, which max_id names, at the place before it.
             return functions.photos.GetUserPhotosRequest(
                 utils.get_input_user(user), -1, origin.photo_id, 1
             )
         if isinstance(origin, FullPeerOrigin):
-            peer = origin.input_peer or await self._client.get_input_entity(origin.peer_id)
+            peer = origin.input_peer or await exact_peer(self._client, origin.peer_id)
             return _full(peer)
         if isinstance(origin, StickerSetOrigin) and origin.input_set is not None:
             return functions.messages.GetStickerSetRequest(origin.input_set, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from telethon import types
 
 from telefast import MediaDownloader, MediaItem, chat_photo_item, items_of
 from telefast.errors import FileUnavailableError
-from telefast.media.origins import FullPeerOrigin, ProfilePhotoOrigin
+from telefast.media.origins import FullPeerOrigin, MessageOrigin, ProfilePhotoOrigin
 from telefast.testing import LocalTelegram, MinUsers, World, put_media, sample_media
 from telefast.testing.file_content import Blob
 from telefast.transport.account import Account
@@ -226,6 +226,23 @@ async def test_a_story_that_is_gone_is_renewed_by_the_message_that_shows_it() ->
             telegram.world.file_store.shelf.at((3, message.chat_id, 7))
         )
         await renewed(telegram, client, item, IN_MESSAGES)
+
+
+async def test_a_user_is_not_the_channel_of_the_same_number() -> None:
+    """Known by its number alone, the chat of a message is not looked for in another one."""
+    world = World(seed=5)
+    world.add_channel("Other", message_count=5, channel_id=CHANNEL, username="other")
+    twin = world.add_user(types.User(CHANNEL, access_hash=9, first_name="Twin"))
+    chat = world.add_private_chat(twin, message_count=3)
+    [number] = put_media(chat, types.MessageMediaDocument(document=_document(world)))
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        message: Any = await client.get_messages(chat.input_peer(), ids=number)
+        [item] = items_of(message)
+        assert isinstance(item, MediaItem)
+        item = replace(item, origin=MessageOrigin(chat.marked_id, number))
+        await renewed(telegram, client, item, "messages.getMessages")
+        await Account.of(client).aclose()
 
 
 async def test_what_is_nowhere_any_more_is_said_to_be() -> None:
