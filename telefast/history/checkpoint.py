@@ -297,5 +297,5 @@ def _check_note(note: Any, found: dict[int, list[int]]) -> None:
         raise ArgumentError("note", type(note).__name__, "one only with messages of one chat")
     try:
         json.dumps(note)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise ArgumentError("note", type(note).__name__, "what JSON can hold") from None

@@ -230,7 +230,7 @@ class PartFile:
             found = json.loads(self._map.read_bytes())
             is_ours = found["key"] == self._key and found["length"] <= length
             state = found["state"] if is_ours else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
         return state if isinstance(state, dict) else None
 

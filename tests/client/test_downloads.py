@@ -287,7 +287,7 @@ async def test_o34_a_complete_partial_is_given_its_name(tmp_path: Path) -> None:
         assert sha((tmp_path / "x").read_bytes()) == sha(here.content(1))
 
 
-@pytest.mark.parametrize("damage", ["map", "key", "cut", "size"])
+@pytest.mark.parametrize("damage", ["map", "nested", "key", "cut", "size"])
 async def test_a_partial_that_is_not_to_be_trusted_is_begun_anew(
     damage: str, tmp_path: Path
 ) -> None:
@@ -300,8 +300,9 @@ async def test_a_partial_that_is_not_to_be_trusted_is_begun_anew(
         size = MIB + 1 + (damage == "size")
         partial.save(PartMap(size, done=[(0, MIB + 1)]).snapshot())
         partial.close()
-        if damage == "map":
-            (tmp_path / "x.part.map").write_bytes(b'{"key":')
+        if damage in ("map", "nested"):
+            data = b'{"key":' if damage == "map" else b"[" * 100_000
+            (tmp_path / "x.part.map").write_bytes(data)
         if damage == "cut":
             os.truncate(tmp_path / "x.part", MIB)
         result = await here.downloader().download(item, tmp_path / "x")

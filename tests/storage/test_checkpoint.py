@@ -130,6 +130,9 @@ async def test_what_can_be_acknowledged(tmp_path: Path) -> None:
             checkpoint.chat(CHAT).note,
         )
         assert [3] == list(checkpoint.chat(marked(10)).done)
+        nested: list[Any] = []
+        for _ in range(100_000):
+            nested = [nested]
         wrong: list[tuple[Any, dict[str, Any]]] = [
             (5, {}),
             ([5, "6"], {"chat_id": CHAT}),
@@ -140,6 +143,7 @@ async def test_what_can_be_acknowledged(tmp_path: Path) -> None:
             (object(), {}),
             (types.MessageEmpty(5, None), {}),
             (message(5), {"note": {1, 2}}),
+            (message(5), {"note": nested}),
             ([message(5), message(5, chat=10)], {"note": 1}),
         ]
         for processed, options in wrong:
