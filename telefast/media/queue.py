@@ -73,8 +73,9 @@ class DownloadQueue:
     One message may show a file that another one has shown: it is fetched once for each folder, and
     each message has its result. If it is gone from one, the next one is asked.
 
-    A full disk, a login that has ended, and a flood wait beyond what the downloader allows end the
-    queue with their error: what is pending is left for another run, as it would be by a kill.
+    A full disk, a login that has ended, a flood wait beyond what the downloader allows, and 20
+    files in a row that fail by what should pass, such as a lost connection, end the queue with
+    their error: what is pending is left for another run, as it would be by a kill.
 
     Nothing kept here is a secret: neither access hash nor file reference, which are fetched anew.
     The names that senders chose are kept.

@@ -46,6 +46,10 @@ _log = get_logger("queue")
 _ENDS: Final = (AccountRevokedError, ClosedError, DiskFullError, FloodWaitTooLongError)
 """What would happen to each of the following files as well: all of them stay for later."""
 
+_MOST_IN_A_ROW: Final = 20
+"""Files that fail one after another, each of them several times and by what should pass, before the
+queue takes it for what hits all: our choice."""
+
 _LONG_AGO: Final = -math.inf
 """When a file was seen that an earlier run has left."""
 
@@ -99,6 +103,7 @@ class Work:
         self.jobs: dict[int, _Job] = {}
         self.error: BaseException | None = ClosedError("the queue is not open; use `async with`")
         self.counts: Counter[str] = Counter()
+        self._in_a_row = 0
         self._store = store
         self._dedupe = dedupe
         self._tell = tell
@@ -283,6 +288,7 @@ class Work:
             await self._fail(job, error)
         else:
             self.line.on_ended(job.number)
+            self._in_a_row = 0
             self._count("completed")
             self.counts[result.status if result.reason != "exists" else "exists"] += 1
             self.counts["bytes"] += result.size if result.status == "done" else 0
@@ -311,6 +317,9 @@ class Work:
         self._count("failed")
         self.counts["failed"] += 1
         self._end(job, DownloadResult("failed", job.source.item, error=error))
+        self._in_a_row = self._in_a_row + 1 if _is_passing(error) else 0
+        if self._in_a_row >= _MOST_IN_A_ROW:
+            raise error
 
     async def _fetch(self, job: _Job) -> DownloadResult:
         """Fetch a file from the first of the messages that has it."""

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from telethon import types
 
-from telefast import BatchedHistory, DownloadQueue, MediaDedupeCache, MediaDownloader, folder_name
+from telefast import (
+    BatchedHistory,
+    DiskFullError,
+    DownloadQueue,
+    MediaDedupeCache,
+    MediaDownloader,
+    folder_name,
+)
+from telefast.media import sinks
+from telefast.media.files import PartFile
 from telefast.media.names import key_in
 from telefast.testing import LocalTelegram, World, hostile_names, put_media
 from tests.client.media_scene import GET_FILE, KIB, Scene, content, names, scene, sha, whole
@@ -175,6 +187,50 @@ async def test_cancelled_and_gone_on_with(tmp_path: Path) -> None:
             for each in found:
                 assert sha(here.content(each.source.id)) == sha(each.path.read_bytes())
         assert not [each for each in asyncio.all_tasks() if "media/" in repr(each.get_coro())]
+
+
+async def test_o42_a_full_disk_ends_the_queue_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One error, no further request; with room again, the next run asks for what is missing."""
+
+    class Full(PartFile):
+        is_full = True
+
+        def write(self, pieces: Any) -> None:
+            if self.is_full and any(offset >= 4 * 64 * KIB for offset, _ in pieces):
+                with self._room():
+                    raise OSError(errno.ENOSPC, "No space left on device")
+            super().write(pieces)
+
+    monkeypatch.setattr(sinks, "PartFile", Full)
+    async with scene(*[16 * 64 * KIB] * 6) as here:
+        options = {"part_size": 64 * KIB, "memory": 128 * KIB}
+        for is_full in (True, False):
+            Full.is_full = is_full
+            before = here.counts[GET_FILE]
+            downloader = here.downloader(**options)
+            async with DownloadQueue(tmp_path / "queue.db", downloader, files=2) as queue:
+                results = queue.download_all(await here.messages(), tmp_path / "media")
+                if is_full:
+                    with pytest.raises(DiskFullError):
+                        await anext(results)
+                    assert {"waiting"} == set(await tally(tmp_path / "queue.db"))
+                    assert here.counts[GET_FILE] - before <= 12
+                else:
+                    assert ["done"] * 6 == [each.status async for each in results]
+                    assert here.counts[GET_FILE] - before <= 16 * 6 - 2, "nothing was kept"
+        assert 6 == len(names(tmp_path / "media"))
+
+
+async def tally(path: Path) -> dict[str, int]:
+    """Return how many files are in each state, of a queue that may be open."""
+
+    def read() -> dict[str, int]:
+        with closing(sqlite3.connect(path)) as base:
+            return dict(base.execute("SELECT state, COUNT(*) FROM files GROUP BY state"))
+
+    return await asyncio.to_thread(read)
 
 
 async def check_again(count: int, tmp_path: Path) -> None:

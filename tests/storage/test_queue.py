@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import shutil
@@ -356,6 +357,33 @@ async def test_what_hits_all_files_ends_the_queue(tmp_path: Path, error: Excepti
     await run(base, downloader, messages, tmp_path / "out")
     assert 101 == len(downloader.order)
     assert 100 == len(names(tmp_path / "out"))
+
+
+@virtual_time
+async def test_a_connection_that_does_not_come_back(tmp_path: Path) -> None:
+    """20 files in a row that fail so end the queue; one that comes in between does not let it."""
+    downloader, base = Downloader(), tmp_path / "q.db"
+    downloader.script = {number: [LOST] * 9 for number in range(1, 101) if number != 15}
+    async with queue(base, downloader, files=1, max_tries=1) as here:
+        results = here.download_all([post(number) for number in range(1, 101)], tmp_path / "out")
+        with pytest.raises(ConnectionLostError):
+            async for _ in results:
+                pass
+    async with queue(base, downloader) as here:
+        totals = await here.totals()
+    assert (34, 1) == (totals["failed"], totals["done"])
+    assert 35 == len(downloader.order)
+
+
+async def test_a_stream_that_nobody_wants_any_more(tmp_path: Path) -> None:
+    """One that is dropped ends by itself; its files do not keep `wait_all`."""
+    async with queue(None, Downloader(), files=1) as here:
+        results = here.download_all([post(number) for number in range(1, 51)], tmp_path)
+        await anext(results)
+        del results
+        gc.collect()
+        await here.wait_all()
+        assert here.stats().done < 50
 
 
 async def test_an_error_of_the_source_comes_after_what_was_before_it(tmp_path: Path) -> None:

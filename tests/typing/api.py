@@ -20,6 +20,8 @@ from telefast import (
     CorruptChunkError,
     DedupeResult,
     DedupeStats,
+    DownloadQueue,
+    DownloadResult,
     Failed,
     FastClient,
     FileKey,
@@ -27,6 +29,7 @@ from telefast import (
     HistoryCursor,
     HistoryStats,
     MediaDedupeCache,
+    MediaDownloader,
     MediaItem,
     MessageCount,
     MessageKey,
@@ -36,6 +39,9 @@ from telefast import (
     PeerCache,
     Pool,
     PoolStats,
+    QueuedFile,
+    QueueResults,
+    QueueStats,
     SenderNames,
     Settings,
     SkippedItem,
@@ -45,6 +51,8 @@ from telefast import (
     WholeHistory,
     chat_photo_item,
     file_key,
+    file_name,
+    folder_name,
     group_albums,
     items_of,
     ordered_map,
@@ -243,3 +251,20 @@ async def connections(client: TelegramClient) -> None:
         assert_type(line.in_flight, int)
     assert_type(pool.lines(4)[0].is_alive, bool)
     await pool.aclose()
+
+
+async def queued(client: TelegramClient, message: Message, item: MediaItem) -> None:
+    """What becomes of files, and what they are called."""
+    assert_type(file_name(item), str)
+    assert_type(folder_name("Ships", -1001), str)
+    async with DownloadQueue("queue.db", MediaDownloader(client), files=8) as queue:
+        results = queue.download_all([message], "media", subfolder=lambda message, item: None)
+        assert_type(results, QueueResults)
+        async for result in results:
+            assert_type(result, DownloadResult)
+        assert_type(await queue.add(message, "media", priority=1), int)
+        await queue.wait_all()
+        assert_type(queue.stats(), QueueStats)
+        assert_type(await queue.failed(), list[QueuedFile])
+        async for each in queue.files("done", "skipped"):
+            assert_type(each.key, FileKey | None)
