@@ -311,9 +311,10 @@ async def test_a_partial_that_is_not_to_be_trusted_is_begun_anew(
         assert names(tmp_path) == ["x"]
 
 
-async def test_o29_offsets_and_progress_are_64_bit(tmp_path: Path) -> None:
-    """4 GiB, of which all but the last part is there: the last offset, the whole size."""
-    size = 4 * 1024 * MIB + 1
+@pytest.mark.parametrize("gibibytes", [2, 4])
+async def test_o29_offsets_and_progress_are_64_bit(gibibytes: int, tmp_path: Path) -> None:
+    """So many GiB, of which all but the last part is there: the last offset, the whole size."""
+    size = gibibytes * 1024 * MIB + 1
     async with scene(size) as here:
         item = await here.item()
         partial = PartFile(tmp_path / "x", str(item.key))
