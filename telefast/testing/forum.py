@@ -65,6 +65,7 @@ class Forum(Channel):
             )
         self._by_topic: dict[int, BitMap] = {}
         self._sorted = BitMap()
+        self._rows: dict[tuple[int, int], tuple[tuple[object, ...], bytes]] = {}
 
     @property
     def kind(self) -> str:
@@ -277,4 +278,13 @@ class Forum(Channel):
             topic = self.topics.get(topic_id)
             if topic is not None:
                 refs.add(mark_of(topic.creator))
-                yield bytes(topic.row(account))
+                yield self._short_row(topic, account)
+
+    def _short_row(self, topic: Topic, account: Account) -> bytes:
+        """Return the TL bytes of a short row, made anew only after a change."""
+        key = topic.title, topic.icon_color, topic.icon_emoji_id, topic.closed, topic.creator
+        place = account.index, topic.id
+        held = self._rows.get(place)
+        if held is None or held[0] != key:
+            held = self._rows[place] = (key, bytes(topic.row(account)))
+        return held[1]
