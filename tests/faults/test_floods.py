@@ -41,7 +41,7 @@ async def held(scene: Any) -> int:
 async def test_one_flood_holds_all_calls_of_its_kind(scene: Any, clock: Clock) -> None:
     """From the flood until its end nothing of that kind is sent; then all goes on, exact."""
     async with scene(ErrorOn(HISTORY, 420, "FLOOD_WAIT_30", nth=5), count=3000) as here:
-        reading = asyncio.create_task(read(here.client, here.peer, concurrency=4))
+        reading = asyncio.create_task(read(here.client, here.peer, concurrency=4, by_ids=False))
         await here.telegram.requests.until(lambda ledger: ledger.errors["FLOOD_WAIT_30"] == 1)
         asked = await held(here)
         assert asked <= 5 + 3  # those that were on their way

@@ -37,7 +37,9 @@ async def test_one_wait_is_one_event(scene: Any, quick_clock: Clock) -> None:
     async with scene(rule, count=3000) as here:
         events: list[WaitEvent] = []
         began = quick_clock.time()
-        found = await read(here.client, here.peer, concurrency=4, on_wait=events.append)
+        found = await read(
+            here.client, here.peer, concurrency=4, on_wait=events.append, by_ids=False
+        )
         assert down(3000) == ids_of(found)
         assert [("flood", 30.0, "FloodPremiumWaitError")] == texts(events)
         assert ("messages.getHistory", "history") == (events[0].method, events[0].kind)

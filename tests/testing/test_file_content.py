@@ -84,6 +84,7 @@ REFERENCE = st.builds(
     st.integers(0, 2**31 - 1),
     st.integers(0, 2**48),
     st.integers(0, 2**32 - 1),
+    st.integers(0, 255),
 )
 
 
