@@ -17,6 +17,7 @@ from telethon.tl import functions, types
 from telefast.errors import FileMismatchError
 from telefast.media.ctr import decrypt
 from telefast.media.parts import Part
+from telefast.tasks import in_thread
 
 __all__ = ["CdnFile", "is_forgotten"]
 
@@ -66,9 +67,8 @@ class CdnFile:
         for _ in range(_TRIES):
             data = await self._blocks(start, limit)
             if await self._is_right(data, start, limit):
-                plain = decrypt(
-                    data, self._redirect.encryption_key, self._redirect.encryption_iv, start
-                )
+                key, iv = self._redirect.encryption_key, self._redirect.encryption_iv
+                plain = await in_thread(decrypt, data, key, iv, start)
                 return plain[part.offset - start : part.offset - start + part.limit]
         raise FileMismatchError(self._name, "the bytes of the network do not have their hashes")
 

@@ -148,6 +148,8 @@ class References:
         await asyncio.sleep(_GATHER)
         waiting = self._waiting.get(chat, {})
         numbers = sorted(waiting)[:AT_ONCE]
+        if not numbers:  # whoever took them was cancelled; they come again
+            return {}
         peer = next((waiting.pop(each) for each in numbers if waiting[each] is not None), None)
         for each in numbers:
             waiting.pop(each, None)

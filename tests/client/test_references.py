@@ -9,7 +9,7 @@ from typing import Any
 
 from telefast.errors import FileUnavailableError
 from telefast.media.references import AT_ONCE, MAX_AGE
-from telefast.testing import Rule, virtual_loop, virtual_time
+from telefast.testing import HoldBack, Rule, virtual_loop, virtual_time
 from telefast.testing.rpc import Call
 from tests.client.media_scene import GET_FILE, Scene, scene, sha
 
@@ -103,6 +103,29 @@ async def test_downloads_that_were_begun_together_share_it(tmp_path: Path) -> No
         await check_all(here, found)
         assert here.counts[MESSAGES] - before == 1
         assert here.counts.errors[EXPIRED] <= 20  # as many as the memory lets go at once
+
+
+async def test_who_asks_for_others_may_be_cancelled(tmp_path: Path) -> None:
+    """The one whose request it is goes away: another one of those who wait asks, and for all."""
+    release = asyncio.Event()
+    async with scene(*range(100, 110)) as here:
+        messages = await here.messages()
+        asked = here.counts[MESSAGES]
+        here.telegram.add(HoldBack(MESSAGES, asked + 1, release))
+        here.telegram.world.file_store.revoke()
+        downloader = here.downloader()
+        tasks = [
+            asyncio.ensure_future(downloader.download(each, tmp_path / str(each.id)))
+            for each in messages
+        ]
+        await here.counts.until(lambda counts: counts[MESSAGES] == asked + 1)
+        for task in tasks[:5]:
+            task.cancel()
+        await asyncio.gather(*tasks[:5], return_exceptions=True)
+        release.set()
+        assert [each.status for each in await asyncio.gather(*tasks[5:])] == ["done"] * 5
+        assert here.counts[MESSAGES] == asked + 2
+        assert all(each.id for each in here.counts.requests(MESSAGES)[asked:])
 
 
 @virtual_time
