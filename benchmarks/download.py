@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from telethon.tl import types
 
+from benchmarks import cores
 from telefast.cli.race import Lane, RaceError
 from telefast.testing import LocalTelegram, World, put_media
 
@@ -115,8 +116,8 @@ async def run(plan: Plan, view: View) -> list[DownloadRecord]:
         records += found
     view.say(
         "To stock: rate over that of download_media in the same round; median and spread. "
-        "Each contender has a process, the server another. telefast is warm: it has downloaded "
-        "before, and its connections stand; cold, neither."
+        "Each contender has a process, the server another, on a core of its own. telefast is "
+        "warm: it has downloaded before, and its connections stand; cold, neither."
     )
     view.say()
     return records
@@ -131,7 +132,9 @@ async def _race(
     put_media(channel, types.MessageMediaDocument(document=document))
     server = LocalTelegram(world, rtt=rtt, bandwidth=bandwidth, process=True)
     async with AsyncExitStack() as stack:
-        telegram = await stack.enter_async_context(server)
+        with cores.servers():
+            telegram = await stack.enter_async_context(server)
+        stack.enter_context(cores.others())
         lanes: dict[str, tuple[Lane, str]] = {}
         for name in OURS + RIVALS:
             python = plan.rivals if name in RIVALS else sys.executable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from telethon.tl import types
 
+from benchmarks import cores
 from telefast import MediaDownloader
 from telefast.cli.race import RaceError
 from telefast.testing import DataCentre, LocalTelegram, World, put_media
@@ -123,7 +125,10 @@ async def run(plan: Plan, view: View) -> list[PhotosRecord]:
     runs: dict[str, list[_Run]] = {"telefast": [], "download_media": []}
     centres = [DataCentre(each) for each in DCS[1:]]
     server = LocalTelegram(world, rtt=RTT, process=True, data_centres=centres)
-    async with server as telegram:
+    async with AsyncExitStack() as stack:
+        with cores.servers():
+            telegram = await stack.enter_async_context(server)
+        stack.enter_context(cores.others())
         for number in range(plan.rounds):
             found: dict[str, dict[int, str]] = {}
             for name in sorted(runs, reverse=bool(number % 2)):
