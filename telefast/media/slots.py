@@ -1,7 +1,9 @@
 """Who may ask for the next part: files of one data centre in turn, within a budget of bytes.
 
 A big file takes what nobody else wants, and a small one never waits behind it: each turn is one
-part. A budget that one data centre has used up does not keep the others waiting.
+part. A budget that one data centre has used up does not keep the others waiting. What has arrived
+makes room for the next part at once, though it takes memory until it is written: so a disk that is
+busy for a moment stops nothing.
 """
 
 from __future__ import annotations
@@ -74,12 +76,18 @@ class Slots:
         self.peak = max(self.peak, self.held)
         return True
 
-    def release(self, dc_id: int, need: int) -> None:
-        """Give the bytes of one part back."""
-        self._bytes[dc_id] -= need
+    def arrive(self, dc_id: int) -> None:
+        """Note that one part is no longer in flight, whatever became of it."""
         self._parts[dc_id] -= 1
         if not self._parts[dc_id]:
-            del self._bytes[dc_id], self._parts[dc_id]
+            del self._parts[dc_id]
+        self._turn(dc_id)
+
+    def release(self, dc_id: int, need: int) -> None:
+        """Give the bytes of one part back, which has arrived."""
+        self._bytes[dc_id] -= need
+        if not self._bytes[dc_id]:
+            del self._bytes[dc_id]
         self._turn(dc_id)
         for other in self._rows.keys() - {dc_id}:
             self._turn(other)
@@ -100,12 +108,12 @@ class Slots:
             self._idle(dc_id)
 
     def _fits(self, dc_id: int, need: int) -> bool:
-        parts = self._parts.get(dc_id, 0)
-        if not parts:
+        held = self._bytes.get(dc_id, 0)
+        if not held:
             return True
-        share = self._memory // max(len(self._parts.keys() | self._rows.keys()), 1)
+        share = self._memory // len(self._bytes.keys() | self._rows.keys())
         return (
-            parts < self._window(dc_id, need)
-            and self._bytes[dc_id] + need <= share
+            self._parts.get(dc_id, 0) < self._window(dc_id, need)
+            and held + need <= share
             and self.held + need <= self._memory
         )

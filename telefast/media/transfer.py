@@ -86,6 +86,7 @@ class Transfer:
         self._crew: Crew[Part, bytes] = Crew()
         self._loop = asyncio.get_running_loop()
         self._held: list[int] = []
+        self._flying = 0
         self._pieces: list[tuple[int, bytes]] = []
         self._unsaved = 0
         self._pace: float | None = None
@@ -136,6 +137,7 @@ class Transfer:
 
     def _start(self, part: Part) -> None:
         self._held.append(part.weight)
+        self._flying += 1
         self._crew.start(part, self._timed, part)
 
     async def _timed(self, part: Part) -> bytes:
@@ -146,10 +148,18 @@ class Transfer:
             sent = self._loop.time()
             self._parts.on_sent(part, sent if is_sent else math.inf)
 
-        data = await self._fetcher.part(self._source, part, tell)
+        try:
+            data = await self._fetcher.part(self._source, part, tell)
+        finally:
+            self._land()
         seconds = self._loop.time() - sent
         self._pace = seconds if self._pace is None else self._pace + (seconds - self._pace) / 8
         return data
+
+    def _land(self) -> None:
+        """Let the next part take the place of one that has come, or will not."""
+        self._flying -= 1
+        self._slots.arrive(self._dc_id)
 
     def _release(self, weight: int) -> None:
         self._held.remove(weight)
@@ -161,23 +171,31 @@ class Transfer:
         self._crew = Crew()
         try:
             async with Crew[int, None]() as saver, self._crew as crew:
-                while not self._parts.is_complete:
-                    self._slots.ask(self._dc_id, self)
-                    await self._wait(crew)
-                    if self._failure is not None:
-                        raise self._failure
-                    weights = []
-                    while (outcome := crew.finished()) is not None:
-                        weights += self._settle(*outcome)
-                    await self._write()
-                    self._save(saver)
-                    for weight in weights:
-                        self._release(weight)
-                    await self._tell()
+                try:
+                    await self._gather(crew, saver)
+                finally:
+                    self._slots.leave(self._dc_id, self)
         finally:
-            self._slots.leave(self._dc_id, self)
+            while self._flying:  # those that were cancelled before they began
+                self._land()
             for weight in tuple(self._held):
                 self._release(weight)
+
+    async def _gather(self, crew: Crew[Part, bytes], saver: Crew[int, None]) -> None:
+        """Write what comes, until all is there."""
+        while not self._parts.is_complete:
+            self._slots.ask(self._dc_id, self)
+            await self._wait(crew)
+            if self._failure is not None:
+                raise self._failure
+            weights = []
+            while (outcome := crew.finished()) is not None:
+                weights += self._settle(*outcome)
+            await self._write()
+            self._save(saver)
+            for weight in weights:
+                self._release(weight)
+            await self._tell()
 
     async def _wait(self, crew: Crew[Part, bytes]) -> None:
         """Wait for a part, and ask for one once more that is much later than others."""

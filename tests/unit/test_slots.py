@@ -26,9 +26,18 @@ class File:
         self.log.append(self)
 
 
-def slots(memory: int, window: int = 99) -> Slots:
+class Done(Slots):
+    """Slots whose parts are written as they come."""
+
+    def done(self, dc_id: int, need: int) -> None:
+        """Let a part arrive and be written."""
+        self.arrive(dc_id)
+        self.release(dc_id, need)
+
+
+def slots(memory: int, window: int = 99) -> Done:
     """Return slots with a fixed window."""
-    return Slots(memory, lambda dc_id, need: window)
+    return Done(memory, lambda dc_id, need: window)
 
 
 def test_files_take_turns() -> None:
@@ -41,7 +50,7 @@ def test_files_take_turns() -> None:
     one.ask(2, small)
     while len(log) > len(row):
         row.append(log[len(row)])
-        one.release(2, 1)
+        one.done(2, 1)
     assert log == [large, large, large, small, large, small, large]
     assert (one.held, one.peak) == (0, 2)
 
@@ -56,8 +65,8 @@ def test_a_file_that_leaves_begins_no_more() -> None:
     here.leave(2, first)
     here.leave(2, first)
     here.leave(4, first)
-    here.release(2, 1)
-    here.release(2, 1)
+    here.done(2, 1)
+    here.done(2, 1)
     assert log == [first, second, second]
 
 
@@ -65,13 +74,13 @@ def test_the_window_bounds_parts_and_idleness_is_told() -> None:
     """No more parts than may be; once all are begun, whoever wants to know is told."""
     log: list[File] = []
     idle: list[int] = []
-    here = Slots(99, lambda dc_id, need: 2, idle.append)
+    here = Done(99, lambda dc_id, need: 2, idle.append)
     here.ask(2, File(3, 1, log))
     assert (len(log), idle) == (2, [])
-    here.release(2, 1)
+    here.done(2, 1)
     assert (len(log), idle) == (3, [2])
     assert not here.take(2, 1)
-    here.release(2, 1)
+    here.done(2, 1)
     assert here.take(2, 1)
 
 
@@ -99,7 +108,7 @@ def test_the_budget_holds_and_everything_is_begun(memory, files, random) -> None
         if not flying:
             break
         file = flying.pop(random.randrange(len(flying)))
-        here.release(dc_of[id(file)][0], file.size)
+        here.done(dc_of[id(file)][0], file.size)
     assert sum(file.parts for _, file in dc_of.values()) == 0
 
 
@@ -112,5 +121,24 @@ def test_one_data_centre_leaves_room_for_another() -> None:
     here.ask(4, other)
     assert [log.count(busy), log.count(other)] == [4, 1]
     for _ in range(4):
-        here.release(2, 1)
+        here.done(2, 1)
     assert [log.count(busy), log.count(other)] == [6, 2]
+
+
+def test_what_has_arrived_makes_room_in_the_window_and_not_in_the_memory() -> None:
+    """The next part is asked for though the disk is busy, until the memory is full."""
+    log: list[File] = []
+    here = slots(5, window=2)
+    here.ask(2, File(9, 1, log))
+    assert len(log) == 2
+    for asked in (3, 4, 5, 5, 5):
+        here.arrive(2)
+        assert len(log) == asked
+    assert (here.held, here.peak) == (5, 5)
+    here.release(2, 1)
+    assert len(log) == 6
+    here.release(2, 1)
+    here.release(2, 1)
+    assert len(log) == 7
+    here.arrive(2)
+    assert len(log) == 8
