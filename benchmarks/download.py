@@ -117,7 +117,8 @@ async def run(plan: Plan, view: View) -> list[DownloadRecord]:
     view.say(
         "To stock: rate over that of download_media in the same round; median and spread. "
         "Each contender has a process, the server another, on a core of its own. telefast is "
-        "warm: it has downloaded before, and its connections stand; cold, neither."
+        "warm: it has downloaded before, and its connections stand; cold, neither. Files go to "
+        "memory where that has a file system: on a disk telefast alone waits for it."
     )
     view.say()
     return records
