@@ -284,7 +284,7 @@ async def test_cancelled_requests_are_not_hoarded(scene: Any, quick_clock: Clock
     """
     rule = Silence(quick_clock, HISTORY, nth=range(2, 2000, 2))
     async with scene(rule, count=10_000) as here:
-        taken = await take(here.client, here.peer, concurrency=1)
+        taken = await take(here.client, here.peer, concurrency=1, by_ids=False)
         assert (down(10_000), None) == (taken.ids, taken.error)
         assert rule.fired > 90
         assert len(here.client._sender._pending_state) <= 65
