@@ -103,12 +103,7 @@ async def run(plan: Plan, view: View) -> list[PacingRecord]:
     """Simulate, then run the real client; one record for each way and profile."""
     records = []
     for name, profile in PROFILES.items():
-        ways: dict[str, Callable[[], Way]] = {
-            "telefast, cold": Paced,
-            "telefast, remembered": lambda profile=profile: Paced(profile.remembered()),  # type: ignore[misc]
-            "sleeping, as Telethon": Sleeping,
-            "AIMD": Aimd,
-        }
+        ways = _ways(profile)
         for contender, way in ways.items():
             records.append(_simulated(name, profile, contender, way, plan.rounds * SEEDS))
             await asyncio.sleep(0)
@@ -127,11 +122,22 @@ async def run(plan: Plan, view: View) -> list[PacingRecord]:
     return records + found
 
 
+def _ways(profile: Profile) -> dict[str, Callable[[int], Way]]:
+    """Return the ways to wait, made from a seed."""
+    return {
+        "telefast, cold": lambda _: Paced(),
+        "telefast, second run": lambda seed: Paced(profile.second_run(seed)),
+        "telefast, true rate": lambda _: Paced(profile.remembered()),
+        "sleeping, as Telethon": lambda _: Sleeping(),
+        "AIMD": lambda _: Aimd(),
+    }
+
+
 def _simulated(
-    name: str, profile: Profile, contender: str, way: Callable[[], Way], runs: int
+    name: str, profile: Profile, contender: str, way: Callable[[int], Way], runs: int
 ) -> PacingRecord:
     outcomes: list[Outcome] = [
-        simulate(profile.server(Random(seed)), way()) for seed in range(runs)
+        simulate(profile.server(Random(seed)), way(seed)) for seed in range(runs)
     ]
     seconds = median(each.seconds for each in outcomes)
     return PacingRecord(

@@ -11,13 +11,18 @@ so the first is only noted, and the second teaches. The states:
 * `grow`: from the pace so far, half as much again after every 10 requests that had to wait.
 * `run`: a bucket of our own with the learned rate and 0.9 of the learned burst. A flood here lowers
   both. After a time without one (the *probe*) the rate goes up by 2 %, then by 4, 8 and 16 %; that
-  time is so long that floods cost 5 % of it at most.
+  time is so long that floods cost 5 % of it at most. Where a wait costs nothing the steps go on
+  doubling, up to twice the rate: a guess that was far too low is left behind in minutes.
 * `count`: three floods in a row came after the same number of requests, however slowly those were
   sent: the server counts, and pacing only wastes time. So many at once, then wait as told.
 
 After every wait one request goes alone, and each answer lets one more go beside it, so two, four,
 eight are in flight after as many round trips: who waits is released in steps. A refusal of what
-was sent before the flood was known is its echo: it may prolong the wait and teaches nothing.
+was sent before the flood was known is its echo: it may prolong the wait and teaches nothing. What
+was sent then and is served all the same has used up what came back meanwhile.
+
+Who is refused after *n* requests has found less than one: the budget was between *n* and *n* + 1,
+so *n* + 0.5 is reckoned with.
 
 A wait costs nothing as long as the bucket is not full again before it ends. Methods so slow that
 this holds run at the whole learned rate, others at 0.98 of it, since a flood costs them seconds.
@@ -43,6 +48,8 @@ GROW_EVERY = 10
 """Requests after which a pace that holds somebody back grows."""
 MOST_STARTS = 4096
 """Starts remembered since the last flood."""
+MOST_PROBE = 1.0
+"""By how much of itself a rate grows at once, at most, where a flood costs no time."""
 IDLE = 60.0
 """Seconds of silence after which a bucket that nobody knows counts as full again."""
 FULL_WINDOW = 64
@@ -89,6 +96,7 @@ class Bucket:
         self._began = 0.0  # when the first of them started
         self._window = math.inf
         self._in_flight: set[int] = set()
+        self._late: set[int] = set()  # sent after the refused one, before that was known
         # Floods
         self._flood_at = -math.inf
         self._empty_at = -math.inf
@@ -146,10 +154,17 @@ class Bucket:
             self._window += 1
             if self._window > FULL_WINDOW:
                 self._window = math.inf
+        elif number in self._late:
+            # Served after the flood: it took what came back meanwhile.
+            self._late.remove(number)
+            self._sent += 1
+            self._starts.insert(0, self._empty_at)
+            self._level -= 1
 
     def on_lost(self, number: int) -> None:
         """Note that there will be no answer."""
         self._in_flight.discard(number)
+        self._late.discard(number)
 
     def on_flood(self, number: int, seconds: float, *, now: float) -> bool:
         """Learn from a refusal.
@@ -159,6 +174,7 @@ class Bucket:
         """
         self.held_until = max(self.held_until, now + seconds)
         if number < self._first:
+            self._late.discard(number)
             return False
         # What started after the refused one is being refused as well.
         later = self._next - number
@@ -168,7 +184,9 @@ class Bucket:
         self._learn(max(self._sent - later, 0), at)
         self._wait = seconds
         self._flood_at = at
+        late = {each for each in self._in_flight if each > number}
         self._begin_again(at)
+        self._late = late
         return True
 
     def hold(self, until: float, *, now: float) -> bool:
@@ -237,7 +255,7 @@ class Bucket:
             count, time = self._first_flood
             self._rate = sent / max(at - self._empty_at, 1.0)
             for _ in range(5):
-                self._burst = max(count - self._rate * time, 1.0)
+                self._burst = max(count + 0.5 - self._rate * time, 1.0)
                 self._rate = self._told(sent, at)
             self._corrections = 0
             self._run(at)
@@ -267,10 +285,10 @@ class Bucket:
         It was empty at the last flood and is now. Either it was never full between, and all
         that was sent has come back in that time; or it was, and then what was sent since.
         """
-        told = sent / max(at - self._empty_at, 1.0)
+        told = (sent + 0.5) / max(at - self._empty_at, 1.0)
         for count, start in enumerate(reversed(self._starts), 1):
             if count > self._burst and at - start >= 1:
-                told = max(told, (count - self._burst) / (at - start))
+                told = max(told, (count + 0.5 - self._burst) / (at - start))
         return told
 
     def _is_counted(self, at: float) -> bool:
@@ -304,7 +322,7 @@ class Bucket:
                 self._grow_at = self._next + GROW_EVERY
         elif now >= self._probe_at:
             self._rate *= 1 + self._probe
-            self._probe = min(2 * self._probe, 0.16)
+            self._probe = min(2 * self._probe, MOST_PROBE if self._is_slow() else 0.16)
             self._probe_at = now + self._patience()
 
     def _patience(self) -> float:

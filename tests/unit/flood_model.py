@@ -204,6 +204,16 @@ class Profile:
         left = REQUESTS - outcome.served_before - there
         return (outcome.seconds - outcome.first_end) * self.rate / left
 
+    def second_run(self, seed: int) -> FloodPacer:
+        """Return a pacer that remembers what a first run of ours learned here, an hour ago."""
+        first = Paced()
+        outcome = simulate(self.server(Random(-seed - 1)), first)
+        clocks = Clocks(1e9, 0.0)
+        data = first.pacer.snapshot(now=outcome.seconds, clocks=clocks)
+        pacer = FloodPacer()
+        pacer.restore(data, now=0.0, clocks=Clocks(1e9 + 3600, 3600.0))
+        return pacer
+
     def remembered(self, share: float = 1.0) -> FloodPacer:
         """Return a pacer that remembers this server, its rate times *share*."""
         clocks = Clocks(1e9, 0.0)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telefast.testing.flood_limits import TokenBucket
-from telefast.transport.bucket import FULL_WINDOW, MOST_STARTS, Bucket
+from telefast.transport.bucket import FULL_WINDOW, MOST_STARTS, Bucket, Learned
 from tests.unit.flood_model import (
     CALLERS,
     PROFILES,
@@ -79,24 +79,30 @@ def test_from_cold_at_10_a_second(seeds: int) -> None:
     assert after <= 1.35
 
 
-NEAR = 1.03
+NEAR = 1.025
 """Where sleeping or AIMD are as fast as can be, we take so much of their time at most."""
+FASTEST = {"1/s", "10/s", "10/s short waits", "1/s locked for 15 s", "10/s locked for 15 s"}
+"""Where we are the fastest."""
 
 
 @seeds
+@pytest.mark.parametrize("is_second", [False, True], ids=["first run", "second run"])
 @pytest.mark.parametrize("name", PROFILES)
-def test_better_than_sleeping_and_aimd(name: str, seeds: int) -> None:
-    """On no profile much slower than the better of the two, and never refused as often.
+def test_better_than_sleeping_and_aimd(name: str, is_second: bool, seeds: int) -> None:
+    """Faster than both, or no more than 2.5 % slower; never refused as often as who sleeps.
 
     Where a wait costs nothing (a slow bucket, a window that tells its end), sleeping it as told
-    is the optimum in time, at the price of many refusals; there we stay within 3 %.
+    is the optimum in time, at the price of many refusals. What is slower there is one request
+    that goes alone after each wait, and, in a first run, finding out.
     """
     profile = PROFILES[name]
-    ours = runs(profile, Paced, seeds)
+    way = (lambda seed: Paced(profile.second_run(seed))) if is_second else (lambda _: Paced())
+    ours = [simulate(profile.server(Random(seed)), way(seed)) for seed in range(seeds)]
     sleeping = runs(profile, Sleeping, seeds)
     aimd = runs(profile, Aimd, seeds)
     rivals = min(times(profile, sleeping), times(profile, aimd))
-    assert times(profile, ours) <= NEAR * rivals
+    is_fastest = name in FASTEST and not is_second and (seeds == FULL or name != "1/s")
+    assert times(profile, ours) <= rivals * (1 if is_fastest else NEAR)
     assert refused(ours) < refused(sleeping)
 
 
@@ -155,6 +161,29 @@ def test_a_lost_request_makes_room() -> None:
     assert bucket.next_start(now=now) == now
     bucket.on_sent(now=now)
     assert bucket.next_start(now=now) == math.inf
+
+
+def test_what_is_served_after_a_flood_has_its_share() -> None:
+    """A request under way when another was refused takes what came back, if it is served."""
+    free = {}
+    for becomes in ("refused", "lost", "served", "served twice"):
+        bucket = Bucket()
+        bucket.restore(Learned(2.0, 20.0, 20.0, 5.0), now=0.0)
+        for _ in range(18):
+            bucket.on_reply(bucket.on_sent(now=0.0))
+        refused, other = bucket.on_sent(now=0.0), bucket.on_sent(now=0.0)
+        assert bucket.on_flood(refused, 3.0, now=0.1)
+        if becomes == "refused":
+            assert not bucket.on_flood(other, 3.0, now=0.1)
+        elif becomes == "lost":
+            bucket.on_lost(other)
+        for _ in range({"served": 1, "served twice": 2}.get(becomes, 0)):
+            bucket.on_reply(other)
+        free[becomes] = 0
+        while bucket.next_start(now=3.2) == 3.2:
+            bucket.on_reply(bucket.on_sent(now=3.2))
+            free[becomes] += 1
+    assert free["refused"] == free["lost"] == free["served"] + 1 == free["served twice"] + 1 > 2
 
 
 def test_an_early_flood_teaches_nothing() -> None:
