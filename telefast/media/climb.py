@@ -23,8 +23,9 @@ was asked for after the last change and lasts for whole round trips.
   connection on which they were is given up; were there several, half the bytes in flight are. Both
   are remembered as floods are.
 * No more is in flight than arrives within a round trip and two seconds: beyond that, parts only
-  queue until they time out, and those of other files behind them. And no less is tried than for a
-  quarter of a second, lest one lost part stop all.
+  queue until they time out, and those of other files behind them. And no less is tried than
+  arrives in the shortest time that a part took and as long again (0.02 to 0.25 seconds of that),
+  lest one lost part stop all. Less is worth trying: what is in flight fills memory at both ends.
 
 Numbers without a source are our choice, made on simulated networks
 (`tests/unit/download_model.py`).
@@ -63,8 +64,10 @@ BLEND: Final = 0.3
 """How much one measurement counts for the usual rate."""
 HOPELESS: Final = 0.9
 """What a trial must bring at first sight to be measured at all."""
-SHORT_QUEUE: Final = 0.25
-"""Seconds for which a part always may wait: as much is asked for, lest one lost part stop all."""
+SHORT_QUEUE: Final = (0.02, 0.25)
+"""Seconds for which a part always may wait, at least and at most, between them as long as a part
+takes: so much is asked for, lest one lost part stop all, and so that a line that has become faster
+shows it."""
 QUEUE: Final = 2.0
 """Seconds for which a part may wait behind others."""
 FLOOD_LEAVES: Final = 0.5
@@ -301,7 +304,9 @@ class Climb:
             useful=self._needed(rate, QUEUE),
             most=CAREFUL if is_flooded else 2,
         )
-        least = self._needed(rate, SHORT_QUEUE) if move.in_flight < 1 else base.in_flight
+        shortest, longest = SHORT_QUEUE
+        queue = min(max(shortest, self._shortest), longest)
+        least = self._needed(rate, queue) if move.in_flight < 1 else base.in_flight
         return target if target.in_flight >= least else base
 
     def _settle(self, in_flight: float, connections: int, now: float) -> None:
