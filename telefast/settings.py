@@ -3,7 +3,8 @@
 The pieces of telefast take plain keyword arguments and never read the environment. `Settings` is
 for programs that want their knobs outside: `Settings.from_env()` reads them, and
 `Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`,
-`Settings.codec_options()` those of `telefast.ChunkCodec`.
+`Settings.download_options()` those of `telefast.MediaDownloader`, and `Settings.codec_options()`
+those of `telefast.ChunkCodec`.
 
 An argument beats the environment, which beats the default. Each field has one variable,
 `TELEFAST_` and its name in capitals, and some have a second, bare name; the first wins where both
@@ -18,7 +19,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args, get_origin
 
-from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -131,6 +132,16 @@ class Settings(BaseSettings):
         ),
     )
 
+    part_size_kb: int = Field(
+        default=0,
+        examples=[0, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
+        validation_alias=_names("part_size_kb", "PART_SIZE_KB"),
+        description=(
+            "KiB of each part of a file: a power of two from 4 to 1024; "
+            "0 for what the tuner finds best."
+        ),
+    )
+
     compression_enabled: bool = Field(
         default=True,
         validation_alias=_names(
@@ -158,6 +169,13 @@ class Settings(BaseSettings):
                 super().__init__(**values)
             except ValidationError as error:
                 raise SettingsError(_explain(error, type(self), {})) from error
+
+    @field_validator("part_size_kb")
+    @classmethod
+    def _check_part_size(cls, value: int) -> int:
+        if value not in (cls.model_fields["part_size_kb"].examples or ()):
+            raise ValueError("no legal size of parts")
+        return value
 
     @model_validator(mode="after")
     def _check_prefetch(self) -> Self:
@@ -240,6 +258,18 @@ class Settings(BaseSettings):
             "fallback": self.fallback,
         }
 
+    def download_options(self) -> dict[str, Any]:
+        """Return the keyword arguments of `telefast.MediaDownloader` that these settings say.
+
+        Example:
+            >>> Settings(part_size_kb=64).download_options()
+            {'part_size': 65536, 'max_flood_wait': 3600.0}
+        """
+        return {
+            "part_size": self.part_size_kb * 1024 or None,
+            "max_flood_wait": self.max_flood_wait,
+        }
+
     def codec_options(self) -> dict[str, Any]:
         """Return the keyword arguments of `telefast.ChunkCodec` that these settings say.
 
@@ -286,6 +316,8 @@ def _legal(info: FieldInfo) -> str:
         return "True or False"
     if bool in get_args(info.annotation):
         return 'True, False or "auto"'
+    if info.examples:
+        return "one of " + ", ".join(map(str, info.examples))
     if get_origin(info.annotation) is Literal:
         return "one of " + ", ".join(get_args(info.annotation))
     bounds = {

@@ -16,6 +16,7 @@ from telethon import TelegramClient
 from telefast.chunks import ChunkCodec
 from telefast.errors import SettingsError
 from telefast.history import BatchedHistory
+from telefast.media.downloader import MediaDownloader
 from telefast.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,7 @@ LEGAL = {
     "by_ids": False,
     "albums": True,
     "fallback": False,
+    "part_size_kb": 64,
     "compression_enabled": False,
     "compression": "zlib",
     "compression_level": 7,
@@ -85,6 +87,11 @@ def test_each_setting_reaches_the_history(field: str, name: str) -> None:
         assert told == settings.codec_options() != Settings().codec_options()
         assert Settings().history_options() == settings.history_options()
         ChunkCodec(**settings.codec_options())
+        return
+    if field == "part_size_kb":
+        changed = Settings().download_options() | {"part_size": 65536}
+        assert changed == settings.download_options() != Settings().download_options()
+        assert set(changed) <= set(inspect.signature(MediaDownloader).parameters)
         return
     told = settings.history_options()
     key = {"request_delay": "wait_time"}.get(field, field)
@@ -155,6 +162,11 @@ def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             {"SHARD_COMPRESSION_CODEC": "gz"},
             "SHARD_COMPRESSION_CODEC='gz': expected one of zstd, zlib, none",
         ),
+        (
+            {"PART_SIZE_KB": "100"},
+            "PART_SIZE_KB='100': expected one of 0, 4, 8, 16, 32, 64, 128, 256, 512, 1024",
+        ),
+        ({"PART_SIZE_KB": "-4"}, "PART_SIZE_KB='-4': expected one of 0, 4"),
         ({"BATCH_TIMEOUT": "nan"}, "BATCH_TIMEOUT='nan': expected a number of seconds"),
         ({"FLOOD_MAX_SLEEP": "inf"}, "FLOOD_MAX_SLEEP='inf': expected a number of seconds"),
         (
