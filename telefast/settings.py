@@ -87,7 +87,8 @@ class Settings(BaseSettings):
         validation_alias=_names("prefetch"),
         description=(
             "Pages held or in flight at most, not below the concurrency; "
-            "unset for twice the concurrency, and at least 22 in dense stretches."
+            "unset for twice the concurrency, or 22 beyond it where dense stretches are read by "
+            "ids."
         ),
     )
     timeout: float | None = Field(

@@ -15,6 +15,7 @@ from telefast.transport import telethon as door
 __all__ = [
     "check_after",
     "check_callables",
+    "check_chat",
     "check_clients",
     "check_flags",
     "check_list_arguments",
@@ -62,6 +63,12 @@ def check_after(after: Any) -> tuple[int, int] | None:
     if peer_id == 0 or not 1 <= message_id <= MAX_ID:
         raise ArgumentError("after", after, expected)
     return peer_id, message_id
+
+
+def check_chat(entity: Any) -> None:
+    """Raise `ArgumentError` for what is no chat to anybody; Telethon finds out the rest."""
+    if isinstance(entity, bool | float | bytes | list | tuple | dict | set):
+        raise ArgumentError("entity", type(entity).__name__, "a chat: an entity, an id or a name")
 
 
 def check_flags(**flags: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from telefast.errors import ArgumentError
 from telefast.history.arguments import (
     check_callables,
+    check_chat,
     check_clients,
     check_flags,
     check_list_arguments,
@@ -96,7 +97,8 @@ class BatchedHistory(Resumable):
         concurrency: Requests in flight, 1 to 64. Default 8, our choice: it hides most of a round
             trip of 100 ms, and a flood finds no more than 8 requests under way.
         prefetch: Pages held or in flight, at least *concurrency*. None (default): twice
-            *concurrency*, but 22 at least while dense stretches are read by ids.
+            *concurrency*; while dense stretches are read by ids, 22 more than *concurrency*
+            (room for the longest, and for the beginning of the next), if that is more.
         by_ids: Whether dense stretches of channels may be read by ids (the default), which takes
             half the requests; the history confirms each stretch before it is delivered, and
             *prefetch* decides how long it may be. False: by pages alone.
@@ -159,6 +161,7 @@ class BatchedHistory(Resumable):
         on_wait: Callable[[WaitEvent], object] | None = None,
     ) -> None:
         clients = check_clients(client)
+        check_chat(entity)
         pages = check_sizes(request_size, batch_size, concurrency, prefetch)
         if prefetch is None:
             pages *= len(clients)
@@ -213,7 +216,7 @@ class BatchedHistory(Resumable):
             request_size=request_size,
             concurrency=concurrency,
             prefetch=pages,
-            stretch_pages=pages if prefetch is not None else max(pages, LONGEST_STRETCH),
+            stretch_pages=max(pages, 0 if prefetch else LONGEST_STRETCH + concurrency),
             takeout=takeout,
             by_ids=by_ids,
         )

@@ -21,7 +21,7 @@ from telethon.errors import (
 )
 
 from telefast.errors import ArgumentError, GroupMigratedError, PeerNotFoundError
-from telefast.history.arguments import check_after, check_flags
+from telefast.history.arguments import check_after, check_chat, check_flags
 from telefast.history.stream import BatchedHistory
 from telefast.peers.links import mark_channel
 from telefast.peers.metadata import MetadataCache
@@ -137,6 +137,7 @@ class WholeHistory:
         BatchedHistory(client, "me", limit, reverse=reverse, **options)  # dies here, if it must
         if entity is None:
             raise ArgumentError("entity", entity, "a chat")
+        check_chat(entity)
         check_flags(follow_migration=follow_migration)
         if not isinstance(cast("Any", metadata), MetadataCache | None):
             raise ArgumentError("metadata", metadata, "a MetadataCache, or None")

@@ -56,7 +56,7 @@ async def peak_of(count: int, pause: int, **options: Any) -> int:
 @pytest.mark.parametrize(
     ("small", "large"),
     [
-        (2_000, 10_000),
+        (5_000, 10_000),  # enough to fill what is held
         *(
             pytest.param(10_000, large, marks=pytest.mark.slow, id=f"{large:_}")
             for large in (100_000, 1_000_000)
@@ -159,10 +159,10 @@ async def test_ids_are_bounded_as_well() -> None:
         BatchedHistory(client, chat.input_peer(), ids=range(1, 1_000_001)) as history,
     ):
         assert (await anext(history)).id == 1
-        await telegram.requests.until(lambda ledger: ledger.counts[BY_IDS] > 8)
+        await telegram.requests.until(lambda ledger: ledger.counts[BY_IDS] > 16)
         await telegram.requests.until(lambda ledger: ledger.in_flight == 0)
         await turns()
-        assert telegram.requests[BY_IDS] == 9
+        assert telegram.requests[BY_IDS] == 17
         assert history.total == 1_000_000
 
 
@@ -170,7 +170,7 @@ async def test_a_stream_by_stock_is_bounded_as_well() -> None:
     """On Telethon's own path, too, a consumer that stops stops the requests."""
     world, chat = club(1500)
     async with LocalTelegram(world) as telegram, telegram.client() as client:
-        history = BatchedHistory(client, chat.input_peer(), prefetch=4)
+        history = BatchedHistory(client, chat.input_peer(), concurrency=4, prefetch=4)
         history._pump._produce._stock_reason = "a test"  # type: ignore[attr-defined]
         async with history:
             assert (await anext(history)).id == 1500

@@ -256,7 +256,7 @@ async def test_an_upgrade_is_seen_on_the_stock_path() -> None:
         *({"after": (0, 5)}, {"after": (-7, 0)}, {"after": (-7, 2**31)}, {"after": (-7, True)}),
         *({"follow_migration": 1}, {"metadata": 5}, {"metadata": 0}, {"takeout": 0}),
         *({"timeout": -1}, {"timeout": "x"}, {"timeout": True}, {"timeout": float("nan")}),
-        *({"entity": None}, {"client": []}, {"client": None}),
+        *({"entity": None}, {"entity": 1.5}, {"client": []}, {"client": None}),
     ],
     ids=str,
 )

@@ -43,6 +43,10 @@ def history(**arguments: Any) -> BatchedHistory:
 
 
 WRONG = [
+    ("entity", 1.5, "a chat: an entity, an id or a name"),
+    ("entity", True, "a chat: an entity, an id or a name"),
+    ("entity", ["durov"], "a chat: an entity, an id or a name"),
+    ("entity", b"durov", "a chat: an entity, an id or a name"),
     ("limit", -1, "an integer from 0 up, or None for no limit"),
     ("limit", 1.5, "an integer from 0 up, or None for no limit"),
     ("limit", "10", "an integer from 0 up, or None for no limit"),
@@ -111,8 +115,8 @@ def test_a_wrong_argument_is_named_at_once(name: str, value: object, expected: s
 
 
 def test_every_checked_argument_is_tried_here() -> None:
-    """No argument of the constructor is left out but the entity, which Telethon resolves."""
-    taken = set(BatchedHistory.__init__.__annotations__) - {"return", "client", "entity"}
+    """No argument of the constructor is left out but the client, which has a test of its own."""
+    taken = set(BatchedHistory.__init__.__annotations__) - {"return", "client"}
     assert taken == {name for name, _, _ in WRONG}
 
 
