@@ -29,7 +29,7 @@ from telefast.media.sinks import FileSink, MemorySink, ObjectSink, Sink, Target,
 from telefast.media.slots import Slots
 from telefast.media.transfer import Progress, TooLargeError, Transfer
 from telefast.media.tuner import MAX_CONNECTIONS, PartSizeTuner
-from telefast.media.tuning import tuner_of
+from telefast.media.tuning import flying_of, tuner_of
 from telefast.media.types import MediaItem, SkippedItem
 from telefast.metrics import Metrics
 from telefast.tasks import SingleFlight, in_thread
@@ -114,7 +114,8 @@ class MediaDownloader:
             raise ArgumentError("timeout", timeout, "seconds, more than 0")
         self._client = client
         most = MAX_CONNECTIONS if max_connections is None else max_connections
-        self._tuner = tuner or tuner_of(Account.of(client), part_size, most)
+        account = Account.of(client)
+        self._tuner = tuner or tuner_of(account, part_size, most)
         self._memory = memory
         self._max_size = max_size
         self._verify = verify
@@ -124,7 +125,7 @@ class MediaDownloader:
         options = CallOptions(timeout=timeout, max_flood_wait=max_flood_wait)
         self._references = References(client, options)
         self._fetcher = Fetcher(client, self._references, options, self._tuner)
-        self._slots = Slots(memory, self._tuner.window, self._on_idle)
+        self._slots = Slots(memory, self._tuner.window, self._on_idle, flying_of(account))
         self._running: set[Transfer] = set()
         self._flights: SingleFlight[tuple[Path, str], DownloadResult] = SingleFlight()
 

@@ -32,6 +32,8 @@ class Slots:
         memory: How many there may be, in bytes. One part for each data centre is always allowed.
         window: How many parts of a data centre may be in flight, if they have so many bytes.
         idle: Called for a data centre where fewer are, since nobody needs more.
+        flying: Bytes in flight by data centre, which all that have it share; each may have one
+            part in flight, whatever the others have.
     """
 
     def __init__(
@@ -39,13 +41,14 @@ class Slots:
         memory: int,
         window: Callable[[int, int], int],
         idle: Callable[[int], object] = bool,
+        flying: dict[int, int] | None = None,
     ) -> None:
         self._memory = memory
         self._window = window
         self._idle = idle
         self._rows: dict[int, deque[Owner]] = {}
         self._bytes: dict[int, int] = {}
-        self._parts: dict[int, int] = {}
+        self._flying = {} if flying is None else flying
         self.peak = 0
         """Most bytes that there were."""
 
@@ -72,15 +75,13 @@ class Slots:
         if not self._fits(dc_id, need):
             return False
         self._bytes[dc_id] = self._bytes.get(dc_id, 0) + need
-        self._parts[dc_id] = self._parts.get(dc_id, 0) + 1
+        self._flying[dc_id] = self._flying.get(dc_id, 0) + need
         self.peak = max(self.peak, self.held)
         return True
 
-    def arrive(self, dc_id: int) -> None:
-        """Note that one part is no longer in flight, whatever became of it."""
-        self._parts[dc_id] -= 1
-        if not self._parts[dc_id]:
-            del self._parts[dc_id]
+    def arrive(self, dc_id: int, need: int) -> None:
+        """Note that a part of *need* bytes is no longer in flight, whatever became of it."""
+        self._flying[dc_id] -= need
         self._turn(dc_id)
 
     def release(self, dc_id: int, need: int) -> None:
@@ -113,7 +114,7 @@ class Slots:
             return True
         share = self._memory // len(self._bytes.keys() | self._rows.keys())
         return (
-            self._parts.get(dc_id, 0) < self._window(dc_id, need)
+            self._flying.get(dc_id, 0) + need <= self._window(dc_id, need) * need
             and held + need <= share
             and self.held + need <= self._memory
         )

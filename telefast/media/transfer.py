@@ -86,7 +86,7 @@ class Transfer:
         self._crew: Crew[Part, bytes] = Crew()
         self._loop = asyncio.get_running_loop()
         self._held: list[int] = []
-        self._flying = 0
+        self._flying: list[int] = []
         self._pieces: list[tuple[int, bytes]] = []
         self._unsaved = 0
         self._pace: float | None = None
@@ -137,7 +137,7 @@ class Transfer:
 
     def _start(self, part: Part) -> None:
         self._held.append(part.weight)
-        self._flying += 1
+        self._flying.append(part.weight)
         self._crew.start(part, self._timed, part)
 
     async def _timed(self, part: Part) -> bytes:
@@ -151,15 +151,15 @@ class Transfer:
         try:
             data = await self._fetcher.part(self._source, part, tell)
         finally:
-            self._land()
+            self._land(part.weight)
         seconds = self._loop.time() - sent
         self._pace = seconds if self._pace is None else self._pace + (seconds - self._pace) / 8
         return data
 
-    def _land(self) -> None:
+    def _land(self, weight: int) -> None:
         """Let the next part take the place of one that has come, or will not."""
-        self._flying -= 1
-        self._slots.arrive(self._dc_id)
+        self._flying.remove(weight)
+        self._slots.arrive(self._dc_id, weight)
 
     def _release(self, weight: int) -> None:
         self._held.remove(weight)
@@ -176,8 +176,8 @@ class Transfer:
                 finally:
                     self._slots.leave(self._dc_id, self)
         finally:
-            while self._flying:  # those that were cancelled before they began
-                self._land()
+            for weight in tuple(self._flying):  # of what was cancelled before it began
+                self._land(weight)
             for weight in tuple(self._held):
                 self._release(weight)
 

@@ -1,4 +1,4 @@
-"""The tuner that all downloaders of one account share: the network is the same for them."""
+"""What all downloaders of one account share, for the network is the same for them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from telefast.media.parts import LEGAL_SIZES
 from telefast.media.tuner import PartSizeTuner
 from telefast.transport.account import Account
 
-__all__ = ["tuner_of"]
+__all__ = ["flying_of", "tuner_of"]
 
 _Tuners = dict[tuple[int, int], PartSizeTuner]
 _TUNERS: Final[WeakKeyDictionary[Account, _Tuners]] = WeakKeyDictionary()
+_FLYING: Final[WeakKeyDictionary[Account, dict[int, int]]] = WeakKeyDictionary()
 
 
 def tuner_of(account: Account, part_size: int | None, max_connections: int) -> PartSizeTuner:
@@ -40,3 +41,8 @@ def tuner_of(account: Account, part_size: int | None, max_connections: int) -> P
         )
         found[size, max_connections] = tuner
     return tuner
+
+
+def flying_of(account: Account) -> dict[int, int]:
+    """Return where the bytes in flight of an account are counted, by data centre."""
+    return _FLYING.setdefault(account, {})

@@ -11,6 +11,7 @@ import pytest
 from telethon import types
 
 from telefast import MediaDownloader, PartSizeTuner, Pool
+from telefast.media.tuning import flying_of
 from telefast.testing import DataCentre, LocalTelegram, World, put_media, virtual_time
 from telefast.transport.account import Account
 from tests.client.media_scene import GET_FILE, KIB, MIB, scene
@@ -125,3 +126,66 @@ async def test_many_photos_at_three_data_centres(tmp_path: Path) -> None:
         assert telegram.requests["auth.exportAuthorization"] == 2
         assert asyncio.get_running_loop().time() - begun < count * rtt / 8
         await Account.of(client).aclose()
+
+
+async def test_a_disk_that_is_busy_does_not_stop_the_line() -> None:
+    """While the first write waits, all parts that memory has room for are asked for, and no more.
+
+    Without that the line would be idle as soon as what may be in flight has come.
+    """
+    free = asyncio.Event()
+
+    class Busy:
+        data = b""
+
+        async def write(self, data: bytes) -> None:
+            await free.wait()
+            self.data += data
+
+    async with scene(12 * MIB) as here:
+        downloader = MediaDownloader(here.client, part_size=64 * KIB, memory=8 * MIB)
+        target = Busy()
+        task = asyncio.ensure_future(downloader.download(await here.item(), target))
+        window = downloader.tuner.window(2)
+        assert window * 64 * KIB <= 2 * MIB
+        await here.counts.until(lambda counts: counts[GET_FILE] >= 8 * MIB // (64 * KIB) - 1)
+        assert not target.data
+        free.set()
+        await task
+        assert downloader.peak_memory <= 8 * MIB
+        assert target.data == here.content(1)
+
+
+async def test_downloaders_of_one_account_share_what_may_be_in_flight() -> None:
+    """Four at once have no more in flight than one, but for a part of each."""
+    async with scene(*[6 * MIB] * 4, rtt=0.01) as here:
+        downloaders = [MediaDownloader(here.client, part_size=64 * KIB) for _ in range(4)]
+        items = [await here.item(number) for number in (1, 2, 3, 4)]
+        tuner, most = downloaders[0].tuner, 0
+        downloads = [
+            asyncio.ensure_future(each.download(item, bytes))
+            for each, item in zip(downloaders, items, strict=True)
+        ]
+        while not all(each.done() for each in downloads):
+            await asyncio.sleep(0)
+            most = max(most, tuner.window(2))
+        assert here.counts.peak_in_flight_by[GET_FILE] <= most + 3
+        for number, each in enumerate(downloads):
+            assert each.result().data == here.content(number + 1)
+        assert set(flying_of(Account.of(here.client)).values()) == {0}
+
+
+@pytest.mark.parametrize("when", [0, 1, 5, 40])
+async def test_nothing_is_in_flight_after_a_cancellation(when: int) -> None:
+    """Wherever it comes: so it takes no place from later downloads."""
+    async with scene(6 * MIB) as here:
+        downloader, item = MediaDownloader(here.client, part_size=64 * KIB), await here.item()
+        task = asyncio.ensure_future(downloader.download(item, bytes))
+        if when:
+            await here.counts.until(lambda counts: counts[GET_FILE] >= when)
+        else:
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        assert set(flying_of(Account.of(here.client)).values()) <= {0}
+        assert (await downloader.download(item, bytes)).data == here.content(1)

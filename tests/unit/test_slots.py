@@ -31,7 +31,7 @@ class Done(Slots):
 
     def done(self, dc_id: int, need: int) -> None:
         """Let a part arrive and be written."""
-        self.arrive(dc_id)
+        self.arrive(dc_id, need)
         self.release(dc_id, need)
 
 
@@ -132,7 +132,7 @@ def test_what_has_arrived_makes_room_in_the_window_and_not_in_the_memory() -> No
     here.ask(2, File(9, 1, log))
     assert len(log) == 2
     for asked in (3, 4, 5, 5, 5):
-        here.arrive(2)
+        here.arrive(2, 1)
         assert len(log) == asked
     assert (here.held, here.peak) == (5, 5)
     here.release(2, 1)
@@ -140,5 +140,27 @@ def test_what_has_arrived_makes_room_in_the_window_and_not_in_the_memory() -> No
     here.release(2, 1)
     here.release(2, 1)
     assert len(log) == 7
-    here.arrive(2)
+    here.arrive(2, 1)
     assert len(log) == 8
+
+
+def test_what_others_have_in_flight_counts_but_for_one_part() -> None:
+    """Two that share the line share the window; neither is kept waiting for good."""
+    log: list[File] = []
+    flying: dict[int, int] = {}
+    one, two = (Done(99, lambda dc_id, need: 4 // need, flying=flying) for _ in range(2))
+    first, second = File(9, 1, log), File(3, 2, log)
+    one.ask(2, first)
+    two.ask(2, second)
+    assert (log.count(first), log.count(second), flying) == (4, 1, {2: 6})
+    for _ in range(3):
+        one.done(2, 1)
+    assert (log.count(first), flying) == (5, {2: 4})
+    two.done(2, 2)
+    assert (log.count(second), flying) == (2, {2: 4})
+    one.leave(2, first)
+    one.done(2, 1)
+    one.done(2, 1)
+    two.done(2, 2)
+    two.done(2, 2)
+    assert (log.count(second), flying) == (3, {2: 0})
