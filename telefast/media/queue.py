@@ -208,8 +208,7 @@ class DownloadQueue:
             while rows := await self._work.ask(self._store.files, states, after, _PAGE):
                 for row in rows:
                     after = row.number
-                    if after not in self._work.jobs:
-                        await stream.restore(row)
+                    await stream.restore(row)
 
         return QueueResults(self._work, self._ahead, produce)
 

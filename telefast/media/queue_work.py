@@ -272,7 +272,6 @@ class Work:
                             self._end_all(outcome[2])
         finally:
             self._wake = None
-            self.kick()
 
     async def _one(self, job: _Job) -> None:
         """Fetch a file, and write down and tell what became of it."""

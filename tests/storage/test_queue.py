@@ -93,7 +93,7 @@ async def test_results_come_while_messages_are_still_read(tmp_path: Path) -> Non
 
 
 async def test_reading_is_bounded(tmp_path: Path) -> None:
-    """No more messages are read than may be under way and not taken; files run side by side."""
+    """No more messages are read than may be under way and not taken; taking makes room."""
     read = 0
 
     async def source() -> AsyncIterator[Any]:
@@ -102,12 +102,16 @@ async def test_reading_is_bounded(tmp_path: Path) -> None:
             read += 1
             yield post(number)
 
-    downloader = Downloader()
     async with (
-        queue(None, downloader, ahead=10, files=4) as here,
+        queue(None, Downloader(), ahead=10) as here,
         here.download_all(source(), tmp_path) as results,
     ):
-        taken = 0
+        await anext(results)
+        await until(lambda: here.stats().done >= 11)
+        await here.wait_all()
+        assert {"done": 11} == await here.totals()
+        assert (11, 12) == (here.stats().done, read)
+        taken = 1
         async for _ in results:
             taken += 1
             assert read <= taken + 11
@@ -159,6 +163,34 @@ async def test_a_file_gone_from_one_message_is_taken_from_the_next(tmp_path: Pat
     async with queue(tmp_path / "q.db", downloader) as here:
         [failed] = await here.failed()
     assert (8, "deleted", 1) == (failed.key.id, failed.reason, failed.tries)
+
+
+async def test_another_message_that_comes_while_a_failure_is_written_down(tmp_path: Path) -> None:
+    """It is asked as well, and nobody hears that the file is gone."""
+    downloader = Downloader()
+    downloader.script = {7: [GONE]}
+    downloader.gate = asyncio.Event()
+
+    async def source() -> AsyncIterator[Any]:
+        yield post(1, file=7)
+        await downloader.until_running(1)
+        downloader.gate.set()
+        yield post(2, file=7)
+
+    found = await run(tmp_path / "q.db", downloader, source(), tmp_path / "out")
+    assert ["done", "skipped"] == [each.status for each in found]
+    assert {7: 2} == downloader.asked
+
+
+async def test_a_file_keeps_its_name(tmp_path: Path) -> None:
+    """Also if it is called otherwise when it comes again: what was fetched of it has that name."""
+    downloader, base = Downloader(), tmp_path / "q.db"
+    downloader.script = {1: [GONE, GONE]}
+    for name in ("first.mp4", "second.mp4"):
+        await run(base, downloader, [post(1, name=name)], tmp_path / "out")
+    async with queue(base, downloader) as here:
+        assert ["done"] == [each.status async for each in here.download_left()]
+    assert ["first-document_1.mp4"] == names(tmp_path / "out")
 
 
 @virtual_time
@@ -325,7 +357,8 @@ async def test_adding_waits_for_room(tmp_path: Path) -> None:
         for number in (1, 2):
             await here.add(post(number), tmp_path)
         third = asyncio.ensure_future(here.add(post(3), tmp_path))
-        await asyncio.sleep(0)
+        for _ in range(3):
+            assert {"waiting": 2} == await here.totals()
         assert not third.done()
         here.resume()
         assert 1 == await third
@@ -407,13 +440,18 @@ async def test_an_error_of_the_source_comes_after_what_was_before_it(tmp_path: P
 async def test_leaving_a_stream(tmp_path: Path) -> None:
     """What has begun goes on; what has not is left for another run, and `wait_all` ends."""
     downloader, base = Downloader(), tmp_path / "q.db"
+    messages = [post(number) for number in range(1, 51)]
     async with queue(base, downloader, files=1) as here:
-        messages = [post(number) for number in range(1, 51)]
+        here.pause()
         async with here.download_all(messages, tmp_path / "out") as results:
-            await anext(results)
+            first = asyncio.ensure_future(anext(results))
+            await until(lambda: here.stats().waiting == 50)
+            here.resume()
+            await first
         await here.wait_all()
         totals = await here.totals()
     assert totals["done"] == len(downloader.order) < 50
+    assert 50 == sum(totals.values())
     await run(base, downloader, messages, tmp_path / "out")
     assert {1} == set(downloader.asked.values())
     assert 50 == len(downloader.asked)
