@@ -62,6 +62,7 @@ async def test_every_file_comes_once_and_is_known(tmp_path: Path) -> None:
         each.item.key: each.path for each in again
     }
     assert {1} == set(downloader.asked.values())
+    assert 0 == downloader.there
     assert ["out", "q.db", "q.db.lock"] == names(tmp_path)
 
 
