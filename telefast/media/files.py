@@ -198,6 +198,13 @@ class PartFile:
                 with suppress(OSError):
                     self.path.unlink(missing_ok=True)
 
+    def leave(self) -> None:
+        """Close it as it was found: what an earlier download has left stays."""
+        if self._map.exists():
+            self.close()
+        else:
+            self.discard()
+
     def close(self) -> None:
         """Let go of it and keep it; safe to call at any time."""
         if self._file is not None:

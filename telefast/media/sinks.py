@@ -90,7 +90,13 @@ class FileSink:
 
     async def open(self) -> dict[str, Any] | None:
         """Open it, unless it is small."""
-        return None if self._is_small else await in_thread(self._file.open)
+        if self._is_small:
+            return None
+        try:
+            return await in_thread(self._file.open)
+        except BaseException:  # also if cancelled when it was open already
+            await in_thread(self._file.leave)
+            raise
 
     async def write(self, pieces: Pieces, missing: int) -> None:
         """Write at once; of a small file, keep for later."""

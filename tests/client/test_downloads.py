@@ -287,6 +287,33 @@ async def test_o34_a_complete_partial_is_given_its_name(tmp_path: Path) -> None:
         assert sha((tmp_path / "x").read_bytes()) == sha(here.content(1))
 
 
+@pytest.mark.parametrize("has_partial", [True, False])
+async def test_giving_up_at_once_costs_nothing_of_what_was_there(
+    has_partial: bool, tmp_path: Path
+) -> None:
+    """Cancelled after any number of steps, a download leaves at least what it has found."""
+    async with scene(3 * MIB) as here:
+        item = await here.item()
+        for steps in range(12):
+            target = tmp_path / str(steps) / "x"
+            if has_partial:
+                partial = PartFile(target, str(item.key))
+                partial.open()
+                partial.write([(0, here.content(1)[: 2 * MIB])])
+                partial.save(PartMap(3 * MIB, done=[(0, 2 * MIB)]).snapshot())
+                partial.close()
+            task = asyncio.create_task(here.downloader().download(item, target))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait({task})
+            left = sorted(names(target.parent)) if target.parent.exists() else []
+            assert left == ["x.part", "x.part.map"] or (not left and not has_partial)
+            result = await here.downloader().download(item, target)
+            assert result.resumed_from >= (2 * MIB if has_partial else 0)
+            assert sha(target.read_bytes()) == sha(here.content(1))
+
+
 @pytest.mark.parametrize("damage", ["map", "nested", "key", "cut", "size"])
 async def test_a_partial_that_is_not_to_be_trusted_is_begun_anew(
     damage: str, tmp_path: Path
