@@ -19,6 +19,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `PeerCache` finds the peer that a number, name or link means, `MetadataCache` what it is,
   `SenderNames` what people were called; `parse_link` reads links, and `WholeHistory` reads a
   supergroup with the basic group that it was.
+* `ReactionSummary` reads the reactions that a message shows.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -128,6 +129,7 @@ from telefast.peers import (
     TelegramLink,
     parse_link,
 )
+from telefast.reactions import ReactionItem, ReactionSummary
 from telefast.transport.pool import Line, Pool, PoolStats
 from telefast.transport.remember import remember_rates
 from telefast.transport.takeout import Takeout
@@ -198,6 +200,8 @@ __all__ = [
     "QueueResults",
     "QueueStats",
     "QueuedFile",
+    "ReactionItem",
+    "ReactionSummary",
     "RemoteError",
     "SenderNames",
     "Settings",

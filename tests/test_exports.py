@@ -26,6 +26,7 @@ SOURCES = [
     "telefast.media",
     "telefast.ordered",
     "telefast.peers",
+    "telefast.reactions",
     "telefast.settings",
     "telefast.transport.remember",
     "telefast.transport.pool",
