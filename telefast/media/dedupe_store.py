@@ -234,8 +234,6 @@ class SqliteStore:
 def _moved(path: str, old: Path, new: Path) -> str | None:
     """Return where *path* is after *old* was moved to *new*; None if that does not touch it."""
     here = Path(path)
-    if here == old:
-        return str(new)
     return str(new / here.relative_to(old)) if here.is_relative_to(old) else None
 
 

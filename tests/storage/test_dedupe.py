@@ -333,6 +333,28 @@ async def test_h9_only_the_exact_size_is_remembered(
         assert await loose.get(file()) == source.folder / "a"
 
 
+async def test_a_file_of_unknown_size_must_be_there(source: Source) -> None:
+    """A key alone says no size; then any file will do, but no missing one and no folder."""
+    cache, key = MediaDedupeCache(), FileKey("document", 9)
+    for path in (source.folder / "none", source.folder):
+        with pytest.raises(FileMismatchError):
+            await cache.put(key, path)
+    assert await cache.get(key) is None
+    await cache.put(key, await source.to("a", b"")())
+    assert await cache.get(key) == source.folder / "a"
+
+
+async def test_a_manager_of_paths_knows_no_sizes(source: Source) -> None:
+    """The next run believes Telegram's size; without one it is a hit for `exists` only."""
+    manager = PathManager()
+    await MediaDedupeCache(manager).put(file(), await source.to("a")())
+    found = await MediaDedupeCache(manager).get_or_download(file(), source.to("b"))
+    assert (found.path, found.hit, found.bytes_saved) == (source.folder / "a", True, 5)
+    key = FileKey("document", 9)
+    assert await MediaDedupeCache(manager).get(key) is None
+    assert await MediaDedupeCache(manager, verify="exists").get(key) == source.folder / "a"
+
+
 async def test_h11_equal_message_ids_of_two_chats_are_two_files(source: Source) -> None:
     """A message's id is never part of what a file is; nor is its chat."""
     cache = MediaDedupeCache()

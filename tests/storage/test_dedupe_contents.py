@@ -114,15 +114,15 @@ async def test_the_same_file_under_two_ids_is_kept(folder: Path) -> None:
     assert names(folder) == ["0", "1"]
 
 
-async def test_equal_files_that_come_at_once(folder: Path) -> None:
+async def test_equal_files_that_come_at_once(folder: Path, tmp_path: Path) -> None:
     """Ten ids, the same bytes, at the same time: one is stored."""
-    cache = MediaDedupeCache(contents=True)
-    found = await asyncio.gather(
-        *(cache.get_or_download(key(i), writer(folder / f"{i}", b"hello")) for i in range(10))
-    )
-    assert len({each.path for each in found}) == 1
-    assert len(names(folder)) == 1
-    assert cache.stats().shared == 9
+    async with MediaDedupeCache(tmp_path / "files.db", contents=True) as cache:
+        found = await asyncio.gather(
+            *(cache.get_or_download(key(i), writer(folder / f"{i}", b"hello")) for i in range(10))
+        )
+        assert len({each.path for each in found}) == 1
+        assert len(names(folder)) == 1
+        assert cache.stats().shared == 9
 
 
 async def test_a_hash_is_taken_off_the_loop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

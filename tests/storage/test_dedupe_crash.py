@@ -242,6 +242,39 @@ async def test_many_open_a_new_data_base_at_once(tmp_path: Path) -> None:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+async def test_another_process_makes_it_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between seeing that there is nothing and making it: what is there by then is used."""
+    path, real, made = tmp_path / "files.db", dedupe_store._is_made, False
+
+    def late(db: sqlite3.Connection, name: Path) -> bool:
+        nonlocal made
+        if made:
+            return real(db, name)
+        made = True
+        dedupe_store._open(name).close()
+        return False
+
+    monkeypatch.setattr(dedupe_store, "_is_made", late)
+    async with MediaDedupeCache(path) as cache:
+        await cache.put(key(1), put(tmp_path / "a", b"hello"))
+        assert await cache.get(key(1)) == tmp_path / "a"
+
+
+async def test_a_data_base_is_made_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If making it fails half-way, the next one makes it anew."""
+    async with MediaDedupeCache(tmp_path / "files.db") as cache:
+        with monkeypatch.context() as patch:
+            patch.setattr(dedupe_store, "_CREATE", "CREATE TABLE files (key); CREATE nonsense;")
+            with pytest.raises(StateError):
+                await cache.get(key(1))
+        await cache.put(key(1), put(tmp_path / "a", b"hello"))
+        assert await cache.get(key(1)) == tmp_path / "a"
+
+
 async def test_wal_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data base that another one has open keeps its journal until that one lets go."""
     path = tmp_path / "files.db"
