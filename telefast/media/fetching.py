@@ -18,6 +18,7 @@ from telethon.tl import functions, types
 
 from telefast.errors import (
     ArgumentError,
+    ConnectionLostError,
     DeadlineError,
     FileMismatchError,
     FileUnavailableError,
@@ -233,7 +234,7 @@ class Fetcher:
         options = dataclasses.replace(options, dc_id=dc_id)
         turns = Turns(self._client, account, request, options)
         loop = asyncio.get_running_loop()
-        late = retries = connection = 0
+        late = retries = lost = connection = 0
         while True:
             number = await turns.wait()
             begun = loop.time()
@@ -253,6 +254,14 @@ class Fetcher:
                 late += 1
                 if late >= options.asks:
                     raise DeadlineError(turns.method, options.timeout or 0.0, late) from None
+            except ConnectionLostError:
+                # The pool has tried three of them; a network that comes and goes needs a pause.
+                tell(False)
+                account.gate.on_lost(turns.kind, number)
+                lost += 1
+                if lost >= options.asks or not self._client.is_connected():
+                    raise
+                await asyncio.sleep(lost)
             except RPCError as error:
                 tell(False)
                 outcome = account.retry.decide(error, retries=retries)

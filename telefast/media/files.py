@@ -113,6 +113,7 @@ class PartFile:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             file = self._hold()
             try:
+                self._map.with_name(f"{self._map.name}.tmp").unlink(missing_ok=True)  # of a kill
                 kept = self._read_map(os.fstat(file.fileno()).st_size)
                 if kept is None:
                     self._map.unlink(missing_ok=True)

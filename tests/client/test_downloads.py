@@ -314,6 +314,21 @@ async def test_giving_up_at_once_costs_nothing_of_what_was_there(
         assert sha(target.read_bytes()) == sha(here.content(1))
 
 
+async def test_what_a_kill_left_of_a_map_is_removed(tmp_path: Path) -> None:
+    """A map that was being written: the one before it counts, and nothing stays beside the file."""
+    async with scene(MIB) as here:
+        item = await here.item()
+        partial = PartFile(tmp_path / "x", str(item.key))
+        partial.open()
+        partial.write([(0, here.content(1)[:PART])])
+        partial.save(PartMap(MIB, done=[(0, PART)]).snapshot())
+        partial.close()
+        (tmp_path / "x.part.map.tmp").write_bytes(b'{"key":')
+        result = await here.downloader().download(item, tmp_path / "x")
+        assert (result.resumed_from, result.size) == (PART, MIB)
+        assert names(tmp_path) == ["x"]
+
+
 @pytest.mark.parametrize("damage", ["map", "nested", "key", "cut", "size"])
 async def test_a_partial_that_is_not_to_be_trusted_is_begun_anew(
     damage: str, tmp_path: Path
