@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from telefast import BatchedHistory
-from telefast.testing import LocalTelegram, Restricted, World
+from telefast.testing import LocalTelegram, Restricted, World, virtual_loop, virtual_time
 from telefast.transport.account import Account
 from tests.client.exact import BY_IDS, HISTORY, club, down, ids_of, read
 
@@ -103,30 +103,34 @@ async def test_by_ids_nothing_is_yielded_that_pages_hide(by_id: bool, reverse: b
 
 
 @pytest.mark.parametrize("kind", ["private", "group"])
+@virtual_time
 async def test_chats_of_one_sequence_are_read_side_by_side(kind: str) -> None:
     """A private chat or a basic group: pages alone, eight at a time, 1.05 of stock's requests.
 
-    So at any round trip that hides the rest it takes a quarter of stock's time, or less: stock
-    waits for each page.
+    So at 100 ms of round trip it takes a quarter of stock's time, or less: stock waits for each
+    page. Time is virtual, so only round trips count.
     """
-    count, concurrency = 5000, 8  # the default
+    count = 5000
     world = World(seed=3)
     world.add_private_chat(message_count=100)
     chat: Any = world.add_group("Family", message_count=count)
     if kind == "private":
         chat = world.add_private_chat(message_count=count)
-    async with LocalTelegram(world, rtt=0.02) as telegram, telegram.client() as client:
+    async with LocalTelegram(world, rtt=0.1) as telegram, telegram.client() as client:
         peer = chat.input_peer()
+        began = virtual_loop().time()
         async with BatchedHistory(client, peer) as history:
             ids = [message.id async for message in history]
+        ours = virtual_loop().time() - began
         assert sorted(chat.ids, reverse=True) == ids
         stats, requests = history.stats(), telegram.requests
         assert ("pages", 0, 0) == (stats.path, stats.by_ids, stats.sweeps)
         assert requests[HISTORY] <= 1.05 * math.ceil(count / 100)
         # The first page and the end are alone; all others go side by side.
-        assert concurrency == requests.peak_in_flight_by[HISTORY]
-        rounds = 1 + (requests[HISTORY] - 2) / concurrency + 2
-        assert 4 * rounds <= math.ceil(count / 100)
+        assert 8 == requests.peak_in_flight_by[HISTORY] == stats.peak_in_flight
+        began = virtual_loop().time()
+        assert ids == [message.id async for message in client.iter_messages(peer, wait_time=0)]
+        assert 4 * ours <= virtual_loop().time() - began
 
 
 @COUNTED
