@@ -65,6 +65,7 @@ bench: $(STAMP) ## Run the benchmarks, full sizes; results in bench-out/*.json
 	$(PY) -m benchmarks photos --json bench-out/photos.json
 	$(PY) -m benchmarks dedupe --json bench-out/dedupe.json
 	$(PY) -m benchmarks codec --json bench-out/codec.json
+	$(PY) -m benchmarks trips --json bench-out/trips.json
 	$(PY) -m benchmarks pacing --json bench-out/pacing.json
 
 bench-quick: $(STAMP) ## Run the benchmarks, small sizes; results in bench-out/*-quick.json
@@ -73,6 +74,7 @@ bench-quick: $(STAMP) ## Run the benchmarks, small sizes; results in bench-out/*
 	$(PY) -m benchmarks photos --quick --json bench-out/photos-quick.json
 	$(PY) -m benchmarks dedupe --quick --json bench-out/dedupe-quick.json
 	$(PY) -m benchmarks codec --quick --json bench-out/codec-quick.json
+	$(PY) -m benchmarks trips --quick --json bench-out/trips-quick.json
 	$(PY) -m benchmarks pacing --quick --json bench-out/pacing-quick.json
 
 foreign: $(STAMP) ## Let clients that nobody here wrote (kurigram, mtcute) at the embedded Telegram

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Optional
 
 import typer
 
-from benchmarks import codec, dedupe, download, history, pacing, photos
+from benchmarks import codec, dedupe, download, history, pacing, photos, trips
 from telefast.cli.race import RaceError, machine, run_program, write_json
 from telefast.cli.view import View
 from telefast.errors import ArgumentError, TelefastError
@@ -23,13 +23,23 @@ if TYPE_CHECKING:
     from benchmarks.pacing import PacingRecord
     from benchmarks.photos import PhotosRecord
     from benchmarks.records import Record
+    from benchmarks.trips import TripsRecord
 
-    AnyRecord = Record | CodecRecord | DedupeRecord | DownloadRecord | PacingRecord | PhotosRecord
+    AnyRecord = (
+        Record
+        | TripsRecord
+        | CodecRecord
+        | DedupeRecord
+        | DownloadRecord
+        | PacingRecord
+        | PhotosRecord
+    )
 
 __all__ = ["app"]
 
 BENCHES: Final = {
     "history": history,
+    "trips": trips,
     "download": download,
     "photos": photos,
     "dedupe": dedupe,
@@ -46,7 +56,7 @@ def main(
     names: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            help="Benchmarks to run: history, download, photos, dedupe, codec, pacing. "
+            help="Benchmarks to run: history, trips, download, photos, dedupe, codec, pacing. "
             "[default: all]",
             metavar="[NAMES]...",
         ),

@@ -66,6 +66,19 @@ def test_history(tmp_path: Path) -> None:
     assert [1] * 3 == ratios
 
 
+def test_trips(tmp_path: Path) -> None:
+    """By default each kind of chat takes a quarter of stock's time at 100 ms; machines agree."""
+    path = tmp_path / "trips.json"
+    done = _run("trips", "--sizes", "3000", "--rtt", "100", "--json", str(path))
+    assert (0, "") == (done.returncode, done.stderr)
+    records = json.loads(path.read_text("utf-8"))["records"]
+    assert len(records) == 3 * 4
+    for each in records:
+        assert ("trips", 3000, 0.1) == (each["bench"], each["size"], each["rtt"])
+        if each["contender"] == "telefast, 8 (default)":
+            assert each["ratio_to_stock"] >= 4
+
+
 def test_codec(tmp_path: Path) -> None:
     """Each way to keep messages has a record for each size of chunks; ours is the smallest."""
     path = tmp_path / "codec.json"
