@@ -256,14 +256,9 @@ class FastClient:
         """
         if key or iv:
             client: Any = self.wrapped
+            rest: Any = {"file_size": file_size, "dc_id": dc_id, "key": key, "iv": iv}
             data: bytes | None = await client.download_file(
-                input_location,
-                file,
-                file_size=file_size,
-                progress_callback=progress_callback,
-                dc_id=dc_id,
-                key=key,
-                iv=iv,
+                input_location, file, progress_callback=progress_callback, **rest
             )
             return data
         return await self._files.file(input_location, file, file_size, progress_callback, dc_id)
@@ -279,6 +274,7 @@ class FastClient:
         request_size: int = 512 * 1024,
         file_size: int | None = None,
         dc_id: int | None = None,
+        policy: Policy = skip_protected,
     ) -> Any:
         """Iterate over the bytes of a file, as `TelegramClient.iter_download` does.
 
@@ -293,7 +289,12 @@ class FastClient:
             request_size: Only the default of *chunk_size*.
             file_size: As there.
             dc_id: As there.
+            policy: Decides about protected media, see `telefast.items_of`.
+
+        Raises:
+            FileUnavailableError: If the message is protected.
         """
+        self._files.check(file, policy)
         stream = None
         if stride in (None, chunk_size or request_size):
             stream = self._files.stream(

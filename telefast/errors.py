@@ -268,6 +268,7 @@ class FileUnavailableError(RemoteError):
         file: Its key, as `str(item.key)`.
         reason: `deleted`: it is no longer where it was seen. `reference`: its file reference has
             expired, and there is no way to a fresh one. `external`: Telegram does not serve it.
+            `protected`: its message is not to be saved, see `telefast.items_of`.
     """
 
     def __init__(self, file: str, reason: str) -> None:
@@ -275,6 +276,7 @@ class FileUnavailableError(RemoteError):
             "deleted": "it is no longer where it was seen; read its message again",
             "reference": "its reference has expired, and nothing says where to get a fresh one",
             "external": "Telegram does not serve it",
+            "protected": "its message is not to be saved; a policy of yours may decide otherwise",
         }
         super().__init__(f"{file}: {texts.get(reason, reason)}")
         self.file = file

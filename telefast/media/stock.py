@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from telethon import utils
 from telethon.tl import types
 
-from telefast.errors import ArgumentError
+from telefast.errors import ArgumentError, FileUnavailableError
 from telefast.media.downloader import MediaDownloader
-from telefast.media.items import items_of
+from telefast.media.items import file_key, items_of
 from telefast.media.keys import FileKey, url_key
 from telefast.media.policy import Policy, skip_protected
 from telefast.media.streaming import ByteStream
@@ -63,9 +63,19 @@ class StockDownloads:
         self, location: Any, file: Any, size: int | None, progress: Any, dc_id: int | None
     ) -> bytes | None:
         """Do as `download_file` does."""
+        self.check(location)
         found: bytes | None
         found = await self._fetcher(location)(location, file, size, progress, dc_id)
         return found
+
+    def check(self, holder: Any, policy: Policy = skip_protected) -> None:
+        """Refuse a message that is protected, where None would be taken for an empty file.
+
+        Raises:
+            FileUnavailableError: If it is.
+        """
+        if _is_protected(holder, policy):
+            raise FileUnavailableError(str(file_key(holder)), "protected")
 
     def stream(
         self,

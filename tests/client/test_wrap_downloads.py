@@ -13,6 +13,7 @@ from telethon.errors import RPCError
 from telethon.tl import types
 
 from telefast import FastClient, wrap
+from telefast.errors import FileUnavailableError
 from telefast.testing import (
     ExpireReferences,
     LocalTelegram,
@@ -130,6 +131,24 @@ async def test_protected_media_are_none_unless_the_policy_decides() -> None:
         assert here.counts[GET_FILE] == 0
         allowed = await fast.download_media(message, bytes, policy=lambda message, item: True)
         assert allowed == here.content(1)
+
+
+@pytest.mark.parametrize("stride", [None, 8192])
+async def test_protected_media_are_not_iterated_over(stride: int | None) -> None:
+    """Nor is a file of zero bytes made of them: a typed error, unless the policy decides."""
+    async with scene(9000) as here:
+        message, fast = await here.message(), wrap(here.client)
+        message.noforwards = True
+        with pytest.raises(FileUnavailableError) as caught:
+            fast.iter_download(message, stride=stride, request_size=4096)
+        assert caught.value.reason == "protected"
+        with pytest.raises(FileUnavailableError):
+            await fast.download_file(message, bytes)
+        assert here.counts[GET_FILE] == 0
+        stream = fast.iter_download(
+            message, stride=stride, request_size=4096, policy=lambda message, item: True
+        )
+        assert b"".join([bytes(piece) async for piece in stream])
 
 
 async def test_profile_photos(tmp_path: Path) -> None:
