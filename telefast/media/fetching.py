@@ -60,8 +60,8 @@ class Source:
         since: When that came.
         is_begun: Whether it was asked for.
         dc_id: Where it is, as far as is known.
-        size: How large it is, in bytes, if Telegram says so. Of a file of another site it does
-            with the first bytes; before, only its sender has said something.
+        size: How large it is, in bytes, if Telegram says so; of a file of another site it does
+            with the first bytes.
         parts: Parts that were asked for, each asking counted.
     """
 
@@ -70,7 +70,7 @@ class Source:
         self.since = asyncio.get_running_loop().time() if since is None else since
         self.is_begun = False
         self.dc_id = item.dc_id
-        self.size = None if item.key.kind == "web" else item.size
+        self.size = item.size
         self.parts = 0
         self.moves = 0
         self.renewals = 0

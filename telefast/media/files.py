@@ -220,6 +220,7 @@ class PartFile:
         """Return the open file, which nobody else has."""
         while True:
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            flags |= getattr(os, "O_NOFOLLOW", 0)  # what a link names is not ours to cut
             file = FileIO(os.open(self.path, flags, 0o666), "r+")
             try:
                 hold(file, self.path)

@@ -196,7 +196,7 @@ def _web_document(seen: Seen) -> MediaItem:
     return MediaItem(
         key=url_key(document.url),
         dc_id=0,
-        size=document.size if document.size > 0 else None,
+        size=None,  # its sender says one, which may lie; Telegram does with the first bytes
         mime=mime,
         extension=extension_of(mime, name),
         kind="photo" if mime.startswith("image/") else _kind_of(document),

@@ -34,7 +34,7 @@ class MediaItem:
         key: Which file it is; equal for the same file in any message, chat and account.
         dc_id: The data centre that has it; 0 for a file of another site (`key.kind == "web"`),
             which `upload.getWebFile` fetches at the one that Telegram's configuration names.
-        size: Bytes; None if Telegram does not say. Of a file of another site, what its sender says.
+        size: Bytes; None if Telegram does not say, as of a file of another site, until it comes.
         mime: The type in lower case. The sender chose it: it may lie.
         extension: With its dot, '' if unknown: by a fixed table, the same on every system.
         kind: `photo`, `video`, `video_note`, `animation`, `sticker`, `voice`, `audio` or `file`.

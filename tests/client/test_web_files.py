@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from telethon import types
 
-from telefast import MediaDownloader, MediaItem, items_of, wrap
+from telefast import MediaDedupeCache, MediaDownloader, MediaItem, items_of, wrap
 from telefast.errors import FileMismatchError
 from telefast.media.streaming import ByteStream
 from telefast.testing import (
@@ -174,16 +174,25 @@ async def test_a_short_part_is_asked_again() -> None:
 
 
 async def test_limits_of_size(tmp_path: Path) -> None:
-    """Said to be too large: nothing is asked. Found to be: one request, and nothing is kept."""
-    async with scene(3 * MIB) as here:
-        downloader = MediaDownloader(here.client, max_size=MIB)
-        result = await downloader.download(await here.message(), tmp_path / "x")
-        assert (result.reason, len(here.asked)) == ("too large", 0)
-    async with scene(3 * MIB, 1000) as here:
-        downloader = MediaDownloader(here.client, max_size=MIB)
-        result = await downloader.download(await here.message(), tmp_path / "x")
-        assert (result.reason, len(here.asked)) == ("too large", 1)
-        assert names(tmp_path) == []
+    """Found to be too large: one request, whatever its sender has said, and nothing is kept."""
+    for said in (1000, 3 * MIB):
+        async with scene(3 * MIB, said) as here:
+            downloader = MediaDownloader(here.client, max_size=MIB)
+            result = await downloader.download(await here.message(), tmp_path / "x")
+            assert (result.reason, len(here.asked)) == ("too large", 1)
+            assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("said", [1, 20_000, 9 * MIB])
+async def test_once_for_many_messages(said: int, tmp_path: Path) -> None:
+    """A cache of what is here knows it by its URL, and by the size that came."""
+    async with scene(20_000, said) as here, MediaDedupeCache(tmp_path / "files.db") as cache:
+        downloader = MediaDownloader(here.client, dedupe=cache)
+        for _ in range(3):
+            result = await downloader.download(await here.message(), tmp_path / "media" / "")
+            assert result.path is not None
+            assert whole(result.path) == sha(here.data)
+        assert len(here.asked) == 1
 
 
 async def test_there_are_no_hashes_to_verify() -> None:

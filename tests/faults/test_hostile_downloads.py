@@ -80,6 +80,24 @@ async def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
         assert names(tmp_path) == sorted([f"document_{here.files[0].id}.bin", "pipe"])
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links")
+async def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    """A link where parts or their map are gathered: refused or removed, and what it names stays."""
+    async with scene(9 * MIB) as here:
+        (tmp_path / "precious").write_bytes(b"mine")
+        (tmp_path / "x.part").symlink_to(tmp_path / "precious")
+        with pytest.raises(OSError, match="symbolic"):
+            await here.downloader().download(await here.message(), tmp_path / "x")
+        (tmp_path / "x.part").unlink()
+        for name in ("x.part.map", "x.part.map.tmp", "x"):
+            (tmp_path / name).symlink_to(tmp_path / "precious")
+        await here.downloader().download(await here.message(), tmp_path / "x")
+        assert (tmp_path / "precious").read_bytes() == b"mine"
+        assert names(tmp_path) == ["precious", "x"]
+        assert not (tmp_path / "x").is_symlink()
+        assert whole(tmp_path / "x") == sha(here.content(1))
+
+
 async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     """Its parent is a file: the system's error, nothing asked, and other files go on."""
     async with scene(1000, 2000) as here:
