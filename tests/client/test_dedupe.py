@@ -173,6 +173,13 @@ async def test_what_is_there_without_the_cache_is_remembered(tmp_path: Path) -> 
         other = await downloader.download(second, tmp_path / "b")
         assert (other.path, other.reason) == (tmp_path / "b", "exists")
         assert here.counts[GET_FILE] == before
+        inode = (tmp_path / "b").stat().st_ino
+        for mode in ("reuse", "copy"):  # known at one place, and there at another: it stays
+            cache = MediaDedupeCache(link_mode=mode)  # type: ignore[arg-type]
+            await cache.put(first, tmp_path / "a")
+            found = await here.downloader(dedupe=cache).download(second, tmp_path / "b")
+            assert (found.path, found.reason) == (tmp_path / "b", "exists")
+            assert (tmp_path / "b").stat().st_ino == inode
 
 
 async def test_what_the_cache_is_not_asked_for(tmp_path: Path) -> None:

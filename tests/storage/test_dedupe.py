@@ -22,6 +22,8 @@ from telefast import (
     MediaDedupeCache,
     items_of,
 )
+from telefast.media.dedupe_managers import ManagerStore
+from telefast.media.dedupe_rules import Entry
 from telefast.metrics import Metrics
 from tests.storage.managers import AsyncManager, ConfusedManager, PathManager, SyncManager
 from tests.unit.media_model import document, message, with_photo
@@ -353,6 +355,29 @@ async def test_a_manager_of_paths_knows_no_sizes(source: Source) -> None:
     key = FileKey("document", 9)
     assert await MediaDedupeCache(manager).get(key) is None
     assert await MediaDedupeCache(manager, verify="exists").get(key) == source.folder / "a"
+
+
+async def test_what_a_run_knows_itself_it_knows_for_all_stores(store: Any, source: Source) -> None:
+    """Sizes too, which a manager of paths forgets; and what was forgotten may be put again."""
+    async with MediaDedupeCache(store) as cache:
+        await cache.put(file(), await source.to("a")())
+        assert await cache.get(FileKey("document", 9)) == source.folder / "a"
+        await cache.invalidate(file())
+        await cache.put(file(), source.folder / "a")
+        assert await cache.get(file()) == source.folder / "a"
+
+
+async def test_a_manager_keeps_what_another_process_has_put() -> None:
+    """What is dropped is the entry that was wrong, not the one that has taken its place."""
+    manager = AsyncManager()
+    old, new = Entry("/old", 5), Entry("/new", 5)
+    mine, other = ManagerStore(manager, 9), ManagerStore(manager, 9)
+    await mine.keep("key", old)
+    await other.keep("key", new)
+    assert not await mine.drop("key", old)
+    assert await mine.find("key") == new
+    assert await mine.drop("key", new)
+    assert await mine.find("key") is None
 
 
 async def test_h11_equal_message_ids_of_two_chats_are_two_files(source: Source) -> None:
