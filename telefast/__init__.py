@@ -19,7 +19,8 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `PeerCache` finds the peer that a number, name or link means, `MetadataCache` what it is,
   `SenderNames` what people were called; `parse_link` reads links, and `WholeHistory` reads a
   supergroup with the basic group that it was.
-* `ReactionSummary` reads the reactions that a message shows.
+* `ReactionSummary` reads the reactions that a message shows; `ReactionCollector` finds who gave
+  them, with few requests, and `ReactionsCsvWriter` and `ReactionsJsonWriter` write both to files.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -129,7 +130,19 @@ from telefast.peers import (
     TelegramLink,
     parse_link,
 )
-from telefast.reactions import ReactionItem, ReactionSummary
+from telefast.reactions import (
+    Collected,
+    CustomEmoji,
+    ReactionCollector,
+    ReactionItem,
+    ReactionRow,
+    ReactionsCsvWriter,
+    ReactionsJsonWriter,
+    ReactionStats,
+    ReactionSummary,
+    Reactor,
+    ReactorList,
+)
 from telefast.transport.pool import Line, Pool, PoolStats
 from telefast.transport.remember import remember_rates
 from telefast.transport.takeout import Takeout
@@ -154,12 +167,14 @@ __all__ = [
     "ChunkStore",
     "ChunkTooLargeError",
     "ClosedError",
+    "Collected",
     "CompatibilityError",
     "ConcurrentUseError",
     "ConnectionLostError",
     "CorruptChunkError",
     "CorruptStateError",
     "CursorMismatchError",
+    "CustomEmoji",
     "DeadlineError",
     "DedupeCheck",
     "DedupeResult",
@@ -200,8 +215,15 @@ __all__ = [
     "QueueResults",
     "QueueStats",
     "QueuedFile",
+    "ReactionCollector",
     "ReactionItem",
+    "ReactionRow",
+    "ReactionStats",
     "ReactionSummary",
+    "ReactionsCsvWriter",
+    "ReactionsJsonWriter",
+    "Reactor",
+    "ReactorList",
     "RemoteError",
     "SenderNames",
     "Settings",

@@ -3,6 +3,7 @@
 * `Lock`: one writer at a time, also over several processes; a killed one lets go by itself.
 * `hold`: the same for a file that is open already.
 * `replace_file`: the old bytes or the new ones, never a mixture, whatever happens meanwhile.
+* `Replacement`: the same for bytes that come one after another.
 
 All of it blocks: call it by `telefast.tasks.in_thread`.
 """
@@ -12,13 +13,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
 from telefast.errors import DiskFullError, StoreLockedError
 
-__all__ = ["NO_ROOM", "Lock", "hold", "replace_file", "sync_folder", "write_all"]
+__all__ = ["NO_ROOM", "Lock", "Replacement", "hold", "replace_file", "sync_folder", "write_all"]
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """No room on the disk, in the quota, or below the limit on the size of a file."""
@@ -116,19 +118,62 @@ def replace_file(path: Path, data: bytes, *, private: bool = False) -> None:
         DiskFullError: If there is no room.
         OSError: If it cannot be written.
     """
-    new = path.with_name(f"{path.name}.tmp")
-    try:
-        with FileIO(new, "w", opener=_open_private if private else None) as file:
-            write_all(file, data)
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
-        if error.errno in NO_ROOM:
-            raise DiskFullError(str(path), len(data)) from error
-        raise
-    sync_folder(path.parent)
+    new = Replacement(path, private=private)
+    new.write(data)
+    new.commit()
+
+
+class Replacement:
+    """A file that takes the place of another one when it is whole, and not before.
+
+    One for each *path* at a time: the new bytes are gathered in a file beside it, with `.tmp`
+    added. After an error nothing is left of it, and it takes no more.
+
+    Args:
+        path: The file; its folder must exist.
+        private: Whether only its owner may read it (mode 0600).
+
+    Raises:
+        DiskFullError: If there is no room; by each method.
+        OSError: If it cannot be written; by each method.
+    """
+
+    def __init__(self, path: Path, *, private: bool = False) -> None:
+        self._path = path
+        self._new = path.with_name(f"{path.name}.tmp")
+        self._size = 0
+        with self._guarded():
+            self._file = FileIO(self._new, "w", opener=_open_private if private else None)
+
+    def write(self, data: bytes) -> None:
+        """Add *data* at the end."""
+        self._size += len(data)
+        with self._guarded():
+            write_all(self._file, data)
+
+    def commit(self) -> None:
+        """Put the file in its place, and have it on the disk."""
+        with self._guarded():
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._new.replace(self._path)
+        sync_folder(self._path.parent)
+
+    def discard(self) -> None:
+        """Leave what was there in its place."""
+        self._file.close()
+        self._new.unlink(missing_ok=True)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            with suppress(OSError, AttributeError):  # it may not have been opened
+                self.discard()
+            if error.errno in NO_ROOM:
+                raise DiskFullError(str(self._path), self._size) from error
+            raise
 
 
 def _open_private(path: str, flags: int) -> int:
