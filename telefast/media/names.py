@@ -142,6 +142,7 @@ def key_in(name: str) -> FileKey | None:
     """Return which file has this name; None if `file_name` has not made it.
 
     Example:
+        >>> from telefast.media.names import key_in
         >>> key_in("Our trip-document_77.mp4")
         FileKey(kind='document', id=77, size_type='')
     """

@@ -75,6 +75,7 @@ class ReactionSummary:
         """Read the reactions of a message, of `MessageReactions`, or of None: then there are none.
 
         Example:
+            >>> from telethon import types
             >>> results = [types.ReactionCount(types.ReactionEmoji("👍"), 2, chosen_order=0)]
             >>> ReactionSummary.of(types.MessageReactions(results)).format()
             '👍2'
