@@ -3,8 +3,9 @@
 The pieces of telefast take plain keyword arguments and never read the environment. `Settings` is
 for programs that want their knobs outside: `Settings.from_env()` reads them, and
 `Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`,
-`Settings.download_options()` those of `telefast.MediaDownloader`, and `Settings.codec_options()`
-those of `telefast.ChunkCodec`.
+`Settings.download_options()` those of `telefast.MediaDownloader`, `Settings.codec_options()`
+those of `telefast.ChunkCodec`, and `Settings.reactions_options()` those of
+`telefast.ReactionCollector`.
 
 An argument beats the environment, which beats the default. Each field has one variable,
 `TELEFAST_` and its name in capitals, and some have a second, bare name; the first wins where both
@@ -163,6 +164,44 @@ class Settings(BaseSettings):
         description="How hard, 1 to 22 for zstd, 1 to 9 for zlib.",
     )
 
+    export_reactions: bool = Field(
+        default=False,
+        validation_alias=_names("export_reactions", "EXPORT_REACTIONS"),
+        description="Whether reactions are collected.",
+    )
+    export_reactors_full: bool = Field(
+        default=False,
+        validation_alias=_names("export_reactors_full", "EXPORT_REACTORS_FULL"),
+        description="Whether those who reacted are asked for, where a message does not tell all.",
+    )
+    export_reactors_redirect: Literal["none", "id", "opaque"] = Field(
+        default="none",
+        validation_alias=_names("export_reactors_redirect", "EXPORT_REACTORS_REDIRECT"),
+        description=(
+            "What is left of those who reacted: none (nothing is taken away), "
+            "id (True means the same), or opaque (a keyed hash)."
+        ),
+    )
+    reactions_concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        validation_alias=_names("reactions_concurrency", "REACTIONS_CONCURRENCY"),
+        description="Requests for reactions in flight at most, 1 to 64.",
+    )
+    reactions_cache_size: int = Field(
+        default=10_000,
+        ge=0,
+        validation_alias=_names("reactions_cache_size", "REACTIONS_CACHE_SIZE"),
+        description="Messages whose reactors are remembered; 0 for none.",
+    )
+    reactions_max_per_message: int = Field(
+        default=0,
+        ge=0,
+        validation_alias=_names("reactions_max_per_message", "REACTIONS_MAX_PER_MESSAGE"),
+        description="Reactors of one message to ask for at most; 0 for all.",
+    )
+
     if not TYPE_CHECKING:  # pragma: no branch - type checkers see the fields as arguments
 
         def __init__(self, **values: Any) -> None:
@@ -177,6 +216,15 @@ class Settings(BaseSettings):
         if value not in (cls.model_fields["part_size_kb"].examples or ()):
             raise ValueError("no legal size of parts")
         return value
+
+    @field_validator("export_reactors_redirect", mode="before")
+    @classmethod
+    def _read_redirect(cls, value: object) -> object:
+        """Take a truth value for `id` or `none`, however the environment spells it."""
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word in (True, "true", "yes", "on", "1"):
+            return "id"
+        return "none" if word in (False, "false", "no", "off", "0") else word
 
     @model_validator(mode="after")
     def _check_prefetch(self) -> Self:
@@ -280,6 +328,22 @@ class Settings(BaseSettings):
         """
         compression = self.compression if self.compression_enabled else "none"
         return {"compression": compression, "level": self.compression_level}
+
+    def reactions_options(self) -> dict[str, Any]:
+        """Return the keyword arguments of `telefast.ReactionCollector` that these settings say.
+
+        Example:
+            >>> Settings(export_reactors_redirect=True).reactions_options()["redact"]
+            'id'
+        """
+        return {
+            "enabled": self.export_reactions,
+            "full": self.export_reactors_full,
+            "redact": self.export_reactors_redirect,
+            "concurrency": self.reactions_concurrency,
+            "cache_size": self.reactions_cache_size,
+            "max_reactors": self.reactions_max_per_message or None,
+        }
 
 
 def _check_names(environ: Mapping[str, str], known: list[str]) -> None:

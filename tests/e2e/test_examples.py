@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -40,6 +41,7 @@ def test_every_example_is_run_here() -> None:
         "export_chat.py",
         "export_to_chunks.py",
         "media_archive.py",
+        "reactions_csv.py",
         "read_chunks.py",
         "resume_export.py",
         "test_my_export.py",
@@ -155,6 +157,25 @@ async def test_chunks_go_on(tmp_path: Path) -> None:
     file.write_bytes(whole[: len(whole) * 3 // 4])
     assert "new: 1000, in the store: 2000 messages" in _run(tmp_path, script)
     assert ids == await _stored_ids(tmp_path / "my-chat")
+
+
+def test_reactions_csv(tmp_path: Path) -> None:
+    """Counts and people add up; three requests for 151 messages; no id is left where none may."""
+    script = str(ROOT / "examples" / "reactions_csv.py")
+    out = _run(tmp_path, script)
+    assert "messages with reactions: 151, not complete: 0, rows: 703, requests: 3" in out
+    assert "200: ⭐50 ❤️250\n" in out
+    with (tmp_path / "reactions.csv").open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert 703 == len(rows)
+    people = [row for row in rows if row["reactor_id"]]
+    assert sum(int(row["count"]) for row in people) == sum(
+        int(row["count"]) for row in rows if not row["reactor_id"]
+    )
+    assert "requests: 3" in _run(tmp_path, script, "--redact", "opaque")
+    text = (tmp_path / "reactions.csv").read_text("utf-8")
+    assert len(rows) == text.count("\n") - 1
+    assert not [row for row in people if f",{row['reactor_id']}," in text.replace("anonymous", "")]
 
 
 def test_my_export(tmp_path: Path) -> None:

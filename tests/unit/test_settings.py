@@ -17,6 +17,7 @@ from telefast.chunks import ChunkCodec
 from telefast.errors import SettingsError
 from telefast.history import BatchedHistory
 from telefast.media.downloader import MediaDownloader
+from telefast.reactions import ReactionCollector
 from telefast.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +41,25 @@ LEGAL = {
     "compression_enabled": False,
     "compression": "zlib",
     "compression_level": 7,
+    "export_reactions": True,
+    "export_reactors_full": True,
+    "export_reactors_redirect": "opaque",
+    "reactions_concurrency": 2,
+    "reactions_cache_size": 0,
+    "reactions_max_per_message": 50,
 }
 """A legal value for each field, unlike its default."""
+
+
+REACTIONS = {
+    "export_reactions": "enabled",
+    "export_reactors_full": "full",
+    "export_reactors_redirect": "redact",
+    "reactions_concurrency": "concurrency",
+    "reactions_cache_size": "cache_size",
+    "reactions_max_per_message": "max_reactors",
+}
+"""What `ReactionCollector` calls its knobs."""
 
 
 def test_each_field_is_tried_here() -> None:
@@ -92,6 +110,12 @@ def test_each_setting_reaches_the_history(field: str, name: str) -> None:
         changed = Settings().download_options() | {"part_size": 65536}
         assert changed == settings.download_options() != Settings().download_options()
         assert set(changed) <= set(inspect.signature(MediaDownloader).parameters)
+        return
+    if field in REACTIONS:
+        changed = Settings().reactions_options() | {REACTIONS[field]: LEGAL[field]}
+        assert changed == settings.reactions_options() != Settings().reactions_options()
+        assert Settings().history_options() == settings.history_options()
+        assert set(changed) <= set(inspect.signature(ReactionCollector).parameters)
         return
     told = settings.history_options()
     key = {"request_delay": "wait_time"}.get(field, field)
@@ -167,6 +191,10 @@ def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             "PART_SIZE_KB='100': expected one of 0, 4, 8, 16, 32, 64, 128, 256, 512, 1024",
         ),
         ({"PART_SIZE_KB": "-4"}, "PART_SIZE_KB='-4': expected one of 0, 4"),
+        (
+            {"EXPORT_REACTORS_REDIRECT": "names"},
+            "EXPORT_REACTORS_REDIRECT='names': expected one of none, id, opaque",
+        ),
         ({"BATCH_TIMEOUT": "nan"}, "BATCH_TIMEOUT='nan': expected a number of seconds"),
         ({"FLOOD_MAX_SLEEP": "inf"}, "FLOOD_MAX_SLEEP='inf': expected a number of seconds"),
         (
@@ -200,6 +228,31 @@ def test_illegal_argument_is_named_as_such() -> None:
     """An illegal argument is named as argument, not as a variable."""
     with pytest.raises(SettingsError, match=r"^concurrency=0: expected a whole number, 1 to 64"):
         Settings.from_env({"TELEFAST_CONCURRENCY": "3"}, concurrency=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "mode"),
+    [
+        ("true", "id"),
+        ("1", "id"),
+        ("Yes", "id"),
+        ("False", "none"),
+        ("0", "none"),
+        (" OPAQUE ", "opaque"),
+        ("id", "id"),
+    ],
+)
+def test_a_truth_value_for_redaction(value: str, mode: str) -> None:
+    """What the wish list made a switch is one still: on stands for ids alone."""
+    settings = Settings.from_env({"EXPORT_REACTORS_REDIRECT": value})
+    assert mode == settings.export_reactors_redirect
+    assert "id" == Settings(export_reactors_redirect=True).reactions_options()["redact"]
+    assert "none" == Settings(export_reactors_redirect=False).reactions_options()["redact"]
+
+
+def test_zero_is_all_reactors() -> None:
+    """No bound is 0 in the environment and None in code."""
+    assert None is Settings(reactions_max_per_message=0).reactions_options()["max_reactors"]
 
 
 def test_zero_means_no_deadline() -> None:
