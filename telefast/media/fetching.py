@@ -39,8 +39,16 @@ if TYPE_CHECKING:
     from telefast.media.types import MediaItem
     from telefast.transport.pool import Pool
 
-__all__ = ["Fetcher", "Source"]
+__all__ = ["SLOW_PART", "Fetcher", "Source"]
 
+SLOW_PART = 64 * 1024
+"""Bytes of a part at most, once one has missed its deadline: a line that is too slow for a large
+one looks like one that is silent. Our choice: with the default deadline, 1 KB/s are enough. So a
+larger part is asked for once only."""
+
+_SLOW_ASKS = 4
+"""So many times as often a part is asked for that is late where others take a quarter of the
+deadline: there the line is to blame. Our choice."""
 _MOST_RENEWALS = 2
 """Fresh references in a row that bring no bytes: more would not either."""
 _MOST_MOVES = 2
@@ -106,6 +114,7 @@ class Fetcher:
         self._options = options
         self._tuner = tuner
         self._wanted: dict[int, tuple[int, Pool]] = {}
+        self._took: dict[int, float] = {}
         self._web_dc: int | None = None
         self._flights: SingleFlight[str, int] = SingleFlight()
 
@@ -144,7 +153,8 @@ class Fetcher:
                 if source.cdn is cdn:
                     source.cdn = None
                 continue
-            answer = await self._ask(source, lambda at: _request(at, part), told)
+            asks = 1 if part.weight > SLOW_PART else self._options.asks
+            answer = await self._ask(source, lambda at: _request(at, part), told, asks)
             if isinstance(answer, types.upload.FileCdnRedirect):
                 if source.cdn is None:  # else another part was sent there already
                     source.cdn = CdnFile(source.name, source.dc_id, answer, self._send)
@@ -196,6 +206,7 @@ class Fetcher:
         source: Source,
         make: Callable[[Any], Any],
         tell: Callable[[bool], object] = bool,
+        asks: int | None = None,
     ) -> Any:
         """Ask for something about a file, where it is, with a reference that is valid."""
         if not source.is_begun:
@@ -204,7 +215,7 @@ class Fetcher:
         while True:
             item, dc_id = source.item, source.dc_id
             try:
-                return await self._send(dc_id, make(item.location()), tell)
+                return await self._send(dc_id, make(item.location()), tell, asks)
             except ArgumentError as error:  # of the pool: a data centre that Telegram does not list
                 raise FileUnavailableError(source.name, "external") from error
             except FileMigrateError as error:
@@ -228,10 +239,16 @@ class Fetcher:
             raise FileUnavailableError(source.name, "reference")
         source.item, source.since = fresh, asyncio.get_running_loop().time()
 
-    async def _send(self, dc_id: int, request: Any, tell: Callable[[bool], object] = bool) -> Any:
+    async def _send(
+        self,
+        dc_id: int,
+        request: Any,
+        tell: Callable[[bool], object] = bool,
+        asks: int | None = None,
+    ) -> Any:
         """Send a request, and again after floods, silence and what Telegram calls internal."""
         account, options = self._account, self._options
-        options = dataclasses.replace(options, dc_id=dc_id)
+        options = dataclasses.replace(options, dc_id=dc_id, asks=asks or options.asks)
         turns = Turns(self._client, account, request, options)
         loop = asyncio.get_running_loop()
         late = retries = lost = connection = 0
@@ -252,7 +269,7 @@ class Fetcher:
                 account.metrics.add("timeouts")
                 self._tuner.on_timeout(dc_id, connection, now=loop.time())
                 late += 1
-                if late >= options.asks:
+                if late >= (_SLOW_ASKS if self._is_slow(dc_id) else 1) * options.asks:
                     raise DeadlineError(turns.method, options.timeout or 0.0, late) from None
             except ConnectionLostError:
                 # The pool has tried three of them; a network that comes and goes needs a pause.
@@ -284,10 +301,15 @@ class Fetcher:
                 account.gate.on_reply(turns.kind, number)
                 if isinstance(answer, _PARTS):
                     now = loop.time()
+                    self._took[dc_id] = now - begun
                     self._tuner.on_part(
                         dc_id, len(answer.bytes), now - begun, now=now, connection=connection
                     )
                 return answer
+
+    def _is_slow(self, dc_id: int) -> bool:
+        """Return whether parts do come from a data centre, and take long: it is not silent."""
+        return self._took.get(dc_id, 0.0) > (self._options.timeout or 0.0) / 4
 
     def _pool(self, dc_id: int) -> Pool:
         """Return the pool, with as many connections allowed as they are worth."""

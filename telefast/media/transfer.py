@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from telethon.errors.rpcerrorlist import OffsetInvalidError
 
 from telefast.errors import DeadlineError, FileMismatchError
+from telefast.media.fetching import SLOW_PART
 from telefast.media.hashes import HashList
+from telefast.media.parts import FRAGMENT
 from telefast.tasks import Crew
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ SAVE_EVERY: Final = 8 * 1024 * 1024
 _PATIENCE: Final = 3.0
 """A part that takes so many times as long as parts of this file take is asked for twice, if there
 is nothing else to ask for. Our choice."""
+_FORGET: Final = 32
+"""Parts that must come in time before larger ones are tried again: our choice."""
+_SLOW_FLIGHT: Final = 4
+"""Parts in flight at most where one was late: what was asked for before still has to come through
+the same line. Our choice."""
 _LEAST_PATIENCE: Final = 1.0
 """Seconds that it takes at least before it is asked for twice: our choice."""
 _ROUNDS: Final = 3
@@ -90,6 +97,7 @@ class Transfer:
         self._pieces: list[tuple[int, bytes]] = []
         self._unsaved = 0
         self._pace: float | None = None
+        self._cap, self._good = FRAGMENT, 0
         self._told = -1
         self._failure: Exception | None = None
 
@@ -119,9 +127,10 @@ class Transfer:
 
     def need(self) -> int:
         """Return how many bytes the next part takes."""
-        if self._failure is not None:
+        is_slow = self._cap == SLOW_PART and self._parts.in_flight >= _SLOW_FLIGHT
+        if self._failure is not None or is_slow:
             return 0
-        self._parts.part_size = self._part_size()
+        self._parts.part_size = min(self._part_size(), self._cap)
         part = self._parts.peek()
         if part is None or (
             self._ahead is not None and part.offset >= self._parts.done_to + self._ahead
@@ -232,8 +241,12 @@ class Transfer:
             if is_end:
                 return [part.weight]
             self._parts.on_lost(part)
-            if isinstance(error, DeadlineError) and self._parts.is_asked(part):
-                return [part.weight]  # the other one may still come
+            if isinstance(error, DeadlineError):
+                if self._parts.is_asked(part):
+                    return [part.weight]  # the other one may still come
+                if part.weight > SLOW_PART:  # silent or slow: smaller ones will show
+                    self._cap, self._good = SLOW_PART, 0
+                    return [part.weight]
             raise error
         assert data is not None  # noqa: S101 - for the type checker
         taken = self._parts.on_answer(part, len(data), self._source.size)
@@ -242,6 +255,9 @@ class Transfer:
         if taken.verdict == "short":
             raise FileMismatchError(name, f"its bytes end at {part.offset + len(data)}, too early")
         if taken.verdict == "done":
+            self._good += 1
+            if self._good % _FORGET == 0:
+                self._cap = min(2 * self._cap, FRAGMENT)
             end = self._parts.size or part.offset + taken.keep
             if self._max_size is not None and end > self._max_size:
                 raise TooLargeError

@@ -126,6 +126,36 @@ async def test_o22_a_file_that_is_never_answered_fails(tmp_path: Path) -> None:
 
 
 @virtual_time
+@pytest.mark.parametrize("speed", [5_000, 10_000, 20_000, 30_000])
+async def test_a_line_that_is_too_slow_for_large_parts(speed: int, tmp_path: Path) -> None:
+    """Parts of 512 KiB would miss each deadline: smaller ones come, and so does the file."""
+    async with scene(3 * MIB, dc_bandwidth=speed) as here:
+        result = await here.downloader().download(await here.message(), tmp_path / "x")
+        assert result.seconds < 4 * 3 * MIB / speed
+        await check(here, tmp_path / "x")
+
+
+@virtual_time
+async def test_many_files_on_a_slow_line(tmp_path: Path) -> None:
+    """All that were under way missed their deadline together: all of them come."""
+    async with scene(*[100 * KIB] * 30, dc_bandwidth=10_000) as here:
+        stream = here.downloader().download_all(await here.messages(), tmp_path)
+        assert [each.status async for each in stream] == ["done"] * 30
+
+
+@virtual_time
+async def test_a_silent_data_centre_ends_a_large_file_too(tmp_path: Path) -> None:
+    """One deadline of large parts, or two of one asked for twice, three of small ones: an error."""
+    async with scene(9 * MIB, rules=(NeverAnswer(GET_FILE, every=1),)) as here:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        with pytest.raises(DeadlineError):
+            await here.downloader(timeout=10).download(await here.message(), tmp_path / "x")
+        assert loop.time() - begun <= 5 * 10
+        assert names(tmp_path) == []
+
+
+@virtual_time
 async def test_a_straggling_last_part_is_asked_for_twice(tmp_path: Path) -> None:
     """Nothing else to ask for: a part that is late is asked for elsewhere, before its deadline."""
     rule = Stuck(7 * PART)
