@@ -82,7 +82,8 @@ class ReactionCollector:
         key: Secret of `opaque`, 16 bytes or more; None makes one that is never shown, so that
             another run gives other hashes.
         cache_size: Messages whose lists are remembered, the least recently used forgotten first;
-            0 for none. Default 10,000; each reactor takes some 300 bytes.
+            0 for none. Default 10,000. Each reactor takes 180 bytes, 260 with `opaque` (measured
+            with tracemalloc, Python 3.11); names come on top.
         concurrency: Requests in flight at most.
         page_size: Reactors to ask for in one request, at most (and by default) 100.
         max_reactors: Reactors of one message to ask for at most; None (default) for all.

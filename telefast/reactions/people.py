@@ -82,7 +82,8 @@ class ReactorList:
 
     Attributes:
         items: Each reaction of each person once, newest first; then who paid stars, most first.
-        complete: Whether these are all.
+        complete: Whether these are all: as many as Telegram counted, on each page of the list. (If
+            as many people came as went between two pages, nothing shows that.)
         reason: Why not, else empty:
             `disabled`: the collector is;
             `hidden`: the chat does not list who reacted, `channel`: channels never do;

@@ -14,11 +14,14 @@ from telefast import (
     ArgumentError,
     BatchedHistory,
     Collected,
+    FloodWaitTooLongError,
     ReactionCollector,
     ReactionSummary,
     ReactorList,
     Takeout,
+    UnexpectedAnswerError,
 )
+from telefast.reactions import collector as collector_module
 from telefast.testing import (
     Assumptions,
     ChangeReactions,
@@ -26,10 +29,12 @@ from telefast.testing import (
     ErrorOn,
     LocalTelegram,
     ShortReactions,
+    TakeoutRequired,
     UnknownConstructor,
     World,
 )
 from telefast.transport.account import Account
+from tests.client.clock import Clock
 
 LIST = "messages.getMessageReactionsList"
 REFRESH = "messages.getMessagesReactions"
@@ -475,15 +480,88 @@ async def test_what_is_no_message(ships: Channel, world: World) -> None:
 
 
 async def test_within_a_takeout(ships: Channel, world: World) -> None:
-    """The requests of a takeout's client go within the takeout."""
+    """The requests of a takeout's client go within the takeout, and no others do."""
     async with LocalTelegram(world) as telegram, telegram.client() as client:
+        telegram.add(TakeoutRequired(LIST))
         message = await client.get_messages("ships", ids=20)
+        collector = ReactionCollector(client)
+        with pytest.raises(errors.TakeoutRequiredError):
+            await collector.reactors("ships", message)
         async with Takeout(client) as takeout:
             told = await ReactionCollector(takeout.client).reactors("ships", message)
-        assert told.complete
-        [session] = telegram.takeouts
-        assert 5 == telegram.requests[LIST]
-        assert session is not None
+        assert (True, 450) == (told.complete, len(told.items))
+        with pytest.raises(errors.TakeoutRequiredError):  # it is no refusal of the chat's
+            await collector.reactors("ships", message)
+        assert 2 + 5 == telegram.requests[LIST]
+
+
+async def test_flood_waits_are_sat_out(ships: Channel, world: World, quick_clock: Clock) -> None:
+    """A flood in mid-list costs its time and nothing else; one that is too long is an error."""
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        telegram.add(ErrorOn(LIST, 420, "FLOOD_WAIT_30", nth=3))
+        message = await client.get_messages("ships", ids=20)
+        collector = ReactionCollector(client)
+        told = await collector.reactors(None, message)
+        assert given_in(ships, 20) == given(told)
+        assert (6, 5) == (telegram.requests[LIST], collector.stats().api_calls)
+        assert quick_clock.passed >= 30
+        telegram.add(ErrorOn(LIST, 420, "FLOOD_WAIT_3000", nth=7))
+        with pytest.raises(FloodWaitTooLongError):
+            await ReactionCollector(client, max_flood_wait=60).reactors(None, message)
+
+
+async def test_cancelled_in_mid_list(ships: Channel, world: World) -> None:
+    """Whichever page is awaited: nothing is left of the work, and the next one is exact."""
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        message = await client.get_messages("ships", ids=20)
+        collector = ReactionCollector(client)
+        before = asyncio.all_tasks()
+        for page in range(1, 6):
+            goal = telegram.requests[LIST] + page
+            task = asyncio.create_task(collector.reactors(None, message))
+            await telegram.requests.until(lambda ledger, goal=goal: ledger[LIST] >= goal)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert before == asyncio.all_tasks()
+            assert 0 == collector.stats().cache_hits
+        assert given_in(ships, 20) == given(await collector.reactors(None, message))
+
+
+async def test_basic_groups(world: World) -> None:
+    """They list who reacted as supergroups do, named by nothing but the message."""
+    crew = world.add_group("Crew", message_count=30)
+    last = int(crew.ids.max())
+    crew.reactions.remove(last)
+    people = crew.members[:5]
+    crew.reactions.add(last, "👍", by=people)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        await client.get_dialogs()
+        [message] = await client.get_messages(crew.marked_id, limit=1)
+        [item] = await collected(ReactionCollector(client, full=True).collect(each([message])))
+        assert item.reactors is not None
+        assert item.reactors.complete
+        assert [*people[::-1]] == [each.peer for each in item.reactors.items]
+        assert {crew.marked_id} == {row.chat_id for row in item.rows()}
+        assert 1 == telegram.requests[LIST]
+
+
+async def test_an_answer_of_another_kind(
+    ships: Channel, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is no list is an error, and is not taken for one without entries."""
+
+    async def answer(*_: object) -> bytes:
+        return bytes(types.UpdatesTooLong())
+
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        message = await client.get_messages("ships", ids=20)
+        monkeypatch.setattr(collector_module, "call", answer)
+        collector = ReactionCollector(client)
+        with pytest.raises(UnexpectedAnswerError, match="getMessageReactionsList"):
+            await collector.reactors(None, message)
+        with pytest.raises(UnexpectedAnswerError, match="getMessagesReactions"):
+            await collector.refresh(message.input_chat, [20])
 
 
 @pytest.mark.parametrize(

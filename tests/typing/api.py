@@ -42,6 +42,11 @@ from telefast import (
     QueuedFile,
     QueueResults,
     QueueStats,
+    ReactionCollector,
+    ReactionRow,
+    ReactionsCsvWriter,
+    ReactionSummary,
+    ReactorList,
     SenderNames,
     Settings,
     SkippedItem,
@@ -240,6 +245,24 @@ async def resumed(client: TelegramClient) -> None:
                 await checkpoint.fail(message, "why")
         assert_type(checkpoint.poisoned(), list[telefast.MessageFailure])
         assert_type(checkpoint.chat(-5).missing(1), list[range])
+
+
+async def reactions(client: TelegramClient, message: Message) -> None:
+    """How people reacted, and who did."""
+    collector = ReactionCollector(client, full=True, redact="opaque", key=b"0" * 16)
+    assert_type(collector.summarize(message).format(custom={7: "x"}.get), str)
+    assert_type(await collector.reactors(None, message), ReactorList)
+    assert_type(await collector.refresh("durov", [1, 2]), dict[int, ReactionSummary])
+    async with (
+        collector.collect(BatchedHistory(client, "durov")) as reacted,
+        ReactionsCsvWriter("reactions.csv") as writer,
+    ):
+        async for item in reacted:
+            _, summary, reactors = item
+            assert_type(summary, ReactionSummary)
+            assert_type(reactors, ReactorList | None)
+            assert_type(item.rows(), list[ReactionRow])
+            await writer.write(item)
 
 
 async def connections(client: TelegramClient) -> None:

@@ -225,6 +225,7 @@ def test_given_by() -> None:
         (errors.BotMethodInvalidError(None), "forbidden"),
         (errors.MsgIdInvalidError(None), "gone"),
         (errors.MessageIdInvalidError(None), "gone"),
+        (errors.TakeoutRequiredError(None), ""),
         (errors.LimitInvalidError(None), ""),
         (errors.UnauthorizedError(None, "SESSION_REVOKED"), ""),
         (ValueError(), ""),
