@@ -174,6 +174,7 @@ class Work:
         """
         offers = [offer_of(each) for each in items]
         found = await self.ask(self._look, place, offers, priority)
+        self.check()  # it may have ended meanwhile
         fetched = 0
         for item, known in zip(items, found, strict=True):
             if isinstance(item, SkippedItem):
@@ -374,7 +375,7 @@ class Work:
         """Stop; what is pending is left for another run."""
         if self.error is None:
             self.error = error
-            self.downloader.metrics.add("queue_depth", -len(self.jobs))
+        self.downloader.metrics.add("queue_depth", -len(self.jobs))
         self.jobs.clear()
         self._notify()
         for each in self._streams:
