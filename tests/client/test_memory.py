@@ -65,7 +65,10 @@ async def peak_of(count: int, pause: int, **options: Any) -> int:
 async def test_a_long_chat_needs_no_more_memory(
     small: int, large: int, pause: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The peak of a chat many times longer is at most 1.1 times that of a short one, plus 4 MiB."""
+    """The peak of a chat many times longer is at most 1.1 times that of a short one, plus 4 MiB.
+
+    The short one is longer than the 30 pages that may be held.
+    """
     limit = 1.1 * await peak_of(small, pause, concurrency=8) + 4 * MIB
     peak = await peak_of(large, pause, concurrency=8)
     if large > 10_000:
