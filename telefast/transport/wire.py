@@ -77,8 +77,6 @@ class Wire(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(timeout):
             await loop.create_connection(lambda: self, *self._address, local_addr=self._local)
-        assert self._transport is not None  # noqa: S101 - for the type checker
-        self._transport.write(_TAG)
 
     async def disconnect(self) -> None:
         """Close it, after what was written."""
@@ -126,8 +124,9 @@ class Wire(asyncio.BufferedProtocol):
     # As asyncio calls it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Begin, and say which transport this is."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(_TAG)
         self._connected = True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -102,14 +102,14 @@ async def test_sending_waits_for_room() -> None:
     """What the socket does not take yet holds the next packet back."""
     wire, transport = wired()
     await wire.send(b"abcd")
-    assert transport.written == packed(b"abcd")
+    assert transport.written == TAG + packed(b"abcd")
     wire.pause_writing()
     sending = asyncio.ensure_future(wire.send(b"efgh"))
     await asyncio.sleep(0)
     assert not sending.done()
     wire.resume_writing()
     await sending
-    assert transport.written == packed(b"abcd", b"efgh")
+    assert transport.written == TAG + packed(b"abcd", b"efgh")
 
 
 @pytest.mark.parametrize("error", [None, ConnectionAbortedError("cut")])
