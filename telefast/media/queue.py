@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from telefast.errors import ArgumentError
 from telefast.media.lineup import Lineup
 from telefast.media.names import safe_name
+from telefast.media.queue_jobs import Place
 from telefast.media.queue_results import QueueResults, Stream
 from telefast.media.queue_rows import QueuedFile, State
 from telefast.media.queue_store import QueueStore
-from telefast.media.queue_work import Place, Work
+from telefast.media.queue_work import Work
 from telefast.media.types import MediaItem, SkippedItem
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
 
+from telefast.media.queue_jobs import Place
 from telefast.media.queue_rows import QueuedFile
-from telefast.media.queue_work import Place, Work
+from telefast.media.queue_work import Work
 from telefast.media.results import DownloadResult
 from telefast.media.types import MediaItem, SkippedItem
 from telefast.tasks import Pump

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple
 
 from telefast.errors import (
     AccountRevokedError,
@@ -29,6 +28,7 @@ from telefast.logs import get_logger, redact
 from telefast.media.fetching import Source
 from telefast.media.folders import is_whole, prepare, tidy
 from telefast.media.lineup import Lineup
+from telefast.media.queue_jobs import Job, Place, Waiter
 from telefast.media.queue_rows import Offer, QueuedFile, item_of, offer_of
 from telefast.media.queue_store import Found, QueueStore
 from telefast.media.results import DownloadResult
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from telefast.media.dedupe import MediaDedupeCache
     from telefast.media.downloader import MediaDownloader
 
-__all__ = ["Place", "Waiter", "Work"]
+__all__ = ["Work"]
 
 _log = get_logger("queue")
 
@@ -57,36 +57,6 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
 
-class Waiter(Protocol):
-    """Who wants to know what became of a file."""
-
-    def deliver(self, result: DownloadResult) -> None:
-        """Take a result."""
-
-    def wake(self) -> None:
-        """Look whether the queue has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where files go: a folder, and whether it is one within the archive."""
-
-    folder: Path
-    is_nested: bool
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """A file that is pending."""
-
-    number: int
-    source: Source
-    target: Path
-    is_nested: bool
-    waiters: list[tuple[Waiter | None, Any, MediaItem]] = field(default_factory=list)
-    spare: deque[Source] = field(default_factory=deque)
-
-
 class Work:
     """Everything that a queue does; see `telefast.media.queue`."""
 
@@ -100,7 +70,7 @@ class Work:
     ) -> None:
         self.downloader = downloader
         self.line = line
-        self.jobs: dict[int, _Job] = {}
+        self.jobs: dict[int, Job] = {}
         self.error: BaseException | None = ClosedError("the queue is not open; use `async with`")
         self.counts: Counter[str] = Counter()
         self._in_a_row = 0
@@ -187,7 +157,7 @@ class Work:
             else:
                 fetched += 1
                 found_at = self.downloader.enlist(item)
-                job = _Job(known.number, found_at, known.path, place.is_nested)
+                job = Job(known.number, found_at, known.path, place.is_nested)
                 self._take(job, priority, (waiter, source, item))
                 continue
             if waiter is not None:
@@ -213,14 +183,12 @@ class Work:
             error = FileUnavailableError(str(row.key), "reference")
             waiter.deliver(DownloadResult("failed", item, error=error, source=row))
             return
-        job = _Job(
+        job = Job(
             row.number, self.downloader.enlist(item, _LONG_AGO), Path(row.path), row.is_nested
         )
         self._take(job, row.priority, (waiter, row, item))
 
-    def _take(
-        self, job: _Job, priority: int, waiting: tuple[Waiter | None, Any, MediaItem]
-    ) -> None:
+    def _take(self, job: Job, priority: int, waiting: tuple[Waiter | None, Any, MediaItem]) -> None:
         known = self.jobs.get(job.number)
         if known is None:
             known = self.jobs[job.number] = job
@@ -274,7 +242,7 @@ class Work:
         finally:
             self._wake = None
 
-    async def _one(self, job: _Job) -> None:
+    async def _one(self, job: Job) -> None:
         """Fetch a file, and write down and tell what became of it."""
         try:
             result = await self._fetch(job)
@@ -297,7 +265,7 @@ class Work:
     def _mark(self, number: int, path: Path) -> None:
         self._store.done(number, path, path.stat().st_size)
 
-    async def _fail(self, job: _Job, error: Exception) -> None:
+    async def _fail(self, job: Job, error: Exception) -> None:
         now = asyncio.get_running_loop().time()
         if _is_passing(error) and self.line.has_tries(job.number):
             self.line.on_failed(job.number, may_retry=True, now=now)
@@ -321,7 +289,7 @@ class Work:
         if self._in_a_row >= _MOST_IN_A_ROW:
             raise error
 
-    async def _fetch(self, job: _Job) -> DownloadResult:
+    async def _fetch(self, job: Job) -> DownloadResult:
         """Fetch a file from the first of the messages that has it."""
         await in_thread(_prepare, job.target, job.is_nested)
         while True:
@@ -352,7 +320,7 @@ class Work:
 
     # End
 
-    def _end(self, job: _Job, result: DownloadResult) -> None:
+    def _end(self, job: Job, result: DownloadResult) -> None:
         """Tell all who wait; the first of them has got it, the others have it."""
         self._forget(job)
         for waiter, source, item in job.waiters:
@@ -366,7 +334,7 @@ class Work:
             self._end_all(error)
             raise
 
-    def _forget(self, job: _Job) -> None:
+    def _forget(self, job: Job) -> None:
         if self.jobs.pop(job.number, None) is not None:
             self.downloader.metrics.add("queue_depth", -1)
         self._notify()
