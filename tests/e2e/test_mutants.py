@@ -16,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLANNER = ["tests/unit/test_windows.py"]
+DENSE = ["tests/unit/test_dense.py"]
+PACER = ["tests/unit/test_pacing.py"]
 NO_LOSS = ["tests/client/test_no_loss.py"]
 
 
@@ -97,6 +99,34 @@ MUTANTS = [
         "if self._swept == self._out.last or",
         "if True or",
         [*PLANNER, *NO_LOSS],
+    ),
+    Mutant(
+        "a stretch by ids is believed without the history",
+        "history/dense.py",
+        "if found != stretch.owed or None in stamps:",
+        "if None in stamps:",
+        DENSE,
+    ),
+    Mutant(
+        "what changes between two answers is overlooked",
+        "history/dense.py",
+        "return not is_torn and self._counts[last] - self._counts[first] == last - first",
+        "return not is_torn",
+        DENSE,
+    ),
+    Mutant(
+        "a later flood shortens a wait",
+        "transport/bucket.py",
+        "self.held_until = max(self.held_until, now + seconds)",
+        "self.held_until = now + seconds",
+        PACER,
+    ),
+    Mutant(
+        "the echo of a flood is taken for another",
+        "transport/bucket.py",
+        "if number < self._first:",
+        "if False:",
+        PACER,
     ),
     Mutant(
         "a page is lost when its request fails",
