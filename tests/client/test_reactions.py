@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import dataclasses
+import json
 import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -20,6 +23,7 @@ from telefast import (
     ReactorList,
     Takeout,
     UnexpectedAnswerError,
+    wrap,
 )
 from telefast.reactions import collector as collector_module
 from telefast.testing import (
@@ -112,7 +116,10 @@ async def test_summary_sends_nothing(ships: Channel, world: World) -> None:
 
 
 async def test_450_reactors_over_five_pages(ships: Channel, world: World) -> None:
-    """Each once, in order, with date and name, by five requests; again, by none."""
+    """Each once, in order, with date and name, by five requests; again, by none.
+
+    A message alone shows three of them (LonamiWebs/Telethon#4377).
+    """
     async with LocalTelegram(world) as telegram, telegram.client() as client:
         message = await client.get_messages("ships", ids=20)
         collector = ReactionCollector(client)
@@ -228,7 +235,10 @@ async def test_channels_and_chats_that_hide_it(world: World, ships: Channel) -> 
 
 
 async def test_a_refusal_is_remembered_for_the_chat(world: World, ships: Channel) -> None:
-    """One request for a chat that refuses though its messages promise a list, not one each."""
+    """One request for a chat that refuses though its messages promise a list, not one each.
+
+    Channels refuse administrators, too (wiz0u/WTelegramClient#291).
+    """
     for message_id in range(1, 20):
         ships.reactions.add(message_id, "👍", count=5)
     other = world.add_channel("Boats", message_count=3, username="boats")
@@ -429,7 +439,10 @@ async def test_refresh_in_batches(ships: Channel, world: World) -> None:
 
 
 async def test_custom_emoji_in_batches(ships: Channel, world: World) -> None:
-    """200 documents in a request, each asked for once; those that are nowhere are left out."""
+    """200 documents in a request, each asked for once; those that are nowhere are left out.
+
+    A custom emoji has no plain character of its own (telegramdesktop/tdesktop#28252).
+    """
     async with LocalTelegram(world) as telegram, telegram.client() as client:
         collector = ReactionCollector(client)
         message = await client.get_messages("ships", ids=20)
@@ -544,6 +557,36 @@ async def test_basic_groups(world: World) -> None:
         assert [*people[::-1]] == [each.peer for each in item.reactors.items]
         assert {crew.marked_id} == {row.chat_id for row in item.rows()}
         assert 1 == telegram.requests[LIST]
+
+
+async def test_what_a_worker_hands_on(ships: Channel, world: World) -> None:
+    """Workers with one key, each with a part of the chat: plain rows, equal to those of one."""
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+
+        async def work(first: int, last: int) -> str:
+            """Do as a worker would: a collector of its own, JSON out."""
+            collector = ReactionCollector(client, full=True, redact="opaque", key=KEY)
+            history = BatchedHistory(client, "ships", min_id=first - 1, max_id=last + 1)
+            found = await collected(collector.collect(history))
+            await history.aclose()
+            assert all(item[1:] == copy.deepcopy(item[1:]) for item in found)
+            return json.dumps([dataclasses.asdict(row) for item in found for row in item.rows()])
+
+        ships.reactions.add(19, "👍", by=ships.members[:3])
+        ships.reactions.add(3, "👍", by=ships.members[:5])
+        parts = [json.loads(await work(*span)) for span in ((11, 20), (1, 10))]
+        whole = json.loads(await work(1, 20))
+        assert whole == [row for part in parts for row in part]
+        assert 2 + 450 + 1 + 3 + 1 + 5 == len(whole)
+
+
+async def test_messages_from_elsewhere(ships: Channel, world: World) -> None:
+    """A message that a program made itself names its chat by id, which the session knows."""
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        message = await client.get_messages("ships", ids=20)
+        bare = types.Message(20, types.PeerChannel(ships.id), None, "", reactions=message.reactions)
+        told = await ReactionCollector(wrap(client)).reactors(None, bare)
+        assert given_in(ships, 20) == given(told)
 
 
 async def test_an_answer_of_another_kind(

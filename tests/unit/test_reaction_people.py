@@ -179,6 +179,48 @@ def test_any_list(size: int, page_size: int, most: int | None, data: st.DataObje
     assert walk.reason == ("limit" if wanted < size else "")
 
 
+@given(
+    st.integers(0, 30),
+    st.integers(1, 7),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 40), max_size=3)), max_size=8),
+)
+def test_a_list_that_changes(
+    size: int, page_size: int, by_count: bool, changes: list[tuple[int, list[int]]]
+) -> None:
+    """Whoever comes and goes between pages, and whatever an offset means.
+
+    Nobody comes twice, nobody comes who never was there, and a list that is called whole has all
+    who were there from the first page to the last.
+    """
+    people = [*range(size)][::-1]  # the latest first
+    first, ever, stayed = size, {*people}, {*people}
+    walk, place = ListWalk(page_size, None), 0
+    while not walk.is_done:
+        if not by_count:
+            place = sum(each >= int(walk.offset) for each in people) if walk.offset else 0
+        shown = people[place : place + walk.limit]
+        place += len(shown)
+        offset = None
+        if place < len(people) and shown:
+            offset = str(place) if by_count else str(shown[-1])
+        walk.on_page(page(*map(entry, shown), count=len(people), next_offset=offset))
+        come, gone = changes.pop() if changes else (0, [])
+        if walk.is_done:
+            break
+        people = [*range(first, first + come)][::-1] + people
+        first += come
+        people = [each for index, each in enumerate(people) if index not in gone]
+        ever |= {*people}
+        stayed &= {*people}
+    found = [each.mark for each in walk.found.values()]
+    assert len(found) == len({*found})
+    assert ever >= {*found}
+    if not walk.reason:
+        assert stayed <= {*found}
+        assert walk.count == len(found)
+
+
 def test_more_than_was_wanted() -> None:
     """A page that is longer than asked for is cut."""
     walk = ListWalk(100, 2)
