@@ -298,7 +298,7 @@ class Demo:
             )
         view.say(
             "Stock's default waits 1 s between requests when it reads a whole chat. "
-            f"telefast's default is 4 requests in flight; here it had {options.concurrency}. "
+            f"telefast's default is 8 requests in flight; here it had {options.concurrency}. "
             "The embedded Telegram has no flood limits; yours has."
         )
 
