@@ -15,7 +15,14 @@ from telethon import types
 from telefast import MediaDownloader, MediaItem, chat_photo_item, items_of
 from telefast.errors import FileUnavailableError
 from telefast.media.origins import FullPeerOrigin, MessageOrigin, ProfilePhotoOrigin
-from telefast.testing import LocalTelegram, MinUsers, World, put_media, sample_media
+from telefast.testing import (
+    LocalTelegram,
+    MinUsers,
+    World,
+    put_media,
+    sample_media,
+    virtual_time,
+)
 from telefast.testing.file_content import Blob
 from telefast.transport.account import Account
 from tests.client.media_scene import GET_FILE, PART, sha
@@ -148,6 +155,7 @@ async def test_a_reference_is_renewed_where_the_file_was_seen(name: str) -> None
         await renewed(telegram, client, item, case.method)
 
 
+@virtual_time
 async def test_each_item_of_an_album_is_renewed_with_the_others(tmp_path: Path) -> None:
     """Ten messages of one album: one request for all of them."""
     world = World(seed=17, user_count=8)

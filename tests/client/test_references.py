@@ -77,6 +77,7 @@ async def test_references_that_are_young_are_left_alone(tmp_path: Path) -> None:
         assert here.counts[GET_FILE] == 100
 
 
+@virtual_time
 async def test_one_refusal_renews_those_that_wait_as_well(tmp_path: Path) -> None:
     """All 300 have expired: two requests, and only those in flight were refused."""
     async with scene(*range(100, 400)) as here:
@@ -90,6 +91,7 @@ async def test_one_refusal_renews_those_that_wait_as_well(tmp_path: Path) -> Non
         assert here.counts[GET_FILE] <= 300 + 2 * 16
 
 
+@virtual_time
 async def test_downloads_that_were_begun_together_share_it(tmp_path: Path) -> None:
     """Each by a call of its own: they wait for their turn, and are renewed with the first."""
     async with scene(*range(100, 300)) as here:
@@ -105,6 +107,7 @@ async def test_downloads_that_were_begun_together_share_it(tmp_path: Path) -> No
         assert here.counts.errors[EXPIRED] <= 20  # as many as the memory lets go at once
 
 
+@virtual_time
 async def test_who_asks_for_others_may_be_cancelled(tmp_path: Path) -> None:
     """The one whose request it is goes away: another one of those who wait asks, and for all."""
     release = asyncio.Event()
