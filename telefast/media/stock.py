@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from telethon import utils
 from telethon.tl import types
 
-from telefast.errors import ArgumentError, FileUnavailableError
+from telefast.errors import ArgumentError, FileUnavailableError, StoreLockedError
 from telefast.media.downloader import MediaDownloader
 from telefast.media.items import file_key, items_of
 from telefast.media.keys import FileKey, url_key
@@ -52,12 +56,14 @@ class StockDownloads:
         if _is_protected(message, policy):
             return None
         naming: Any = Naming(self._client, self._fetcher(message))
-        return await naming.download_media(message, file, thumb=thumb, progress_callback=progress)
+        call = partial(naming.download_media, message, file, thumb=thumb)
+        return await _named(naming, partial(call, progress_callback=progress))
 
     async def profile_photo(self, entity: Any, file: Any, download_big: bool) -> Any:
         """Do as `download_profile_photo` does."""
         naming: Any = Naming(self._client, self._fetcher(entity))
-        return await naming.download_profile_photo(entity, file, download_big=download_big)
+        call = partial(naming.download_profile_photo, entity, file, download_big=download_big)
+        return await _named(naming, call)
 
     async def file(
         self, location: Any, file: Any, size: int | None, progress: Any, dc_id: int | None
@@ -121,10 +127,26 @@ class StockDownloads:
             target = bytes if file is None or file is bytes else file
             if isinstance(target, str | Path):
                 target = Path(target)
+                if target.is_dir():  # a name is none of a folder, as for Telethon
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
             result = await self.downloader.download(item, target, progress=progress, overwrite=True)
             return result.data
 
         return fetch
+
+
+async def _named(naming: Naming, call: Callable[[], Awaitable[Any]]) -> Any:
+    """Call it, until it has chosen a name that no other process gathers a file for."""
+    try:
+        while True:
+            tried = len(naming.chosen)
+            try:
+                return await call()
+            except StoreLockedError:
+                if len(naming.chosen) == tried:  # it was given the name
+                    raise
+    finally:
+        naming.release()
 
 
 def _is_protected(message: Any, policy: Policy) -> bool:
