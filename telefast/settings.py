@@ -15,25 +15,22 @@ service manager or a subclass with a source of its own do that.
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args, get_origin
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from telefast.errors import SettingsError
+from telefast.settings_errors import PREFIX, check_names, explain
 
 __all__ = ["Settings"]
-
-_PREFIX = "TELEFAST_"
 
 
 def _names(field: str, *bare: str) -> AliasChoices:
     """Return the names of the variables of *field*, the one that wins first."""
-    return AliasChoices(f"{_PREFIX}{field.upper()}", *bare)
+    return AliasChoices(f"{PREFIX}{field.upper()}", *bare)
 
 
 class Settings(BaseSettings):
@@ -208,7 +205,7 @@ class Settings(BaseSettings):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                raise SettingsError(_explain(error, type(self), {})) from error
+                raise SettingsError(explain(error, type(self), {})) from error
 
     @field_validator("part_size_kb")
     @classmethod
@@ -263,7 +260,7 @@ class Settings(BaseSettings):
         """
         environ = os.environ if environ is None else environ
         known = cls.variables()
-        _check_names(environ, [name for names in known.values() for name in names])
+        check_names(environ, [name for names in known.values() for name in names])
         values: dict[str, Any] = dict(arguments)
         origins: dict[str, str] = {}
         for field, names in known.items():
@@ -275,7 +272,7 @@ class Settings(BaseSettings):
             return cls(**values)
         except SettingsError as error:
             cause = cast("ValidationError", error.__cause__)
-            raise SettingsError(_explain(cause, cls, origins)) from None
+            raise SettingsError(explain(cause, cls, origins)) from None
 
     @classmethod
     def variables(cls) -> dict[str, tuple[str, ...]]:
@@ -344,54 +341,3 @@ class Settings(BaseSettings):
             "cache_size": self.reactions_cache_size,
             "max_reactors": self.reactions_max_per_message or None,
         }
-
-
-def _check_names(environ: Mapping[str, str], known: list[str]) -> None:
-    """Refuse a `TELEFAST_` variable that no field has: a typing error would go unseen."""
-    for name in sorted(environ):
-        if name.startswith(_PREFIX) and name not in known:
-            raise SettingsError(f"{name} is not a setting of telefast; {_nearest(name, known)}")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-
-
-def _explain(error: ValidationError, cls: type[Settings], origins: Mapping[str, str]) -> str:
-    """Say what is wrong, in the caller's names: a variable where the value came from one."""
-    problems = []
-    for problem in error.errors():
-        field = str(problem["loc"][0]) if problem["loc"] else ""
-        if not field:  # a rule over several fields
-            problems.append(str(problem["ctx"]["error"]))
-        elif field not in cls.model_fields:
-            known = cls.model_fields
-            problems.append(f"{field} is not a setting of telefast; {_nearest(field, known)}")
-        else:
-            shown = f"{origins.get(field, field)}={problem['input']!r:.80}"
-            problems.append(f"{shown}: expected {_legal(cls.model_fields[field])}")
-    return "; ".join(dict.fromkeys(problems))  # a union tells each of its failures
-
-
-def _legal(info: FieldInfo) -> str:
-    """Say which values a field takes."""
-    if info.annotation is bool:
-        return "True or False"
-    if bool in get_args(info.annotation):
-        return 'True, False or "auto"'
-    if info.examples:
-        return "one of " + ", ".join(map(str, info.examples))
-    if get_origin(info.annotation) is Literal:
-        return "one of " + ", ".join(get_args(info.annotation))
-    bounds = {
-        side: getattr(rule, side)
-        for rule in info.metadata
-        for side in ("ge", "le")
-        if hasattr(rule, side)
-    }
-    kind = "a whole number" if "int" in str(info.annotation) else "a number of seconds"
-    if "le" in bounds:
-        return f"{kind}, {bounds['ge']} to {bounds['le']}"
-    return f"{kind}, at least {bounds['ge']}"
