@@ -165,6 +165,9 @@ async def test_450_reactors_under_change(offsets: Any, ships: Channel) -> None:
         assert (False, "changed", len(after)) == (told.complete, told.reason, told.count)
         assert len(after) - len(found) == told.difference > 0
         assert 5 == telegram.requests[LIST]
+        print(
+            f"\n{offsets}: found={len(found)} counted={told.count} asked={telegram.requests[LIST]}"
+        )
         again = await collector.reactors("ships", message)  # it is not kept
         assert again.count > told.count
         assert 0 == collector.stats().cache_hits
