@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from telethon.errors import FileMigrateError, RPCError
-from telethon.errors.rpcerrorlist import FilerefUpgradeNeededError
+from telethon.errors.rpcerrorlist import FilerefUpgradeNeededError, LocationInvalidError
 from telethon.tl import functions, types
 
 from telefast.errors import (
@@ -225,6 +225,10 @@ class Fetcher:
                         raise
                     source.dc_id = error.new_dc
             except RPCError as error:
+                at = item.location()
+                is_photo = isinstance(at, types.InputPeerPhotoFileLocation)
+                if is_photo and isinstance(error, LocationInvalidError):  # another one is shown now
+                    raise FileUnavailableError(source.name, "deleted") from error
                 if not _is_reference(error):
                     raise
                 if source.item is item:

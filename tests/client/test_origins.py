@@ -307,6 +307,19 @@ async def test_the_whole_photo_of_a_chat_is_renewed_by_the_whole_chat() -> None:
         assert telegram.requests.errors == {"FILE_REFERENCE_EXPIRED": 1}
 
 
+async def test_a_photo_that_a_peer_shows_no_more() -> None:
+    """It was changed after it was listed: a typed error, not another photo."""
+    async with shown(lambda world: None) as (telegram, client, _):
+        channel = telegram.world.channels[CHANNEL]
+        channel.photo = types.ChatPhoto(photo_id=4321, dc_id=2)
+        item = chat_photo_item(await client.get_entity("files"))
+        assert isinstance(item, MediaItem)
+        channel.photo = types.ChatPhoto(photo_id=4322, dc_id=2)
+        with pytest.raises(FileUnavailableError) as caught:
+            await MediaDownloader(client).download(item, bytes)
+        assert caught.value.reason == "deleted"
+
+
 @pytest.mark.rule("files.peer-photo-min-hash")
 async def test_a_photo_by_the_access_hash_of_a_min_user() -> None:
     """It opens the photo without a message, and nothing else (https://core.telegram.org/api/min)."""
