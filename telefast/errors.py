@@ -267,14 +267,14 @@ class FileUnavailableError(RemoteError):
     Args:
         file: Its key, as `str(item.key)`.
         reason: `deleted`: it is no longer where it was seen. `reference`: its file reference has
-            expired, and there is no way to a fresh one. `external`: Telegram does not serve it.
-            `protected`: its message is not to be saved, see `telefast.items_of`.
+            expired, and there is no fresh one that is valid. `external`: Telegram does not serve
+            it. `protected`: its message is not to be saved, see `telefast.items_of`.
     """
 
     def __init__(self, file: str, reason: str) -> None:
         texts = {
             "deleted": "it is no longer where it was seen; read its message again",
-            "reference": "its reference has expired, and nothing says where to get a fresh one",
+            "reference": "its reference has expired, and no fresh one that is valid can be had",
             "external": "Telegram does not serve it",
             "protected": "its message is not to be saved; a policy of yours may decide otherwise",
         }

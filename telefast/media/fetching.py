@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from telethon.errors import FileMigrateError, RPCError
@@ -24,6 +25,7 @@ from telefast.errors import (
     FileUnavailableError,
 )
 from telefast.media.cdn import CdnFile, is_forgotten
+from telefast.media.tuning import wishes_of
 from telefast.tasks import SingleFlight
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from telefast.media.references import References
     from telefast.media.tuner import PartSizeTuner
     from telefast.media.types import MediaItem
+    from telefast.transport.line import Line
     from telefast.transport.pool import Pool
 
 __all__ = ["SLOW_PART", "Fetcher", "Source"]
@@ -51,6 +54,9 @@ _SLOW_ASKS = 4
 deadline: there the line is to blame. Our choice."""
 _MOST_RENEWALS = 2
 """Fresh references in a row that bring no bytes: more would not either."""
+_MOST_REDIRECTS = 4
+"""Redirects in a row to a delivery network that has forgotten each at once. Our choice: with more
+parts in flight, some of one redirect are asked for when it is forgotten already."""
 _MOST_MOVES = 2
 """Data centres that a file is followed to."""
 _PARTS = (types.upload.File, types.upload.WebFile)
@@ -82,6 +88,7 @@ class Source:
         self.parts = 0
         self.moves = 0
         self.renewals = 0
+        self.redirects = 0
         self.cdn: CdnFile | None = None
         self.flights: SingleFlight[str, None] = SingleFlight()
 
@@ -113,7 +120,7 @@ class Fetcher:
         self._references = references
         self._options = options
         self._tuner = tuner
-        self._wanted: dict[int, tuple[int, Pool]] = {}
+        self._wishes = wishes_of(self._account)
         self._took: dict[int, float] = {}
         self._web_dc: int | None = None
         self._flights: SingleFlight[str, int] = SingleFlight()
@@ -146,24 +153,26 @@ class Fetcher:
             if cdn is not None:
                 told(True)
                 try:
-                    return await cdn.part(part)
+                    data = await cdn.part(part)
                 except RPCError as error:
-                    if not is_forgotten(error):
+                    if not is_forgotten(error) or source.redirects > _MOST_REDIRECTS:
                         raise
-                if source.cdn is cdn:
-                    source.cdn = None
-                continue
+                    if source.cdn is cdn:
+                        source.cdn = None
+                    continue
+                source.redirects = 0
+                return data
             asks = 1 if part.weight > SLOW_PART else self._options.asks
             answer = await self._ask(source, lambda at: _request(at, part), told, asks)
             if isinstance(answer, types.upload.FileCdnRedirect):
                 if source.cdn is None:  # else another part was sent there already
+                    source.redirects += 1
                     source.cdn = CdnFile(source.name, source.dc_id, answer, self._send)
             elif isinstance(answer, _PARTS):
                 source.renewals = 0
                 if isinstance(answer, types.upload.WebFile):
                     _note_size(source, answer.size)
-                data: bytes = answer.bytes
-                return data
+                return bytes(answer.bytes)
             else:
                 problem = f"{type(answer).__name__} came instead of bytes"
                 raise FileMismatchError(source.name, problem)
@@ -261,8 +270,7 @@ class Fetcher:
             begun = loop.time()
             tell(True)
             try:
-                pool = self._pool(dc_id)
-                async with pool.lease(dc_id) as line:
+                async with self._line(dc_id) as (pool, line):
                     connection = line.number
                     answer = await pool.send(
                         dc_id, request, connection=line, timeout=options.timeout
@@ -315,13 +323,18 @@ class Fetcher:
         """Return whether parts do come from a data centre, and take long: it is not silent."""
         return self._took.get(dc_id, 0.0) > (self._options.timeout or 0.0) / 4
 
-    def _pool(self, dc_id: int) -> Pool:
-        """Return the pool, with as many connections allowed as they are worth."""
+    @asynccontextmanager
+    async def _line(self, dc_id: int) -> AsyncIterator[tuple[Pool, Line]]:
+        """Lease a connection, of as many as they are worth to whoever has most in flight there."""
         pool, wanted = self._account.pool, self._tuner.connections(dc_id)
-        if self._wanted.get(dc_id) != (wanted, pool):
-            pool.want(dc_id, wanted)
-            self._wanted[dc_id] = (wanted, pool)
-        return pool
+        wishes = self._wishes.setdefault(dc_id, [])
+        wishes.append(wanted)
+        try:
+            pool.want(dc_id, max(wishes))
+            async with pool.lease(dc_id) as line:
+                yield pool, line
+        finally:
+            wishes.remove(wanted)
 
 
 def _request(at: Any, part: Part) -> Any:

@@ -286,7 +286,7 @@ class PartMap:
             if data["version"] != VERSION or data["size"] != size:
                 return None
             done = [(int(start), int(end)) for start, end in data["done"]]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
         return cls(size, part_size, done=done)
 

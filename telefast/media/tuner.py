@@ -191,7 +191,7 @@ class PartSizeTuner:
         entries = data.get("dcs")
         for name, entry in entries.items() if isinstance(entries, Mapping) else ():
             level = _level(entry)
-            if level is not None and str(name).isdecimal() and int(name) not in self._climbs:
+            if level is not None and _is_number(name) and int(name) not in self._climbs:
                 self._climbs[int(name)] = self._new_climb(level, is_known=True)
 
     def _climb(self, dc_id: int) -> Climb:
@@ -213,3 +213,8 @@ def _level(entry: object) -> Level | None:
     if not all(isinstance(figure, int) and figure > 0 for figure in figures):
         return None
     return Level(**{name: int(entry[name]) for name in Level.__slots__})
+
+
+def _is_number(name: object) -> bool:
+    """Return whether *name* can be that of a data centre, in JSON."""
+    return str(name).isdecimal() and len(str(name)) < 10

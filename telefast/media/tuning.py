@@ -10,10 +10,11 @@ from telefast.media.parts import LEGAL_SIZES
 from telefast.media.tuner import PartSizeTuner
 from telefast.transport.account import Account
 
-__all__ = ["flying_of", "tuner_of"]
+__all__ = ["flying_of", "tuner_of", "wishes_of"]
 
 _Tuners = dict[tuple[int, int], PartSizeTuner]
 _TUNERS: Final[WeakKeyDictionary[Account, _Tuners]] = WeakKeyDictionary()
+_WISHES: Final[WeakKeyDictionary[Account, dict[int, list[int]]]] = WeakKeyDictionary()
 _FLYING: Final[WeakKeyDictionary[Account, dict[int, int]]] = WeakKeyDictionary()
 
 
@@ -46,3 +47,8 @@ def tuner_of(account: Account, part_size: int | None, max_connections: int) -> P
 def flying_of(account: Account) -> dict[int, int]:
     """Return where the bytes in flight of an account are counted, by data centre."""
     return _FLYING.setdefault(account, {})
+
+
+def wishes_of(account: Account) -> dict[int, list[int]]:
+    """Return how many connections each request in flight would have, by data centre."""
+    return _WISHES.setdefault(account, {})

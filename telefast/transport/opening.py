@@ -27,6 +27,7 @@ __all__ = ["Guide", "open_line"]
 _WITHIN = 30.0
 """Seconds for a connection with its key exchange, and for the login: our choice. The client's
 own `timeout` bounds the first step, the TCP connection."""
+_KEY_BYTES = 256
 
 
 class Guide:
@@ -95,7 +96,8 @@ async def open_line(
     if centre.kind == "home":
         key: AuthKey | None = session.auth_key
     else:
-        if centre.key is None and not centre.heals and (kept := centre.keys.get(centre.dc_id)):
+        kept = centre.keys.get(centre.dc_id) if centre.key is None and not centre.heals else None
+        if isinstance(kept, bytes) and len(kept) == _KEY_BYTES:  # else a new one
             centre.key, centre.is_key_given, centre.is_logged_in = AuthKey(kept), True, True
         key = centre.key
     sender = door.new_sender(client, key)

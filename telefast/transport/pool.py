@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Iterable, MutableMapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from telethon.errors import AuthKeyDuplicatedError, RPCError, UnauthorizedError
+from telethon.errors import AuthKeyDuplicatedError, UnauthorizedError
 
 from telefast import logs
 from telefast.errors import (
@@ -31,7 +31,6 @@ from telefast.errors import (
     ClosedError,
     ConnectionLostError,
     DeadlineError,
-    TelefastError,
     UsageError,
 )
 from telefast.tasks import Chores, Crew, SingleFlight
@@ -124,7 +123,10 @@ class Pool:
         """Return what there is and what was, by number of the data centre."""
         if not self._centres:
             return {}
-        now = asyncio.get_running_loop().time()
+        try:
+            now = asyncio.get_running_loop().time()
+        except RuntimeError:  # outside of a loop, as in a debugger: the clock of ordinary loops
+            now = time.monotonic()
         return {dc_id: centre.stats(now) for dc_id, centre in sorted(self._centres.items())}
 
     def want(self, dc_id: int, connections: int) -> None:
@@ -138,7 +140,7 @@ class Pool:
         _check_count(connections)
         self._wanted[dc_id] = connections
         centre = self._centres.get(dc_id)
-        if centre is not None:
+        if centre is not None and centre.placement.wanted != connections:
             centre.placement.wanted = connections
             centre.trim()
 
@@ -354,7 +356,7 @@ class Pool:
             revoked = AccountRevokedError(client.session.dc_id, reason_of(error))
             revoked.__cause__ = error
             self._stop(revoked)
-        except (RPCError, TelefastError) as error:
+        except Exception as error:  # noqa: BLE001 - they wait for this
             centre.on_failed(asyncio.get_running_loop().time(), error, is_alone=True)
             centre.tell(error)
         finally:
@@ -366,7 +368,10 @@ class Pool:
         loop = asyncio.get_running_loop()
         try:
             while any(centre.lines or centre.opening for centre in self._centres.values()):
-                await asyncio.sleep(_TICK)
+                if self._gone is None or self._gone.done():
+                    await asyncio.sleep(_TICK)
+                else:
+                    await asyncio.wait({self._gone}, timeout=_TICK)
                 client = self._client()
                 if client is None or not client.is_connected():
                     self._end_all()

@@ -92,6 +92,23 @@ async def test_keys_of_an_earlier_run() -> None:
         assert "\\x" not in repr(here.pool)
 
 
+@pytest.mark.parametrize("wrong", ["a string", b"short", 5])
+async def test_what_is_no_key_is_passed_over(wrong: Any) -> None:
+    """A damaged store of keys costs a login, and nobody waits for ever."""
+    async with scene() as here:
+        here.pool.keys = {4: wrong}
+        await here.fetch(4)
+        assert (here.counts[EXPORT], len(here.pool.keys[4])) == (1, 256)
+
+
+async def test_a_pool_shows_itself_outside_of_its_loop() -> None:
+    """As in a debugger, or in another thread."""
+    async with scene() as here:
+        await here.fetch(4)
+        shown = await asyncio.to_thread(repr, here.pool)
+        assert "dc 4 (foreign): 1/" in shown
+
+
 async def test_a_content_delivery_network() -> None:
     """It takes a key and no login, and requests without envelopes that it does not know."""
     async with scene(data_centres=[DataCentre(203, cdn=True)]) as here:

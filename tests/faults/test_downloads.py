@@ -465,6 +465,32 @@ async def test_o28_wrong_bytes_of_a_network_are_never_kept(tmp_path: Path) -> No
         assert names(tmp_path) == []
 
 
+@virtual_time
+async def test_a_network_that_forgets_for_ever_is_left() -> None:
+    """A few redirects in a row that bring no bytes are followed, then its error is raised."""
+    rules = (
+        CdnRedirect(CDN, undeclared=True, every=1),
+        ErrorOn("upload.getCdnFile", 400, "FILE_TOKEN_INVALID", every=1),
+    )
+    centres = [DataCentre(CDN, cdn=True)]
+    async with scene(64 * KIB, rules=rules, data_centres=centres) as here:
+        with pytest.raises(RPCError, match="FILE_TOKEN_INVALID"):
+            await here.downloader().download(await here.message(), bytes)
+        assert here.counts[GET_FILE] == 5
+
+
+async def test_each_downloader_has_the_connections_that_it_asks_for() -> None:
+    """One that wants few does not go on with the many of another one that is done."""
+    async with scene(32 * 64 * KIB) as here:
+        message = await here.message()
+        one = here.downloader(max_connections=1, part_size=64 * KIB)
+        await one.download(message, bytes)
+        await here.downloader(max_connections=4, part_size=64 * KIB).download(message, bytes)
+        many = len(Account.of(here.client).pool.lines(message.document.dc_id))
+        await one.download(message, bytes)
+        assert many > 1 == len(Account.of(here.client).pool.lines(message.document.dc_id))
+
+
 # What is left behind
 
 
