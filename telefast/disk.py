@@ -4,6 +4,7 @@
 * `hold`: the same for a file that is open already.
 * `replace_file`: the old bytes or the new ones, never a mixture, whatever happens meanwhile.
 * `Replacement`: the same for bytes that come one after another.
+* `is_part`: whether a name is one of a file that is not whole.
 
 All of it blocks: call it by `telefast.tasks.in_thread`.
 """
@@ -20,10 +21,25 @@ from pathlib import Path
 
 from telefast.errors import DiskFullError, StoreLockedError
 
-__all__ = ["NO_ROOM", "Lock", "Replacement", "hold", "replace_file", "sync_folder", "write_all"]
+__all__ = [
+    "NO_ROOM",
+    "PART",
+    "Lock",
+    "Replacement",
+    "hold",
+    "is_part",
+    "replace_file",
+    "sync_folder",
+    "write_all",
+]
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """No room on the disk, in the quota, or below the limit on the size of a file."""
+
+PART = ".telefast.part"
+"""What is added to the name of a file that is being fetched. Nobody else names a file so: it may be
+cut or removed. So no sender's name may end like this, nor the name of a whole file."""
+_PARTS = tuple(f"{PART}{each}" for each in ("", ".map", ".map.tmp", ".link"))
 
 if sys.platform == "win32":
     import msvcrt
@@ -178,6 +194,19 @@ class Replacement:
 
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def is_part(name: str) -> bool:
+    """Return whether a name is, on any system, one of those beside a file that is not whole.
+
+    Windows passes over blanks and dots at the end, and what is behind a colon is a stream.
+
+    Example:
+        >>> from telefast.disk import is_part
+        >>> is_part("a.pdf.Telefast.PART.map. "), is_part("a.pdf.part")
+        (True, False)
+    """
+    return name.partition(":")[0].rstrip(" .").casefold().endswith(_PARTS)
 
 
 def write_all(file: FileIO, data: bytes) -> None:

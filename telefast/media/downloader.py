@@ -52,10 +52,10 @@ class MediaDownloader:
     part, so that a small one never waits for a large one, and a large one uses all that is left.
     Flood waits are the account's: all pieces on one client keep to them.
 
-    A file on the disk is gathered in `name.part` beside its target and gets its name when it is
-    whole. If something comes between (an error, a cancellation, a kill), `name.part` and
-    `name.part.map` stay, and the next download of the same file to the same target fetches only
-    what is missing. A failure that means that there is no such file leaves nothing.
+    A file on the disk is gathered in `name.telefast.part` beside its target and gets its name when
+    it is whole. If something comes between (an error, a cancellation, a kill), that file and
+    `name.telefast.part.map` stay, and the next download of the same file to the same target fetches
+    only what is missing. A failure that means that there is no such file leaves nothing.
 
     Args:
         client: A connected `telethon.TelegramClient`.

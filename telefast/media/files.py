@@ -1,11 +1,12 @@
-"""A file while it is being fetched: `name.part` beside its target, and a map of what it holds.
+"""A file while it is being fetched: `name.telefast.part` beside its target, and a map.
 
 What survives a kill and a power failure: a file with the final name is always whole, for it is
-synced before it gets that name. The map (`name.part.map`) never names a byte that is not on the
-disk: the data are synced first, then the map is replaced as a whole. Bytes that came after the last
-map are fetched again. A map of another file, or one that is damaged, counts as none.
+synced before it gets that name. The map (`name.telefast.part.map`) never names a byte that is not
+on the disk: the data are synced first, then the map is replaced as a whole. Bytes that came after
+the last map are fetched again. A map of another file, or one that is damaged, counts as none.
 
-Only one writer has a `.part` file at a time, also over several processes.
+Only one writer has a part file at a time, also over several processes. Nobody else gives a file
+such a name (`telefast.disk.is_part`), so what is found there may be cut.
 
 All of it blocks: call it by `telefast.tasks.in_thread`.
 """
@@ -22,25 +23,26 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from telefast.disk import NO_ROOM, hold, replace_file, sync_folder, write_all
+from telefast.disk import NO_ROOM, PART, hold, replace_file, sync_folder, write_all
 from telefast.errors import DiskFullError, StoreLockedError
 
 __all__ = ["PartFile", "part_path", "remove_parts"]
 
 _LONGEST_NAME = 255
 """Bytes of a file name on the usual file systems."""
-_LONGEST_SUFFIX = len(".part.map.tmp")
+_LONGEST_SUFFIX = len(f"{PART}.map.tmp")
+_SLICE = 1024 * 1024
 
 
 def part_path(target: Path) -> Path:
-    """Return where the parts of *target* are gathered: its name with `.part` added.
+    """Return where the parts of *target* are gathered: its name with `telefast.disk.PART` added.
 
     A name that would become too long is replaced by one made of its SHA-256.
     """
     name = target.name
     if len(os.fsencode(name)) + _LONGEST_SUFFIX > _LONGEST_NAME:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
-    return target.with_name(f"{name}.part")
+    return target.with_name(f"{name}{PART}")
 
 
 def remove_parts(target: Path) -> None:
@@ -171,8 +173,10 @@ class PartFile:
             mtime: Its time of modification, in seconds since the epoch. That it cannot be set is
                 no error.
         """
-        file = self._opened()
         with self._room():
+            if not self._is_here():
+                self._put_back()
+            file = self._opened()
             file.truncate(size)
             os.fsync(file.fileno())
             if os.name == "nt":  # an open file cannot be renamed there
@@ -189,6 +193,9 @@ class PartFile:
     def discard(self) -> None:
         """Close it and remove it and its map; nothing if it is not open: it may be another's."""
         if self._file is not None:
+            if not self._is_here():  # what is there now is another's
+                self.close()
+                return
             with suppress(OSError):
                 self._map.unlink(missing_ok=True)
             if os.name != "nt":
@@ -215,6 +222,28 @@ class PartFile:
     def _opened(self) -> FileIO:
         assert self._file is not None  # noqa: S101 - for the type checker
         return self._file
+
+    def _is_here(self) -> bool:
+        """Return whether the open file still has its name."""
+        try:
+            return os.path.samestat(os.fstat(self._opened().fileno()), self.path.lstat())
+        except OSError:
+            return False
+
+    def _put_back(self) -> None:
+        """Copy what somebody has removed or renamed meanwhile; this one is still open."""
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        file = self._hold()
+        try:
+            file.truncate(0)
+            self._opened().seek(0)
+            while data := self._opened().read(_SLICE):
+                write_all(file, data)
+        except BaseException:
+            file.close()
+            raise
+        self.close()
+        self._file = file
 
     def _hold(self) -> FileIO:
         """Return the open file, which nobody else has."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from telefast.disk import PART
 from telefast.errors import UnsafePathError
 from telefast.media.files import part_path, remove_parts
 from telefast.media.names import key_in
@@ -20,7 +21,7 @@ from telefast.media.names import key_in
 __all__ = ["is_whole", "prepare", "tidy"]
 
 _ENDINGS: Final = ("", ".map", ".map.tmp")
-_PART: Final = re.compile(r"(.+)\.part(?:\.map(?:\.tmp)?)?", re.DOTALL)
+_PART: Final = re.compile(rf"(.+){re.escape(PART)}(?:\.map(?:\.tmp)?)?", re.DOTALL)
 _MOUNT_POINT: Final = 0xA0000003
 """`IO_REPARSE_TAG_MOUNT_POINT`: what Windows calls a junction; a link for our purposes."""
 

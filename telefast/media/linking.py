@@ -199,7 +199,7 @@ def _make_folder(target: Path) -> None:
 def _by_new_name(make: Callable[[str, str], None], source: str, target: Path) -> None:
     """Make the new file by another name first: the target is the old one until it is the new one.
 
-    Never by `name.part`: who goes on with a part file writes into it, and so into the source.
+    Never by the name of the parts: who goes on with them writes into it, and so into the source.
     """
     new = target.with_name(f"{part_path(target).name}.link")
     left = _TRIES

@@ -33,7 +33,7 @@ from telefast.media.types import MediaItem
 
 __all__ = ["LONGEST", "file_name", "folder_name", "key_in", "safe_name"]
 
-_TEMPORARY: Final = len(".part.map.tmp")
+_TEMPORARY: Final = len(".telefast.part.map.tmp")
 """What `telefast.media.files` adds while a file is not whole."""
 
 LONGEST: Final = 143 - _TEMPORARY

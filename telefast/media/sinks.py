@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from telefast.disk import is_part
+from telefast.errors import ArgumentError
 from telefast.media.files import PartFile, part_path
 from telefast.media.types import MediaItem
 from telefast.tasks import in_thread
@@ -34,10 +36,17 @@ class Target:
 
 
 def target_of(target: str, item: MediaItem) -> Target:
-    """Return the path of a file, by its key if *target* is a folder, and what is there. Blocks."""
+    """Return the path of a file, by its key if *target* is a folder, and what is there. Blocks.
+
+    Raises:
+        ArgumentError: If it is a name that only files have which are not whole.
+        FileExistsError: If something else than a file is there.
+    """
     path = Path(target).absolute()
     if target.endswith((os.sep, "/")) or path.is_dir():
         path /= f"{item.key}{item.extension}"
+    if is_part(path.name):
+        raise ArgumentError("target", path.name, "not the name of a file that is not whole")
     size: int | None = None
     with suppress(FileNotFoundError, NotADirectoryError):
         found = path.stat()

@@ -20,6 +20,8 @@ from telethon import utils
 from telethon.client.downloads import DownloadMethods
 from telethon.tl import types
 
+from telefast.disk import is_part
+
 if TYPE_CHECKING:
     from telethon import TelegramClient
 
@@ -49,7 +51,8 @@ def choose_name(
 
     It differs where a sender's name would lead out of the folder (`..`), where the folder of a
     path that ends in a separator is not there yet and there is no extension, which is an error
-    there, and where a name is *taken* by a file that is still to come.
+    there, where a sender's name is that of a file that is not whole (`telefast.disk.is_part`), and
+    where a name is *taken* by a file that is still to come.
 
     Args:
         file: A path, a folder, or anything else, which is returned.
@@ -83,10 +86,10 @@ def choose_name(
 
 
 def _name_of(possible_names: Iterable[str | None] | None) -> str | None:
-    """Return the last component of the first name that the system allows."""
+    """Return the last component of the first name that the system and unfinished files allow."""
     is_reserved: Any = getattr(os.path, "isreserved", lambda _: False)  # Python 3.13 and above
     names = (os.path.basename(each) for each in possible_names or () if each)  # noqa: PTH119
-    return next((each for each in names if not is_reserved(each)), None)
+    return next((each for each in names if not is_reserved(each) and not is_part(each)), None)
 
 
 def _dated(kind: str, date: datetime.datetime | None) -> str:

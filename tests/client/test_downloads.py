@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shutil
 from datetime import UTC
 from pathlib import Path
 from typing import Any, ClassVar
@@ -308,7 +309,9 @@ async def test_giving_up_at_once_costs_nothing_of_what_was_there(
             task.cancel()
             await asyncio.wait({task})
             left = sorted(names(target.parent)) if target.parent.exists() else []
-            assert left == ["x.part", "x.part.map"] or (not left and not has_partial)
+            assert left == ["x.telefast.part", "x.telefast.part.map"] or (
+                not left and not has_partial
+            )
         result = await here.downloader().download(item, target)
         assert result.resumed_from >= (2 * MIB if has_partial else 0)
         assert sha(target.read_bytes()) == sha(here.content(1))
@@ -323,7 +326,7 @@ async def test_what_a_kill_left_of_a_map_is_removed(tmp_path: Path) -> None:
         partial.write([(0, here.content(1)[:PART])])
         partial.save(PartMap(MIB, done=[(0, PART)]).snapshot())
         partial.close()
-        (tmp_path / "x.part.map.tmp").write_bytes(b'{"key":')
+        (tmp_path / "x.telefast.part.map.tmp").write_bytes(b'{"key":')
         result = await here.downloader().download(item, tmp_path / "x")
         assert (result.resumed_from, result.size) == (PART, MIB)
         assert names(tmp_path) == ["x"]
@@ -344,9 +347,9 @@ async def test_a_partial_that_is_not_to_be_trusted_is_begun_anew(
         partial.close()
         if damage in ("map", "nested"):
             data = b'{"key":' if damage == "map" else b"[" * 100_000
-            (tmp_path / "x.part.map").write_bytes(data)
+            (tmp_path / "x.telefast.part.map").write_bytes(data)
         if damage == "cut":
-            os.truncate(tmp_path / "x.part", MIB)
+            os.truncate(tmp_path / "x.telefast.part", MIB)
         result = await here.downloader().download(item, tmp_path / "x")
         assert (result.status, result.parts, result.resumed_from) == ("done", 3, 0)
         assert sha((tmp_path / "x").read_bytes()) == sha(here.content(1))
@@ -473,3 +476,42 @@ async def test_illegal_arguments(name: str, value: int) -> None:
             here.downloader(**{name: value})
         with pytest.raises(ArgumentError, match="tuner"):
             here.downloader(tuner=PartSizeTuner(), max_connections=2)
+
+
+async def test_only_what_is_ours_counts_as_parts(tmp_path: Path) -> None:
+    """A `.part` of somebody else stays as it is; a target that is called like parts is refused."""
+    async with scene(3 * MIB) as here:
+        (tmp_path / "x.part").write_bytes(b"my notes")
+        await here.downloader().download(await here.message(), tmp_path / "x")
+        assert (tmp_path / "x.part").read_bytes() == b"my notes"
+        assert names(tmp_path) == ["x", "x.part"]
+        asked = here.counts[GET_FILE]
+        for ending in ("", ".map", ".map.tmp", ".link"):
+            with pytest.raises(ArgumentError):
+                await here.downloader().download(
+                    await here.message(), tmp_path / f"y.telefast.part{ending}"
+                )
+        assert here.counts[GET_FILE] == asked
+
+
+@pytest.mark.skipif(os.name != "posix", reason="open files cannot be removed")
+@pytest.mark.parametrize("what", ["part", "folder", "replaced"])
+async def test_parts_that_vanish_meanwhile(what: str, tmp_path: Path) -> None:
+    """The file becomes whole all the same, and never another's bytes."""
+    folder, part = tmp_path / "in", tmp_path / "in" / "x.telefast.part"
+
+    def vanish(received: int, size: int | None) -> None:
+        if not part.exists():
+            return
+        if what == "folder":
+            shutil.rmtree(folder)
+        else:
+            part.unlink()
+        if what == "replaced":
+            part.write_bytes(b"theirs" * MIB)
+
+    async with scene(3 * MIB) as here:
+        message = await here.message()
+        await here.downloader().download(message, folder / "x", progress=vanish)
+        assert sha((folder / "x").read_bytes()) == sha(here.content(1))
+        assert names(folder) == ["x"]

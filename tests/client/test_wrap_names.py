@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from telethon import TelegramClient, types
 
-from telefast import wrap
+from telefast import items_of, wrap
 from telefast.media.files import PartFile
 from telefast.testing import ErrorOn, LocalTelegram, Rule, World, put_media
 from telefast.transport.account import Account
@@ -99,3 +100,40 @@ async def test_a_folder_that_has_the_name_is_no_target(tmp_path: Path) -> None:
         with pytest.raises(IsADirectoryError):
             await wrap(client).download_media(message, f"{tmp_path}/")
         assert names(tmp_path / "a.txt") == []
+
+
+@pytest.mark.parametrize("ending", [".part", ".telefast.part", ".Telefast.PART. "])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_no_name_is_that_of_parts(at_once: bool, ending: str, tmp_path: Path) -> None:
+    """One file called like the parts of another: both are there, with their own bytes."""
+    files = ((f"a.txt{ending}", b"A" * 3 * MIB), ("a.txt", b"B" * 3 * MIB))
+    async with sent(*files) as (client, messages):
+        fast = wrap(client)
+        if at_once:
+            calls = [fast.download_media(each, f"{tmp_path}/") for each in messages]
+            paths = await asyncio.gather(*calls)
+        else:
+            paths = [await fast.download_media(each, f"{tmp_path}/") for each in messages]
+        for path, (_, data) in zip(paths, files, strict=True):
+            assert (tmp_path / path).read_bytes() == data
+        assert names(tmp_path) == sorted(Path(each).name for each in paths)
+        assert Path(paths[1]).name == "a.txt"
+
+
+async def test_parts_that_somebody_sends_are_not_believed(tmp_path: Path) -> None:
+    """Bytes and a map of them, sent under the names of parts, do not become the file."""
+    data, evil = b"B" * 3 * MIB, b"E" * 3 * MIB
+    async with sent(("a.txt", data)) as (client, [message]):
+        key = str(items_of(message)[0].key)
+    done = {"version": 1, "size": len(data), "done": [[0, len(data)]]}
+    told = json.dumps({"key": key, "length": 0, "state": done}).encode()
+    for part in (".part", ".telefast.part"):
+        files = (("a.txt", data), (f"a.txt{part}", evil), (f"a.txt{part}.map", told))
+        async with sent(*files) as (client, messages):
+            fast, folder = wrap(client), tmp_path / part
+            folder.mkdir()
+            assert str(items_of(messages[0])[0].key) == key
+            for each in reversed(messages):
+                path = await fast.download_media(each, f"{folder}/")
+            assert (tmp_path / path).read_bytes() == data
+            assert len(names(folder)) == 3

@@ -518,7 +518,7 @@ async def test_o32_what_a_stopped_download_leaves_is_gone_on_with(how: str, tmp_
         with pytest.raises((asyncio.CancelledError, LookupError, RPCError)):
             await task
         release.set()
-        assert names(tmp_path) == ["x.part", "x.part.map"]
+        assert names(tmp_path) == ["x.telefast.part", "x.telefast.part.map"]
         result = await downloader.download(item, tmp_path / "x")
         assert (result.resumed_from, result.parts) == (5 * 64 * KIB, 3)
         await check(here, tmp_path / "x")

@@ -121,7 +121,12 @@ async def test_o42_a_disk_that_is_really_full(how: str, tmp_path: Path) -> None:
         process.stdin.write(b"go on\n")
         told = json.loads(await process.stdout.readline())
         assert await process.wait() == 0
-        assert set(told["left"]) <= {"1.part", "1.part.map", "2.part", "2.part.map"}
+        assert set(told["left"]) <= {
+            "1.telefast.part",
+            "1.telefast.part.map",
+            "2.telefast.part",
+            "2.telefast.part.map",
+        }
         assert told["then"] == ["1", "2"]
         assert [each[2] for each in told["found"]] == [sha(here.content(1)), sha(here.content(2))]
         kept = sum(each[0] for each in told["found"])
@@ -160,4 +165,4 @@ async def test_small_files_stop_the_others_too(
         with pytest.raises(DiskFullError) as second:
             await large
         assert first.value is second.value
-        assert names(tmp_path) == ["1.part", "1.part.map"]
+        assert names(tmp_path) == ["1.telefast.part", "1.telefast.part.map"]

@@ -85,11 +85,11 @@ async def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     """A link where parts or their map are gathered: refused or removed, and what it names stays."""
     async with scene(9 * MIB) as here:
         (tmp_path / "precious").write_bytes(b"mine")
-        (tmp_path / "x.part").symlink_to(tmp_path / "precious")
+        (tmp_path / "x.telefast.part").symlink_to(tmp_path / "precious")
         with pytest.raises(OSError, match="symbolic"):
             await here.downloader().download(await here.message(), tmp_path / "x")
-        (tmp_path / "x.part").unlink()
-        for name in ("x.part.map", "x.part.map.tmp", "x"):
+        (tmp_path / "x.telefast.part").unlink()
+        for name in ("x.telefast.part.map", "x.telefast.part.map.tmp", "x"):
             (tmp_path / name).symlink_to(tmp_path / "precious")
         await here.downloader().download(await here.message(), tmp_path / "x")
         assert (tmp_path / "precious").read_bytes() == b"mine"
@@ -150,7 +150,7 @@ async def test_who_comes_second_leaves_the_map_alone(tmp_path: Path) -> None:
         other.save(PartMap(MIB, done=[(0, PART)]).snapshot())
         with pytest.raises(StoreLockedError):
             await here.downloader(part_size=64 * KIB).download(item, tmp_path / "x")
-        assert names(tmp_path) == ["x.part", "x.part.map"]
+        assert names(tmp_path) == ["x.telefast.part", "x.telefast.part.map"]
         other.close()
         result = await here.downloader().download(item, tmp_path / "x")
         assert (result.resumed_from, result.parts) == (PART, 1)
@@ -270,7 +270,7 @@ async def test_a_reference_that_nobody_can_renew_keeps_what_is_here(tmp_path: Pa
         with pytest.raises(FileUnavailableError) as caught:
             await downloader.download(bare, tmp_path / "x")
         assert caught.value.reason == "reference"
-        assert names(tmp_path) == ["x.part", "x.part.map"]
+        assert names(tmp_path) == ["x.telefast.part", "x.telefast.part.map"]
         result = await downloader.download(item, tmp_path / "x")
         assert (result.resumed_from, result.parts) == (8 * 64 * KIB, 8)
         assert whole(tmp_path / "x") == sha(here.content(1))

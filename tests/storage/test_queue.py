@@ -595,7 +595,7 @@ async def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     [found] = await run(None, downloader, [post(1)], out, subfolder=lambda *_: "sub")
     assert isinstance(found.error, UnsafePathError)
     assert str(out / "sub") == found.error.path
-    for ending in (".part", ".part.map", ".part.map.tmp"):
+    for ending in (".telefast.part", ".telefast.part.map", ".telefast.part.map.tmp"):
         (out / f"video-document_2.mp4{ending}").symlink_to(outside / "x")
         [found] = await run(None, downloader, [post(2)], out)
         assert isinstance(found.error, UnsafePathError)
@@ -612,11 +612,11 @@ async def test_what_kills_have_left_is_removed(tmp_path: Path) -> None:
     downloader.script = {2: [GONE] * 9}
     out.mkdir()
     left = [
-        "video-document_1.mp4.part.map",
-        "video-document_1.mp4.part.map.tmp",
-        "video-document_2.mp4.part",
-        "video-document_2.mp4.part.map",
-        "video-document_3.mp4.part",
+        "video-document_1.mp4.telefast.part.map",
+        "video-document_1.mp4.telefast.part.map.tmp",
+        "video-document_2.mp4.telefast.part",
+        "video-document_2.mp4.telefast.part.map",
+        "video-document_3.mp4.telefast.part",
         "other.part",
     ]
     for name in left:

@@ -139,7 +139,7 @@ async def test_many_files(tmp_path: Path) -> None:
 def test_what_is_left_of_another_download_stays(tmp_path: Path) -> None:
     """Parts that a download has open are not removed under its hands."""
     target = tmp_path / "video-document_1.mp4"
-    with (tmp_path / "video-document_1.mp4.part.map").open("x"):
+    with (tmp_path / "video-document_1.mp4.telefast.part.map").open("x"):
         pass
     part = files.PartFile(target, "document_1")
     part.open()

@@ -30,7 +30,16 @@ PIECES = st.sampled_from(
         *(f"{device}.txt" for device in DEVICES),
         *("..", "../", "..\\", "/", "C:", "~", "-", ".", " ", "\0", "\n", "?", "\u202e"),
         *("é", "e\u0301", "document_77", "-document_77", "-photo_1_y"),
-        *(".mp4", ".part", ".part.map", "🇩🇪", "👨\u200d👩\u200d👧", "각", "\u1100\u1161\u11a8"),
+        *(
+            ".mp4",
+            ".part",
+            ".part.map",
+            ".telefast.part",
+            "🇩🇪",
+            "👨\u200d👩\u200d👧",
+            "각",
+            "\u1100\u1161\u11a8",
+        ),
     ]
 )
 ANY_TEXT = st.text(st.characters(), max_size=300)  # surrogates included
@@ -62,7 +71,10 @@ def check(name: str) -> None:
     assert PureWindowsPath("c:\\x") == PureWindowsPath("c:\\x", name).parent
     assert len(name.encode()) <= LONGEST
     for form in ("NFC", "NFD"):
-        assert len(f"{unicodedata.normalize(form, name)}.part.map.tmp".encode("utf-16-le")) <= 510
+        assert (
+            len(f"{unicodedata.normalize(form, name)}.telefast.part.map.tmp".encode("utf-16-le"))
+            <= 510
+        )
     name.encode()
 
 
@@ -72,7 +84,7 @@ def test_any_name_is_safe_everywhere(key: FileKey, name: str | None, extension: 
     found = file_name(item(key, name, extension))
     check(found)
     assert found.endswith(extension if extension in (".mp4", ".jpg", ".gz", ".torrent") else "")
-    assert len(f"{found}.part.map.tmp".encode()) <= 143
+    assert len(f"{found}.telefast.part.map.tmp".encode()) <= 143
 
 
 @given(KEYS, NAMES, EXTENSIONS)
