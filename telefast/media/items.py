@@ -7,6 +7,7 @@ to do when its reference has expired is `MediaItem.origin`, and which files are 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -79,7 +80,8 @@ def items_of(
         several messages: compare keys.
 
     Raises:
-        ArgumentError: If *message* is none of these, or *policy* cannot be called.
+        ArgumentError: If *message* is none of these, or *policy* cannot be called or is a coroutine
+            function.
 
     Example:
         >>> from telethon import types
@@ -101,7 +103,7 @@ def items_of(
     wanted = frozenset(name for name, is_on in options.items() if is_on)
     found: list[MediaItem | SkippedItem] = []
     for each in _all_of(message, wanted, origin, protections_of(message, chat)):
-        if isinstance(each, MediaItem) and each.protection and not policy(message, each):
+        if isinstance(each, MediaItem) and each.protection and not _allows(policy, message, each):
             found.append(
                 SkippedItem(
                     "protected", each.origin, each.key, each.role, each.place, each.protection
@@ -200,6 +202,15 @@ def chat_photo_item(chat: Any, *, big: bool = True, seen_in: Any = None) -> Medi
         origin=PeerPhotoOrigin(peer_id, photo.photo_id, peer),
         at=types.InputPeerPhotoFileLocation(peer, photo.photo_id, big=big),
     )
+
+
+def _allows(policy: Policy, message: Any, item: MediaItem) -> bool:
+    """Return what the policy says; never yes for what has not been decided."""
+    answer: object = policy(message, item)
+    if inspect.isawaitable(answer):
+        getattr(answer, "close", bool)()  # so that Python does not warn of it
+        raise ArgumentError("policy", policy, "a function that returns a bool, not a coroutine")
+    return bool(answer)
 
 
 def _groups(message: Any) -> Iterator[Group]:

@@ -26,7 +26,7 @@ class Policy(Protocol):
     """Decides whether a protected item may be fetched all the same."""
 
     def __call__(self, message: Any, item: MediaItem, /) -> bool:
-        """Return whether *item* may be fetched.
+        """Return whether *item* may be fetched; not a coroutine.
 
         Called for protected items only; `item.protection` says why it is one. What this raises is
         raised to the caller.

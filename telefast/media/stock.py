@@ -152,7 +152,9 @@ async def _named(naming: Naming, call: Callable[[], Awaitable[Any]]) -> Any:
 def _is_protected(message: Any, policy: Policy) -> bool:
     try:
         found = items_of(message, policy=policy, web_pages=True)
-    except ArgumentError:
+    except ArgumentError as error:
+        if error.name != "message":  # a policy that is none
+            raise
         return False  # something that only Telethon knows
     return any(getattr(each, "reason", None) == "protected" for each in found)
 

@@ -13,7 +13,7 @@ from telethon.errors import RPCError
 from telethon.tl import types
 
 from telefast import FastClient, wrap
-from telefast.errors import FileUnavailableError
+from telefast.errors import ArgumentError, FileUnavailableError
 from telefast.testing import (
     ExpireReferences,
     LocalTelegram,
@@ -133,6 +133,23 @@ async def test_protected_media_are_none_unless_the_policy_decides() -> None:
         assert allowed == here.content(1)
 
 
+async def test_a_policy_that_does_not_decide_allows_nothing() -> None:
+    """A coroutine function, or none at all: a typed error, and nothing is asked."""
+
+    async def later(message: Any, item: Any) -> bool:
+        return False
+
+    async with scene(1000) as here:
+        message, fast = await here.message(), wrap(here.client)
+        message.noforwards = True
+        for policy in (later, None):
+            with pytest.raises(ArgumentError):
+                await fast.download_media(message, bytes, policy=policy)  # type: ignore[arg-type]
+            with pytest.raises(ArgumentError):
+                fast.iter_download(message, policy=policy)  # type: ignore[arg-type]
+        assert here.counts[GET_FILE] == 0
+
+
 @pytest.mark.parametrize("stride", [None, 8192])
 async def test_protected_media_are_not_iterated_over(stride: int | None) -> None:
     """Nor is a file of zero bytes made of them: a typed error, unless the policy decides."""
@@ -144,6 +161,12 @@ async def test_protected_media_are_not_iterated_over(stride: int | None) -> None
         assert caught.value.reason == "protected"
         with pytest.raises(FileUnavailableError):
             await fast.download_file(message, bytes)
+        message.noforwards, message.media.ttl_seconds = False, 10  # which the medium knows itself
+        for each in (message, message.media):
+            with pytest.raises(FileUnavailableError):
+                fast.iter_download(each, stride=stride, request_size=4096)
+            with pytest.raises(FileUnavailableError):
+                await fast.download_file(each, bytes)
         assert here.counts[GET_FILE] == 0
         stream = fast.iter_download(
             message, stride=stride, request_size=4096, policy=lambda message, item: True

@@ -525,6 +525,23 @@ def test_policy_that_is_none() -> None:
         items_of(message(), policy=True)  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("error")
+def test_policy_that_does_not_decide() -> None:
+    """A coroutine, or anything else to wait for, is an error and never a yes."""
+
+    async def later(*_: Any) -> bool:
+        return False
+
+    class Waiting:
+        def __await__(self) -> Any:
+            yield
+
+    told = message(with_photo(), noforwards=True)
+    for policy in (later, lambda *_: Waiting()):
+        with pytest.raises(ArgumentError, match=r"^policy="):
+            items_of(told, policy=policy)  # type: ignore[arg-type]
+
+
 # --- secrets, names, references -----------------------------------------------------------------
 
 
