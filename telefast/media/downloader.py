@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from telefast.checks import check_int, check_number
 from telefast.errors import (
     AccountRevokedError,
     ArgumentError,
@@ -106,12 +107,11 @@ class MediaDownloader:
     ) -> None:
         if tuner is not None and (max_connections, part_size) != (None, None):
             raise ArgumentError("tuner", tuner, "none, with part_size or max_connections")
-        if memory < 1:
-            raise ArgumentError("memory", memory, "bytes, 1 or more")
-        if max_size is not None and max_size < 0:
-            raise ArgumentError("max_size", max_size, "bytes, 0 or more, or None")
-        if not timeout > 0:
-            raise ArgumentError("timeout", timeout, "seconds, more than 0")
+        check_int("memory", memory, 1, None)
+        if max_size is not None:
+            check_int("max_size", max_size, 0, None, "None")
+        check_number("timeout", timeout, 0.001)
+        check_number("max_flood_wait", max_flood_wait, 0)
         self._client = client
         most = MAX_CONNECTIONS if max_connections is None else max_connections
         account = Account.of(client)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from telefast.checks import check_int
 from telefast.errors import (
     ArgumentError,
     ClosedError,
@@ -54,8 +55,7 @@ class Downloads:
         progress: Callable[[int, int | None], Any] | None,
         options: dict[str, Any],
     ) -> None:
-        if files < 1:
-            raise ArgumentError("files", files, "1 or more")
+        check_int("files", files, 1, None)
         if not isinstance(folder, str | os.PathLike):
             raise ArgumentError("folder", folder, "a path")
         work = _Work(downloader, media, Path(folder), ordered, files, progress, options)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import inspect
+import io
 import os
 import stat
 from collections.abc import Sequence
@@ -189,11 +190,20 @@ class ObjectSink:
     """A file object, which gets the bytes in their order.
 
     Args:
-        file: Has a `write`, which may be a coroutine function.
+        file: Has a `write` of bytes, which may be a coroutine function.
         start: Where in the file its first byte lies.
+
+    Raises:
+        ArgumentError: If it takes text, or is closed.
     """
 
     def __init__(self, file: Any, *, start: int = 0) -> None:
+        is_text = isinstance(file, io.TextIOBase) or isinstance(
+            getattr(file, "encoding", None), str
+        )
+        if is_text or getattr(file, "closed", False) is True:
+            raise ArgumentError("target", file, "a file object that is open for bytes")
+        self._is_raw = isinstance(file, io.RawIOBase)
         self._write = file.write
         self._flush = getattr(file, "flush", None)
         self._next = start
@@ -215,6 +225,8 @@ class ObjectSink:
         view = memoryview(data)
         while view:
             taken = await _call(self._write, bytes(view) if len(view) < len(data) else data)
+            if taken is None and self._is_raw:  # it has taken nothing, and must not block
+                taken = 0
             if type(taken) is not int or not 0 <= taken < len(view):
                 return
             if not taken:

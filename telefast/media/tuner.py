@@ -7,8 +7,10 @@ each data centre, see `telefast.media.climb`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
+from telefast.checks import check_int
 from telefast.errors import ArgumentError
 from telefast.media.climb import Climb
 from telefast.media.levels import Bounds, Level
@@ -82,18 +84,17 @@ class PartSizeTuner:
     ) -> None:
         legal = [2**power for power in range(2, 11 if large_parts else 10)]
         shown = ", ".join(map(str, legal))
-        if fixed_kb not in (0, *legal):
+        if type(fixed_kb) is not int or fixed_kb not in (0, *legal):
             raise ArgumentError("fixed_kb", fixed_kb, f"0 (choose) or one of {shown}")
-        candidates = {*candidates_kb, *([KIB] if large_parts else [])}
-        if not candidates or not candidates <= set(legal):
+        candidates: list[Any] = []
+        with suppress(TypeError):  # it is a number, say
+            candidates += candidates_kb
+        if not candidates or any(type(e) is not int or e not in legal for e in candidates):
             raise ArgumentError("candidates_kb", candidates_kb, f"some of {shown}")
-        self._sizes = sorted(KIB * size for size in ({fixed_kb} if fixed_kb else candidates))
-        if not 1 <= max_connections <= MAX_CONNECTIONS:
-            expected = f"a number from 1 to {MAX_CONNECTIONS}"
-            raise ArgumentError("max_connections", max_connections, expected)
-        if not self._sizes[0] <= max_in_flight <= _MOST_BYTES:
-            expected = f"bytes, from one part ({self._sizes[0]}) to 1 GiB"
-            raise ArgumentError("max_in_flight", max_in_flight, expected)
+        sizes = {fixed_kb} if fixed_kb else {*candidates, *([KIB] if large_parts else [])}
+        self._sizes = sorted(KIB * size for size in sizes)
+        check_int("max_connections", max_connections, 1, MAX_CONNECTIONS)
+        check_int("max_in_flight", max_in_flight, self._sizes[0], _MOST_BYTES)
         self._most = Level(max_in_flight, max_connections, self._sizes[-1])
         self._climbs: dict[int, Climb] = {}
 

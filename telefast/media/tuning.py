@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from telefast.checks import check_int
 from telefast.errors import ArgumentError
 from telefast.media.parts import LEGAL_SIZES
-from telefast.media.tuner import PartSizeTuner
+from telefast.media.tuner import MAX_CONNECTIONS, PartSizeTuner
 from telefast.transport.account import Account
 
 __all__ = ["flying_of", "tuner_of", "wishes_of"]
@@ -29,7 +30,8 @@ def tuner_of(account: Account, part_size: int | None, max_connections: int) -> P
     Raises:
         ArgumentError: If an argument has no legal value.
     """
-    if part_size is not None and part_size not in LEGAL_SIZES:
+    check_int("max_connections", max_connections, 1, MAX_CONNECTIONS)
+    if part_size is not None and (type(part_size) is not int or part_size not in LEGAL_SIZES):
         raise ArgumentError("part_size", part_size, "4096, 8192, ... or 1048576, or None")
     size = part_size or 0
     found = _TUNERS.setdefault(account, {})

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import shutil
+import tempfile
 from datetime import UTC
 from pathlib import Path
 from typing import Any, ClassVar
@@ -463,19 +464,63 @@ async def test_verified_files(tmp_path: Path) -> None:
     ("name", "value"),
     [
         ("max_connections", 9),
+        ("max_connections", 2.5),
+        ("max_connections", True),
         ("memory", 0),
+        ("memory", None),
         ("max_size", -1),
+        ("max_size", "1"),
         ("timeout", 0),
+        ("timeout", None),
+        ("max_flood_wait", -1),
         ("part_size", 1000),
+        ("part_size", 65536.0),
     ],
 )
-async def test_illegal_arguments(name: str, value: int) -> None:
+async def test_illegal_arguments(name: str, value: Any) -> None:
     """Are refused at once."""
     async with scene(1) as here:
         with pytest.raises(ArgumentError, match=name):
             here.downloader(**{name: value})
         with pytest.raises(ArgumentError, match="tuner"):
             here.downloader(tuner=PartSizeTuner(), max_connections=2)
+        for files in ("a", 1.5, 0):
+            with pytest.raises(ArgumentError, match="files"):
+                here.downloader().download_all([], "x", files=files)  # type: ignore[arg-type]
+
+
+async def test_file_objects_that_take_no_bytes(tmp_path: Path) -> None:
+    """Of text, or closed: refused, and nothing is asked."""
+    closed = io.BytesIO()
+    closed.close()
+    async with scene(1000) as here:
+        message = await here.message()
+        with tempfile.NamedTemporaryFile("w", dir=tmp_path) as wrapped:
+            for target in (io.StringIO(), wrapped, closed):
+                with pytest.raises(ArgumentError, match="target"):
+                    await here.downloader().download(message, target)
+        assert here.counts[GET_FILE] == 0
+
+
+async def test_a_raw_file_that_takes_less() -> None:
+    """It gets the rest; one that can take nothing now is an error, and never a whole file."""
+
+    class Raw(io.RawIOBase):
+        def __init__(self, most: int | None) -> None:
+            self.data, self.most = bytearray(), most
+
+        def write(self, data: Any) -> int | None:
+            if len(self.data) > 1000 and self.most is None:
+                return None
+            self.data += bytes(data[: self.most or 700])
+            return len(data[: self.most or 700])
+
+    async with scene(9000) as here:
+        message, short, full = await here.message(), Raw(7), Raw(None)
+        await here.downloader().download(message, short)
+        assert bytes(short.data) == here.content(1)
+        with pytest.raises(BlockingIOError):
+            await here.downloader().download(message, full)
 
 
 async def test_only_what_is_ours_counts_as_parts(tmp_path: Path) -> None:
