@@ -152,13 +152,13 @@ async def test_no_history_of_what_names_nobody(wrong: Any) -> None:
     """Such a chat is refused before anything is sent, however the stream begins."""
     async with LocalTelegram(World(seed=3)) as telegram, telegram.client() as client:
         before = requests_of(telegram)
-        for stream in (
-            BatchedHistory(client, wrong),
-            BatchedHistory.resume(client, wrong, HistoryCursor()),
-            BatchedHistory.fill(client, wrong, [range(1, 9)]),
+        for begin in (
+            lambda: BatchedHistory(client, wrong),
+            lambda: BatchedHistory.resume(client, wrong, HistoryCursor()),
+            lambda: BatchedHistory.fill(client, wrong, [range(1, 9)]),
         ):
             with pytest.raises(ArgumentError, match="entity"):
-                await anext(stream)
+                await anext(begin())
         assert before == requests_of(telegram)
 
 

@@ -96,7 +96,7 @@ async def test_o42_a_disk_that_is_really_full(how: str, tmp_path: Path) -> None:
     command = own_disk(folder) if how == "disk" else []
     if command is None:
         pytest.skip("needs user namespaces, for a file system of its own")
-    async with scene(4 * MIB, 9 * MIB) as here:
+    async with scene(9 * MIB, 9 * MIB) as here:
         order: dict[str, Any] = {
             "session": here.telegram.session_string(),
             "folder": str(folder),
@@ -117,7 +117,7 @@ async def test_o42_a_disk_that_is_really_full(how: str, tmp_path: Path) -> None:
         assert said["path"] in {str(folder / "1"), str(folder / "2")}
         assert 0 < said["size"] <= 9 * MIB
         asked = here.counts[GET_FILE]
-        assert asked <= 13 * 2
+        assert asked <= 18 * 2
         process.stdin.write(b"go on\n")
         told = json.loads(await process.stdout.readline())
         assert await process.wait() == 0
