@@ -539,11 +539,12 @@ async def test_o32_leaving_a_stream_leaves_partials_only(tmp_path: Path) -> None
 
 
 CHILD = """
-import asyncio, json, os, sys
+import asyncio, json, os, signal, sys
 from telethon import TelegramClient
 from telethon.sessions import StringSession
 from telefast.media.downloader import MediaDownloader
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if the tests run in background
 order = json.loads(sys.argv[1])
 
 def tell(received, size):
