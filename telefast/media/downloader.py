@@ -255,6 +255,7 @@ class MediaDownloader:
         progress: Progress | None,
         overwrite: bool = False,
         dedupe: MediaDedupeCache | None = None,
+        is_new: bool = False,
     ) -> DownloadResult:
         """Do as `download` does with a file that is enlisted. For this room only."""
         item = source.item
@@ -270,7 +271,7 @@ class MediaDownloader:
             raise ArgumentError("target", target, "a path, a folder, a file object, or bytes")
         found = await in_thread(target_of, os.fspath(target), item)
         if overwrite:
-            found = dataclasses.replace(found, size=None)
+            found = dataclasses.replace(found, size=None, is_new=is_new)
         flight = found.path, str(item.key)
         dedupe = dedupe or self._dedupe
 
@@ -345,7 +346,7 @@ class MediaDownloader:
         part_size = self._tuner.part_size(item.size, item.dc_id)
         is_small = size is not None and size <= part_size and not found.has_parts
         mtime = item.date.timestamp() if self._set_mtime and item.date is not None else None
-        sink = FileSink(found.path, str(item.key), is_small=is_small, mtime=mtime)
+        sink = FileSink(found, str(item.key), is_small=is_small, mtime=mtime)
         result = await self._to(source, sink, progress)
         return dataclasses.replace(result, path=found.path if result.status == "done" else None)
 

@@ -13,6 +13,7 @@ All of it blocks: call it by `telefast.tasks.in_thread`.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -165,13 +166,19 @@ class PartFile:
         self._map.unlink(missing_ok=True)
         self._opened().truncate(end)
 
-    def finish(self, size: int, mtime: float | None = None) -> None:
+    def finish(self, size: int, mtime: float | None = None, *, is_new: bool = False) -> None:
         """Give the whole file its final name, in place of what has it.
 
         Args:
             size: How many bytes it has; what lies behind them is cut off.
             mtime: Its time of modification, in seconds since the epoch. That it cannot be set is
                 no error.
+            is_new: Whether what has the name keeps it.
+
+        Raises:
+            FileExistsError: If it is new, and something has its name.
+            DiskFullError: If there is no room.
+            OSError: If it cannot be written or renamed.
         """
         with self._room():
             if not self._is_here():
@@ -181,7 +188,10 @@ class PartFile:
             os.fsync(file.fileno())
             if os.name == "nt":  # an open file cannot be renamed there
                 self.close()
-            self.path.replace(self.target)
+            if is_new:
+                self._add_name()
+            else:
+                self.path.replace(self.target)
             self.close()
             sync_folder(self.target.parent)
         if mtime is not None:
@@ -223,12 +233,37 @@ class PartFile:
         assert self._file is not None  # noqa: S101 - for the type checker
         return self._file
 
+    def _is_ours(self, status: os.stat_result) -> bool:
+        """Return whether the file that is held has this name and, after a kill, no other one."""
+        if not os.path.samestat(status, self.path.lstat()):
+            return False
+        if status.st_nlink > 1:  # the whole file has the other one
+            self.path.unlink()
+        return status.st_nlink <= 1
+
     def _is_here(self) -> bool:
         """Return whether the open file still has its name."""
         try:
             return os.path.samestat(os.fstat(self._opened().fileno()), self.path.lstat())
         except OSError:
             return False
+
+    def _add_name(self) -> None:
+        """Give it its final name, unless something has that."""
+        taken = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.target))
+        try:
+            if os.name == "nt":
+                self.path.rename(self.target)
+                return
+            self.target.hardlink_to(self.path)
+        except FileExistsError:
+            raise taken from None
+        except OSError:  # a file system without links
+            if self.target.exists():
+                raise taken from None
+            self.path.replace(self.target)
+        else:
+            self.path.unlink()
 
     def _put_back(self) -> None:
         """Copy what somebody has removed or renamed meanwhile; this one is still open."""
@@ -253,7 +288,7 @@ class PartFile:
             file = FileIO(os.open(self.path, flags, 0o666), "r+")
             try:
                 hold(file, self.path)
-                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                if self._is_ours(os.fstat(file.fileno())):
                     return file
             except FileNotFoundError:
                 pass

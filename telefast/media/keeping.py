@@ -18,10 +18,10 @@ _MAP_ROOM: Final = 64 * 1024
 
 
 def is_lost(error: BaseException) -> bool:
-    """Return whether an error means that there is no such file, so that no part of it is of use."""
+    """Return whether an error means that no part of the file is of use, as there is none, say."""
     if isinstance(error, FileUnavailableError):
         return error.reason != "reference"  # the caller may know of a fresh one
-    return isinstance(error, FileMismatchError)
+    return isinstance(error, FileMismatchError | FileExistsError)  # another has its name
 
 
 async def save(sink: Sink, parts: PartMap) -> None:

@@ -29,11 +29,15 @@ Pieces = Sequence[tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A path, and what is there already: bytes of a file, None if there is none; a part file."""
+    """A path, and what is there already: bytes of a file, None if there is none; a part file.
+
+    What is new takes no other file's place, also none that came meanwhile.
+    """
 
     path: Path
     size: int | None
     has_parts: bool
+    is_new: bool = False
 
 
 def target_of(target: str, item: MediaItem) -> Target:
@@ -86,14 +90,15 @@ class FileSink:
     """A file on the disk.
 
     Args:
-        target: Its final name.
+        target: Where it goes.
         key: Which file it is.
         is_small: Whether it comes in one part: then all is done at once, when the part is there.
         mtime: Its time of modification, in seconds since the epoch.
     """
 
-    def __init__(self, target: Path, key: str, *, is_small: bool, mtime: float | None) -> None:
-        self._file = PartFile(target, key)
+    def __init__(self, target: Target, key: str, *, is_small: bool, mtime: float | None) -> None:
+        self._file = PartFile(target.path, key)
+        self._is_new = target.is_new
         self._mtime = mtime
         self._is_small = is_small
         self._pieces: list[tuple[int, bytes]] = []
@@ -146,7 +151,7 @@ class FileSink:
         if self._is_small:
             self._file.open()
             self._file.write(self._pieces)
-        self._file.finish(size, self._mtime)
+        self._file.finish(size, self._mtime, is_new=self._is_new)
 
 
 class MemorySink:

@@ -71,7 +71,7 @@ class StockDownloads:
         """Do as `download_file` does."""
         self.check(location)
         found: bytes | None
-        found = await self._fetcher(location)(location, file, size, progress, dc_id)
+        found = await self._fetcher(location)(location, file, size, progress, dc_id, False)
         return found
 
     def check(self, holder: Any, policy: Policy = skip_protected) -> None:
@@ -111,7 +111,12 @@ class StockDownloads:
         """Return what fetches a location that lies in *holder*."""
 
         async def fetch(
-            location: Any, file: Any, size: int | None, progress: Any, dc_id: int | None
+            location: Any,
+            file: Any,
+            size: int | None,
+            progress: Any,
+            dc_id: int | None,
+            is_new: bool,
         ) -> bytes | None:
             if isinstance(location, types.WebDocument):
                 at, item = location, _known(location, url_key(location.url))
@@ -129,14 +134,17 @@ class StockDownloads:
                 target = Path(target)
                 if target.is_dir():  # a name is none of a folder, as for Telethon
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-            result = await self.downloader.download(item, target, progress=progress, overwrite=True)
+            source = self.downloader.enlist(item)
+            result = await self.downloader.obtain(
+                source, target, progress, overwrite=True, is_new=is_new
+            )
             return result.data
 
         return fetch
 
 
 async def _named(naming: Naming, call: Callable[[], Awaitable[Any]]) -> Any:
-    """Call it, until it has chosen a name that no other process gathers a file for."""
+    """Call it, until it has chosen a name that no other process has or gathers a file for."""
     try:
         while True:
             tried = len(naming.chosen)
@@ -144,6 +152,9 @@ async def _named(naming: Naming, call: Callable[[], Awaitable[Any]]) -> Any:
                 return await call()
             except StoreLockedError:
                 if len(naming.chosen) == tried:  # it was given the name
+                    raise
+            except FileExistsError as error:
+                if len(naming.chosen) == tried or not naming.has_chosen(error.filename):
                     raise
     finally:
         naming.release()

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Fetch", "Naming", "choose_name"]
 
-Fetch = Callable[[Any, Any, int | None, Any, int | None], Awaitable[bytes | None]]
-"""Fetches a location to a target: `fetch(location, file, size, progress, dc_id)`. Returns the bytes
-if the target is `bytes` or None."""
+Fetch = Callable[[Any, Any, int | None, Any, int | None, bool], Awaitable[bytes | None]]
+"""Fetches a location to a target: `fetch(location, file, size, progress, dc_id, is_new)`. Returns
+the bytes if the target is `bytes` or None. What is new must not take the place of another file."""
 
 _NO_NAMES = ("", ".", "..")
 
@@ -126,6 +126,10 @@ class Naming(DownloadMethods):
             _taken.difference_update(self.chosen)
         self.chosen.clear()
 
+    def has_chosen(self, path: Any) -> bool:
+        """Return whether it has chosen this name."""
+        return isinstance(path, str) and _normal(path) in self.chosen
+
     def _choose(self, file: Any, *args: Any, **options: Any) -> Any:
         with _lock:
             path = choose_name(file, *args, **options, taken=_taken)
@@ -145,7 +149,8 @@ class Naming(DownloadMethods):
         dc_id: int | None = None,
         **_: Any,
     ) -> bytes | None:
-        return await self._fetch(input_location, file, file_size, progress_callback, dc_id)
+        is_new = self.has_chosen(file)
+        return await self._fetch(input_location, file, file_size, progress_callback, dc_id, is_new)
 
     async def _download_web_document(  # type: ignore[override]  # a class method there
         self, web: Any, file: Any, progress_callback: Any
@@ -158,7 +163,8 @@ class Naming(DownloadMethods):
             web.attributes
         )
         target = self._choose(file, kind, utils.get_extension(web), possible_names=names)
-        data = await self._fetch(web, target, web.size, progress_callback, None)
+        is_new = self.has_chosen(target)
+        data = await self._fetch(web, target, web.size, progress_callback, None, is_new)
         return data if target is bytes else target
 
     async def __call__(self, request: Any) -> Any:

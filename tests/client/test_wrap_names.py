@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -72,6 +73,42 @@ async def test_a_name_that_another_process_gathers_is_taken(tmp_path: Path) -> N
         assert (tmp_path / "a.txt").read_bytes() == b"B"
 
 
+@pytest.mark.parametrize("size", [5000, 3 * MIB])
+@pytest.mark.parametrize("has_links", [True, False])
+async def test_a_file_that_comes_meanwhile_is_not_replaced(
+    has_links: bool, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process makes a file of the chosen name: it stays, and the next name is chosen."""
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError
+
+    def intrude(received: int, total: int) -> None:
+        (tmp_path / "a.txt").write_bytes(b"theirs")
+
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    async with sent(("a.txt", b"A" * size)) as (client, [message]):
+        path = await wrap(client).download_media(message, f"{tmp_path}/", progress_callback=intrude)
+        assert path == str(tmp_path / "a (1).txt")
+        assert (tmp_path / path).read_bytes() == b"A" * size
+        assert (tmp_path / "a.txt").read_bytes() == b"theirs"
+        assert names(tmp_path) == ["a (1).txt", "a.txt"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+async def test_parts_that_a_kill_left_as_a_second_name(tmp_path: Path) -> None:
+    """They are not written to: the whole file has the same bytes."""
+    (tmp_path / "a.txt").write_bytes(b"whole")
+    (tmp_path / "a.txt.telefast.part").hardlink_to(tmp_path / "a.txt")
+    part = PartFile(tmp_path / "a.txt", "key")
+    assert part.open() is None
+    part.write([(0, b"other")])
+    assert (tmp_path / "a.txt").read_bytes() == b"whole"
+    part.discard()
+    assert names(tmp_path) == ["a.txt"]
+
+
 @pytest.mark.parametrize("name", ["..", ".", "x/..", "/", "a/../.."])
 async def test_no_name_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
     """What the sender calls a file is one name in the folder, or none."""
@@ -91,6 +128,15 @@ async def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
         path = await wrap(client).download_media(message, f"{tmp_path}/new/")
         assert path == str(tmp_path / "new" / "notes")
         assert (tmp_path / path).read_bytes() == b"E" * 5000
+
+
+async def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    """An error at once, however the file would be called."""
+    (tmp_path / "f").write_bytes(b"")
+    async with sent(("a.txt", b"E" * 5000)) as (client, [message]):
+        for name in ("f/new", "f/new.txt"):
+            with pytest.raises((FileExistsError, NotADirectoryError)):
+                await wrap(client).download_media(message, str(tmp_path / name))
 
 
 async def test_a_folder_that_has_the_name_is_no_target(tmp_path: Path) -> None:
