@@ -9,18 +9,20 @@ All of it blocks: call it by `telefast.tasks.in_thread`, one call at a time.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from telefast.disk import Lock
+from telefast.disk import NO_ROOM, Lock
 from telefast.errors import (
     CorruptStateError,
     DiskFullError,
     StorageError,
+    TelefastError,
     UnsupportedStateError,
 )
 from telefast.media.keys import FileKey
@@ -100,19 +102,26 @@ class QueueStore:
         self._base: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Take the data base, and make it if there is none.
+        """Take the data base, and make it if there is none: only its owner may read it (mode 0600).
+
+        What is no queue, or that of a later release, is not written to.
 
         Raises:
             StoreLockedError: If another process has it, or another queue of this one.
             CorruptStateError: If it is damaged, or something else.
             UnsupportedStateError: If a later release of telefast has made it.
             DiskFullError: If there is no room.
+            StorageError: If it cannot be read or written otherwise.
         """
-        if self.path is not None and self._lock is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.take()
         try:
             with self._typed():
+                if self.path is not None and self._lock is not None:
+                    if self.path.exists():
+                        self._look(self.path)
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    self._lock.take()
+                    if not self.path.exists():  # SQLite gives -wal and -shm its mode
+                        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
                 self._base = sqlite3.connect(
                     ":memory:" if self.path is None else self.path,
                     isolation_level=None,
@@ -134,23 +143,41 @@ class QueueStore:
             if self._lock is not None:
                 self._lock.release()
 
+    def _look(self, path: Path) -> None:
+        """Raise if something else is there, and write nothing."""
+        if path.is_dir():
+            raise StorageError(f"{path}: unable to open it: it is a folder")
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
+                self._is_made(base)
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_READONLY:  # to be read, a kill must be undone first
+                raise
+
     def _prepare(self, base: sqlite3.Connection) -> None:
+        is_made = self._is_made(base)
         base.execute("PRAGMA journal_mode=WAL")
         base.execute("PRAGMA synchronous=NORMAL")
-        [application] = base.execute("PRAGMA application_id").fetchone()
-        [version] = base.execute("PRAGMA user_version").fetchone()
-        tables = base.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-        if (application, version) == (0, 0) and tables is None:
+        if not is_made:
             base.executescript(
                 f"BEGIN IMMEDIATE; {_TABLE} PRAGMA application_id={_APPLICATION};"
                 f"PRAGMA user_version={_VERSION}; COMMIT;"
             )
-        elif application != _APPLICATION:
+
+    def _is_made(self, base: sqlite3.Connection) -> bool:
+        """Return whether it is a queue; False if it is empty."""
+        [application] = base.execute("PRAGMA application_id").fetchone()
+        [version] = base.execute("PRAGMA user_version").fetchone()
+        tables = base.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        if (application, version) == (0, 0) and tables is None:
+            return False
+        if application != _APPLICATION:
             raise CorruptStateError("it is no queue of downloads", path=str(self.path))
-        elif version > _VERSION:
+        if version > _VERSION:
             raise UnsupportedStateError(
                 "a later release of telefast has made this queue", path=str(self.path)
             )
+        return True
 
     # Files
 
@@ -316,13 +343,24 @@ class QueueStore:
 
     @contextmanager
     def _typed(self) -> Iterator[None]:
-        """Raise errors of SQLite as ours."""
+        """Raise errors of SQLite and of the disk as ours."""
         try:
             yield
+        except TelefastError:
+            raise
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise DiskFullError(str(self.path), 0) from error
+            raise StorageError(f"{self.path}: {error.strerror or error}") from error
         except sqlite3.DatabaseError as error:
-            code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+            code = _code(error)
             if code == sqlite3.SQLITE_FULL:
                 raise DiskFullError(str(self.path), 0) from error
             if code in _DAMAGED:
                 raise CorruptStateError(str(error), path=str(self.path)) from error
             raise StorageError(f"{self.path}: {error}") from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code (https://www.sqlite.org/rescode.html)."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

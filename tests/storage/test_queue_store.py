@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +43,11 @@ async def test_a_data_base_of_another_program(tmp_path: Path) -> None:
     with sqlite3.connect(base) as other:
         other.execute("CREATE TABLE mine (x)")
     other.close()
+    before = base.read_bytes()
     for _ in range(2):
         with pytest.raises(CorruptStateError, match="no queue of downloads"):
             await run(base, Downloader(), [], tmp_path)
+    assert (base.read_bytes(), (tmp_path / "q.db.lock").exists()) == (before, False)
 
 
 async def test_what_is_no_data_base(tmp_path: Path) -> None:
@@ -58,8 +65,61 @@ async def test_a_queue_of_a_later_release(tmp_path: Path) -> None:
     with sqlite3.connect(base) as later:
         later.execute("PRAGMA user_version=2")
     later.close()
+    before = base.read_bytes()
     with pytest.raises(UnsupportedStateError, match="later release"):
         await run(base, Downloader(), [], tmp_path)
+    assert base.read_bytes() == before
+
+
+def test_a_queue_that_was_killed_while_it_was_made(tmp_path: Path) -> None:
+    """Its journal is played back, though it is looked at before it is written to."""
+    base = tmp_path / "q.db"
+    making = (
+        "import os, sqlite3, sys; b = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "b.execute('PRAGMA cache_size=1'); b.execute('PRAGMA user_version=0');"
+        "b.execute('BEGIN'); b.execute('CREATE TABLE x (a)');"
+        "b.executemany('INSERT INTO x VALUES (?)', [('x' * 999,)] * 999); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", making, str(base)], check=True)
+    assert (tmp_path / "q.db-journal").stat().st_size
+    asyncio.run(run(base, Downloader(), [post(1)], tmp_path / "out"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+async def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+    """What was seen where is nobody else's business."""
+    base = tmp_path / "q.db"
+    async with queue(base, Downloader()):
+        for ending in ("", "-wal", "-shm"):
+            assert (tmp_path / f"q.db{ending}").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["folder", "file/q.db", "sealed/q.db"])
+async def test_where_no_queue_can_be(tmp_path: Path, name: str, monkeypatch: Any) -> None:
+    """A path that is a folder, or below a file, or where nobody may write, is a typed error."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    if name.startswith("sealed"):  # the user who runs the tests may do all
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+
+        monkeypatch.setattr("telefast.disk.FileIO", refuse)
+    with pytest.raises(StorageError) as caught:
+        await run(tmp_path / name, Downloader(), [], tmp_path)
+    assert str(tmp_path / name) in str(caught.value)
+    assert not (tmp_path / "folder.lock").exists()
+
+
+async def test_no_room_for_a_new_queue(tmp_path: Path, monkeypatch: Any) -> None:
+    """A disk that is full already is told from one that fails."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("telefast.disk.FileIO", refuse)
+    with pytest.raises(DiskFullError):
+        await run(tmp_path / "q.db", Downloader(), [], tmp_path)
 
 
 async def test_a_damaged_page(tmp_path: Path) -> None:
