@@ -20,12 +20,14 @@ from typing import Any, Final, Protocol, TypeVar
 
 from cachetools import LRUCache
 
+from telefast.disk import NO_ROOM
 from telefast.errors import (
     ClosedError,
     CorruptStateError,
     DiskFullError,
     StateError,
     StoreLockedError,
+    TelefastError,
     UnsupportedStateError,
 )
 from telefast.media.dedupe_rules import Entry
@@ -310,9 +312,15 @@ def _code(error: sqlite3.Error) -> int:
 
 @contextmanager
 def _errors(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors as ours."""
+    """Raise the errors of SQLite and of the disk as ours."""
     try:
         yield
+    except TelefastError:
+        raise
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise DiskFullError(str(path), 4096) from error
+        raise StateError(error.strerror or str(error), path=str(path)) from error
     except sqlite3.Error as error:
         code, name = _code(error), str(path)
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
