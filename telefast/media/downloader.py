@@ -19,7 +19,7 @@ from telefast.errors import (
 from telefast.media.dedupe import MediaDedupeCache
 from telefast.media.downloads import Downloads
 from telefast.media.fetching import Fetcher, Source
-from telefast.media.items import items_of
+from telefast.media.items import items_of, skipped_now
 from telefast.media.keeping import is_lost, save
 from telefast.media.parts import PartMap
 from telefast.media.policy import Policy, skip_protected
@@ -242,9 +242,11 @@ class MediaDownloader:
             return [media]
         return items_of(media, policy=self._policy, **options)
 
-    def enlist(self, item: MediaItem, since: float | None = None) -> Source:
+    def enlist(
+        self, item: MediaItem, since: float | None = None, *, is_left: bool = False
+    ) -> Source:
         """Note a file that will be downloaded, known since then. For this room only."""
-        source = Source(item, since)
+        source = Source(item, since, is_left=is_left)
         self._references.enlist(source)
         return source
 
@@ -282,13 +284,15 @@ class MediaDownloader:
             return await download()
         return await reuse(dedupe, item, found, download, Account.of(self._client).metrics)
 
-    async def renewed(self, item: MediaItem) -> MediaItem:
-        """Return a file with a fresh reference, from where it was seen. For this room only.
+    async def find_again(self, source: Source) -> SkippedItem | None:
+        """Renew what an earlier run has left; return it if it is to be skipped. For this room only.
 
-        Raises:
-            FileUnavailableError: If it is not there any more.
+        Raises `FileUnavailableError` if it is gone.
         """
-        return await self._references.fresh(item)
+        sight = await self._references.find_again(source)
+        skipped = skipped_now(source.item, *sight, self._policy)
+        source.is_left, source.sight = False, None
+        return skipped
 
     async def fetch(
         self,

@@ -68,10 +68,13 @@ class Source:
     Args:
         item: The file, whose `location()` is not None.
         since: When its message was known to be there, by the loop's clock; default: now.
+        is_left: Whether an earlier run has left it, and it has to be found again.
 
     Attributes:
         item: As given, with its latest reference.
         since: When that came.
+        is_left: As given, until the policy was asked anew.
+        sight: Where it was found again, for that.
         is_begun: Whether it was asked for.
         dc_id: Where it is, as far as is known.
         size: How large it is, in bytes, if Telegram says so; of a file of another site it does
@@ -79,8 +82,12 @@ class Source:
         parts: Parts that were asked for, each asking counted.
     """
 
-    def __init__(self, item: MediaItem, since: float | None = None) -> None:
+    def __init__(
+        self, item: MediaItem, since: float | None = None, *, is_left: bool = False
+    ) -> None:
         self.item = item
+        self.is_left = is_left
+        self.sight: Any = None
         self.since = asyncio.get_running_loop().time() if since is None else since
         self.is_begun = False
         self.dc_id = item.dc_id

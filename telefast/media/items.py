@@ -15,7 +15,7 @@ from telethon import types
 from telethon.tl.custom.message import Message
 from telethon.utils import get_input_peer, get_peer_id
 
-from telefast.errors import ArgumentError
+from telefast.errors import ArgumentError, FileUnavailableError
 from telefast.media.keys import FileKey, name_key
 from telefast.media.origins import MessageOrigin, Origin, PeerPhotoOrigin
 from telefast.media.policy import Policy, Protection, protections_of, skip_protected
@@ -24,6 +24,12 @@ from telefast.media.types import MediaItem, SkippedItem
 from telefast.media.walk import Group, forwarded_from, groups_in, groups_of, is_holder
 
 __all__ = ["MediaItem", "SkippedItem", "chat_photo_item", "file_key", "first_item", "items_of"]
+
+_OPTIONS: Final = (
+    *("thumbs", "stripped", "video", "qualities"),
+    *("web_pages", "instant_views", "quoted"),
+)
+"""What `items_of` lists besides."""
 
 _BIG: Final = "c"
 _SMALL: Final = "a"
@@ -112,6 +118,30 @@ def items_of(
         else:
             found.append(each)
     return found
+
+
+def skipped_now(item: MediaItem, holder: Any, chat: Any, policy: Policy) -> SkippedItem | None:
+    """Return a file as skipped if what shows it now is not to be saved; None if it may be.
+
+    Args:
+        item: The file, as it was seen before.
+        holder: The message or story that shows it now; None for what is never protected.
+        chat: As of `items_of`, like *policy*.
+        policy: Decides.
+
+    Raises:
+        FileUnavailableError: If it is not there any more.
+        ArgumentError: As of `items_of`.
+    """
+    if holder is None:
+        return None
+    every: dict[str, Any] = dict.fromkeys(_OPTIONS, True)
+    found = items_of(holder, policy=policy, chat=chat, **every)
+    same = [each for each in found if each.key == item.key]
+    if not same:
+        raise FileUnavailableError(str(item.key), "deleted")
+    here = [each for each in same if each.place == item.place] or same
+    return next((each for each in here if isinstance(each, SkippedItem)), None)
 
 
 def file_key(media: Any, *, by_name: bool = False) -> FileKey | None:

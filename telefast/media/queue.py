@@ -198,9 +198,10 @@ class DownloadQueue:
         """Fetch what earlier runs have left: files that wait or have failed.
 
         Each is found again where it was seen, up to 200 messages by one request; no history is
-        read. Results are as of `download_all`, with a `QueuedFile` as their `source`. Files that
-        other sites have, and photos that chats show, cannot be found so: they come again with
-        their messages.
+        read. The policy of the downloader decides by what the messages say now: what is not to be
+        saved any more is skipped. Results are as of `download_all`, with a `QueuedFile` as their
+        `source`. Files that other sites have, and photos that chats show, cannot be found so: they
+        come again with their messages.
         """
 
         async def produce(stream: Stream) -> None:

@@ -183,9 +183,8 @@ class Work:
             error = FileUnavailableError(str(row.key), "reference")
             waiter.deliver(DownloadResult("failed", item, error=error, source=row))
             return
-        job = Job(
-            row.number, self.downloader.enlist(item, _LONG_AGO), Path(row.path), row.is_nested
-        )
+        found_at = self.downloader.enlist(item, _LONG_AGO, is_left=True)
+        job = Job(row.number, found_at, Path(row.path), row.is_nested)
         self._take(job, row.priority, (waiter, row, item))
 
     def _take(self, job: Job, priority: int, waiting: tuple[Waiter | None, Any, MediaItem]) -> None:
@@ -269,7 +268,8 @@ class Work:
         now = asyncio.get_running_loop().time()
         if _is_passing(error) and self.line.has_tries(job.number):
             self.line.on_failed(job.number, may_retry=True, now=now)
-            job.source = self.downloader.enlist(job.source.item, job.source.since)
+            known = job.source
+            job.source = self.downloader.enlist(known.item, known.since, is_left=known.is_left)
             self._count("retried")
             self.counts["retried"] += 1
             return
@@ -294,10 +294,14 @@ class Work:
         await in_thread(_prepare, job.target, job.is_nested)
         while True:
             try:
-                if job.source.since == _LONG_AGO:  # and not renewed along with others
-                    job.source.item = await self.downloader.renewed(job.source.item)
-                    job.source.since = asyncio.get_running_loop().time()
-                return await self._fetch_once(job.source, job.target)
+                skipped = None
+                if job.source.is_left:
+                    skipped = await self.downloader.find_again(job.source)
+                if skipped is None:
+                    return await self._fetch_once(job.source, job.target)
+                if not job.spare:
+                    return DownloadResult("skipped", skipped, reason=skipped.reason)
+                job.source = job.spare.popleft()
             except FileUnavailableError:
                 if not job.spare:
                     raise

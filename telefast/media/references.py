@@ -51,7 +51,8 @@ MAX_AGE: Final = 3600.0
 say how long one lasts. An hour is what it promises of links to files of bots
 (https://core.telegram.org/bots/api#getfile), and nobody reports references that lasted less."""
 
-Found: TypeAlias = dict[tuple[str, int], tuple[int, bytes]]
+Sight: TypeAlias = tuple[Any, Any]
+"""The message or story that shows a file, and the chat of a story; None twice for other origins."""
 _Chat: TypeAlias = tuple[int, bool]
 
 
@@ -61,10 +62,14 @@ class Queued(Protocol):
     Attributes:
         item: The file, with its latest reference.
         since: When that came, by the loop's clock.
+        is_left: Whether an earlier run has left it, so that the policy is asked anew.
+        sight: Where one that is left was found again.
     """
 
     item: MediaItem
     since: float
+    is_left: bool
+    sight: Sight | None
 
 
 class References:
@@ -79,7 +84,7 @@ class References:
         self._client = client
         self._options = options
         self._waiting: dict[_Chat, dict[int, Any]] = {}
-        self._flights: SingleFlight[_Chat, dict[int, Found]] = SingleFlight()
+        self._flights: SingleFlight[_Chat, dict[int, Any]] = SingleFlight()
         self._queued: dict[_Chat, weakref.WeakKeyDictionary[Queued, int]] = {}
 
     def enlist(self, queued: Queued) -> None:
@@ -115,26 +120,51 @@ class References:
             FileUnavailableError: If it is at none of them any more, or there are none.
             RPCError: What Telegram says, if that was the last one.
         """
+        return (await self._find(item))[0]
+
+    async def find_again(self, queued: Queued) -> Sight:
+        """Return where a file that an earlier run has left is now; renew its reference.
+
+        Raises:
+            FileUnavailableError: As of `fresh`, like the other one.
+            RPCError: What Telegram says.
+        """
+        now = asyncio.get_running_loop().time()
+        sight = queued.sight
+        if sight is None or now - queued.since > MAX_AGE:
+            queued.item, sight = await self._find(queued.item)
+            queued.since = asyncio.get_running_loop().time()
+        return sight
+
+    async def _find(self, item: MediaItem) -> tuple[MediaItem, Sight]:
         origins = [each for each in (item.origin, *item.others) if each is not None]
         for index, origin in enumerate(origins):
             try:
-                renewed = item.renewed(await self._look(origin))
+                answer, sight = await self._look(origin)
             except (RPCError, ValueError):
                 if index == len(origins) - 1:
                     raise
             else:
+                renewed = item.renewed(references_in(answer))
                 if renewed is not None:
-                    return renewed
+                    return renewed, sight
         raise FileUnavailableError(str(item.key), "deleted" if origins else "reference")
 
-    async def _look(self, origin: Origin) -> Found:
-        """Return the references at one place."""
+    async def _look(self, origin: Origin) -> tuple[Any, Sight]:
+        """Return what is at one place."""
         if isinstance(origin, MessageOrigin):
-            return await self._message(origin)
+            message = await self._message(origin)
+            return message, (message, None)
         request = await self._request(origin)
-        return {} if request is None else references_in(await self._call(request))
+        if request is None:
+            return None, (None, None)
+        answer = await self._call(request)
+        if not isinstance(origin, StoryOrigin):
+            return answer, (None, None)
+        story = next((each for each in answer.stories if each.id == origin.story_id), None)
+        return story, (story, _entities(answer).get(origin.peer_id))
 
-    async def _message(self, origin: MessageOrigin) -> Found:
+    async def _message(self, origin: MessageOrigin) -> Any:
         chat = origin.peer_id, origin.is_scheduled
         number = origin.message_id
         while True:
@@ -143,7 +173,7 @@ class References:
             if number in found:
                 return found[number]
 
-    async def _messages(self, chat: _Chat) -> dict[int, Found]:
+    async def _messages(self, chat: _Chat) -> dict[int, Any]:
         """Ask for all messages of a chat that somebody waits for, up to `AT_ONCE`."""
         await asyncio.sleep(_GATHER)
         waiting = self._waiting.get(chat, {})
@@ -169,16 +199,19 @@ class References:
         else:
             request = functions.messages.GetMessagesRequest(asked)
         answer = await self._call(request)
-        found: dict[int, Found] = {each: {} for each in numbers}
+        found: dict[int, Any] = dict.fromkeys(numbers)
+        entities = _entities(answer)
         for message in answer.messages:
             # Without a channel ids are of the account, so a wrong chat cannot answer.
             if message.id in found and not isinstance(message, types.MessageEmpty):
-                found[message.id] = references_in(message)
+                door.finish(message, self._client, entities, None)
+                found[message.id] = message
         now = asyncio.get_running_loop().time()
         for queued, number in row.items():
-            fresh = queued.item.renewed(found[number]) if number in found else None
+            fresh = queued.item.renewed(references_in(found.get(number)))
             if fresh is not None:
                 queued.item, queued.since = fresh, now
+                queued.sight = (found[number], None) if queued.is_left else None
         return found
 
     async def _request(self, origin: Origin) -> Any:
@@ -203,6 +236,11 @@ class References:
     async def _call(self, request: Any) -> Any:
         data = await call(self._client, request, self._options)
         return door.decode(data, request)[0]
+
+
+def _entities(answer: Any) -> dict[int, Any]:
+    """Return the users and chats of an answer by their marked ids."""
+    return {utils.get_peer_id(each): each for each in (*answer.users, *answer.chats)}
 
 
 def _full(peer: Any) -> Any:

@@ -258,3 +258,48 @@ async def test_a_finished_archive_is_checked_without_a_request(tmp_path: Path) -
 async def test_ten_thousand_files_are_checked_without_a_request(tmp_path: Path) -> None:
     """Not one, and in seconds, which are printed."""
     await check_again(10_000, tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_what_is_left_and_protected_by_now(count: int, tmp_path: Path) -> None:
+    """The policy of this run decides, by what messages say now: also of those renewed together."""
+    async with scene(*[10] * 3) as here:
+        async with DownloadQueue(tmp_path / "queue.db", here.downloader()) as queue:
+            queue.pause()
+            for message in await here.messages():
+                await queue.add(message, tmp_path / "media")
+        chat = here.telegram.world.chat((await here.message()).chat_id)
+        assert chat is not None
+        for number in range(1, count + 1):
+            raw = chat.message(number)
+            raw.noforwards = True
+            chat.put(raw)
+        async with DownloadQueue(tmp_path / "queue.db", here.downloader(), files=1) as queue:
+            found = [each async for each in queue.download_left()]
+            kept = [each async for each in queue.files("skipped")]
+        assert [("skipped", "protected")] * count == [
+            (each.status, each.reason) for each in found if each.status == "skipped"
+        ]
+        assert ["protected"] * count == [each.reason for each in kept]
+        assert 3 - count == here.counts[GET_FILE] == len(list((tmp_path / "media").glob("*")))
+
+
+async def test_what_is_left_of_another_policy(tmp_path: Path) -> None:
+    """What another run was allowed is not fetched by one that is not."""
+    async with scene(10) as here:
+        chat = here.telegram.world.chat((await here.message()).chat_id)
+        assert chat is not None
+        raw = chat.message(1)
+        raw.noforwards = True
+        chat.put(raw)
+        allowing = here.downloader(policy=lambda message, item: message.id == 1)
+        async with DownloadQueue(tmp_path / "queue.db", allowing) as queue:
+            queue.pause()
+            assert 1 == await queue.add(await here.message(), tmp_path / "media")
+        for downloader, status in ((allowing, "done"), (here.downloader(), "skipped")):
+            copy = tmp_path / f"{status}.db"
+            copy.write_bytes((tmp_path / "queue.db").read_bytes())
+            async with DownloadQueue(copy, downloader) as queue:
+                assert [status] == [each.status async for each in queue.download_left()]
+                assert {status: 1} == await queue.totals()
+        assert 1 == here.counts[GET_FILE]

@@ -47,6 +47,7 @@ class Downloader:
         asked: How often each file was asked for, by id.
         order: In which order.
         renewals: Which files were found again.
+        protected: Where what is found again is protected by now.
         running: How many are under way.
         peak: The most that were.
         there: How many were there, though the queue did not know.
@@ -60,6 +61,7 @@ class Downloader:
         self.asked: Counter[int] = Counter()
         self.order: list[int] = []
         self.renewals: list[int] = []
+        self.protected: list[Any] = []
         self.running = self.peak = self.there = 0
         self._changed = asyncio.Event()
         self.script: dict[int, list[Exception | None]] = {}
@@ -71,10 +73,14 @@ class Downloader:
         """Return the files of a message."""
         return items_of(media, policy=self.policy, **options)
 
-    async def renewed(self, item: MediaItem) -> MediaItem:
+    async def find_again(self, source: Source) -> SkippedItem | None:
         """Take down that it was looked for."""
+        item = source.item
         self.renewals.append(item.key.id)
-        return item
+        source.is_left = False
+        if item.origin not in self.protected:
+            return None
+        return SkippedItem("protected", item.origin, item.key)
 
     async def until_running(self, count: int) -> None:
         """Wait until so many are under way."""
@@ -82,9 +88,9 @@ class Downloader:
             self._changed.clear()
             await self._changed.wait()
 
-    def enlist(self, item: MediaItem, since: float = 0.0) -> Source:
+    def enlist(self, item: MediaItem, since: float = 0.0, *, is_left: bool = False) -> Source:
         """Return where a file is."""
-        return Source(item, since)
+        return Source(item, since, is_left=is_left)
 
     async def obtain(self, source: Source, target: Path, progress: None) -> DownloadResult:
         """Write a file."""

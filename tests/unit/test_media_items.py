@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from telethon import types
 
 from telefast import ChatMeta
-from telefast.errors import ArgumentError
-from telefast.media.items import chat_photo_item, items_of
+from telefast.errors import ArgumentError, FileUnavailableError
+from telefast.media.items import chat_photo_item, items_of, skipped_now
 from telefast.media.origins import (
     FullPeerOrigin,
     MessageOrigin,
@@ -23,6 +24,7 @@ from telefast.media.origins import (
     WebPageOrigin,
     references_in,
 )
+from telefast.media.policy import skip_protected
 from telefast.media.types import MediaItem, SkippedItem
 from telefast.testing import World, hostile_names, sample_kinds, sample_media
 from tests.unit.media_model import (
@@ -657,3 +659,32 @@ def test_chat_without_a_photo() -> None:
     for wrong in (None, 5, CHANNEL):
         with pytest.raises(ArgumentError, match=r"^chat="):
             chat_photo_item(wrong)
+
+
+def test_what_is_found_again_is_judged_anew() -> None:
+    """By what shows it now and where; what nothing shows any more is gone."""
+    shown = message(types.MessageMediaDocument(document=document(4)))
+    [item] = items_of(shown)
+    assert isinstance(item, MediaItem)
+    assert skipped_now(item, None, None, skip_protected) is None
+    assert skipped_now(item, shown, None, skip_protected) is None
+    shown.noforwards = True
+    skipped = skipped_now(item, shown, None, skip_protected)
+    assert skipped is not None
+    assert ("protected", ("message",)) == (skipped.reason, skipped.protection)
+    assert skipped_now(item, shown, None, lambda *_: True) is None
+    quoted = dataclasses.replace(item, place="quoted")
+    assert skipped_now(quoted, shown, None, skip_protected) is not None
+    with pytest.raises(FileUnavailableError) as caught:
+        skipped_now(item, message(), None, skip_protected)
+    assert "deleted" == caught.value.reason
+
+
+def test_a_story_that_is_found_again() -> None:
+    """It knows its own protection; that of its chat is told."""
+    told = types.StoryItem(3, MADE, MADE, with_photo())
+    [item] = items_of(told)
+    assert isinstance(item, MediaItem)
+    assert skipped_now(item, told, None, skip_protected) is None
+    for story, chat in ((STORY, None), (told, ChatMeta(1, "channel", "t", noforwards=True))):
+        assert skipped_now(item, story, chat, skip_protected) is not None
