@@ -21,7 +21,7 @@ from telefast.media.names import key_in
 __all__ = ["is_whole", "prepare", "tidy"]
 
 _ENDINGS: Final = ("", ".map", ".map.tmp")
-_PART: Final = re.compile(rf"(.+){re.escape(PART)}(?:\.map(?:\.tmp)?)?", re.DOTALL)
+_PART: Final = re.compile(rf"(.+){re.escape(PART)}(?:\.map(?:\.tmp)?|\.link)?", re.DOTALL)
 _MOUNT_POINT: Final = 0xA0000003
 """`IO_REPARSE_TAG_MOUNT_POINT`: what Windows calls a junction; a link for our purposes."""
 
@@ -78,6 +78,8 @@ def tidy(folder: Path, is_over: Callable[[str], bool]) -> int:
     for name in over:
         with suppress(OSError):  # then the next run does it
             remove_parts(folder / name)
+            part = part_path(folder / name)
+            part.with_name(f"{part.name}.link").unlink(missing_ok=True)  # its maker does it again
     return len(over)
 
 

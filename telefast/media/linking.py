@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from telefast.disk import NO_ROOM, sync_folder
-from telefast.errors import DiskFullError
+from telefast.errors import ArgumentError, DiskFullError
 from telefast.media.dedupe_rules import Found, LinkMode, falls_back
 from telefast.media.files import PartFile, part_path
 from telefast.tasks import in_thread
@@ -157,6 +157,7 @@ async def place(source: str, target: Path, mode: LinkMode, size: int) -> LinkMod
         What it has become.
 
     Raises:
+        ArgumentError: If the target is a folder.
         DiskFullError: If there is no room.
         StoreLockedError: If something else downloads or copies to the target.
         FileNotFoundError: If there is no such file.
@@ -172,6 +173,7 @@ async def link(source: str, target: Path, mode: LinkMode) -> bool:
     """Let *target* be a hard link or a clone of *source*; False if that cannot be here.
 
     Raises:
+        ArgumentError: If the target is a folder.
         DiskFullError: If there is no room.
         FileNotFoundError: If there is no such file.
         OSError: If it cannot be written.
@@ -193,6 +195,8 @@ async def link(source: str, target: Path, mode: LinkMode) -> bool:
 
 
 def _make_folder(target: Path) -> None:
+    if target.is_dir():
+        raise ArgumentError("target", str(target), "the path of a file, not a folder")
     target.parent.mkdir(parents=True, exist_ok=True)
 
 
@@ -214,6 +218,10 @@ def _by_new_name(make: Callable[[str, str], None], source: str, target: Path) ->
             left -= 1
             if not left or not Path(source).exists():
                 raise
+        except OSError:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise
     with suppress(OSError):
         new.unlink(missing_ok=True)  # if both were one file, `rename(2)` has done nothing
     sync_folder(target.parent)

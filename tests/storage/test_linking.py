@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from telethon import types
 
-from telefast import DiskFullError, FileKey, MediaDedupeCache, StoreLockedError
+from telefast import ArgumentError, DiskFullError, FileKey, MediaDedupeCache, StoreLockedError
 from telefast.media import linking
 from telefast.media.files import PartFile, part_path
 from telefast.media.linking import is_equal, is_same_file, link, place, sha256_of
@@ -165,6 +165,29 @@ async def test_other_errors_are_errors(
             await place(str(source), tmp_path / "b", mode, 5)
     assert (tmp_path / "b").read_bytes() == b"old"
     assert names(tmp_path) == ["b", "first"]
+
+
+@pytest.mark.parametrize("mode", ["hardlink", "reflink", "copy"])
+async def test_a_folder_is_no_target(mode: Any, source: Path, tmp_path: Path) -> None:
+    """It stays as it is, nothing is left beside it, and the error says so."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ArgumentError, match=r"target=.*not a folder"):
+        await place(str(source), tmp_path / "folder", mode, 5)
+    assert names(tmp_path) == ["first", "folder"]
+
+
+async def test_a_link_that_cannot_take_its_name(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails in the last step leaves no link by its name for the time being."""
+
+    def fail(*_: object) -> None:
+        raise IsADirectoryError(errno.EISDIR, "a folder since a moment ago")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(IsADirectoryError):
+        await link(str(source), tmp_path / "b", "hardlink")
+    assert names(tmp_path) == ["first"]
 
 
 async def test_a_link_that_a_killed_run_has_left(source: Path, tmp_path: Path) -> None:

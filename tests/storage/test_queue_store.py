@@ -203,7 +203,8 @@ def test_what_is_left_of_another_download_stays(tmp_path: Path) -> None:
         pass
     part = files.PartFile(target, "document_1")
     part.open()
-    assert 1 == tidy(tmp_path, lambda name: True)
+    (tmp_path / "video-document_2.mp4.telefast.part.link").touch()
+    assert 2 == tidy(tmp_path, lambda name: True)
     assert part.path.exists()
     part.close()
     assert 1 == tidy(tmp_path, lambda name: True)
