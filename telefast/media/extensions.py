@@ -157,7 +157,7 @@ def extension_of(mime: str, name: str | None = None) -> str:
 
     Args:
         mime: The type, as `clean_mime` gives it.
-        name: The sender's file name: any text at all, never used as a path.
+        name: The sender's file name: any text at all; no more of it than that ending is used.
 
     Example:
         >>> extension_of("audio/ogg"), extension_of("image/webp", "cat.jpg")

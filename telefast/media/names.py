@@ -44,7 +44,8 @@ NFD, which macOS makes of them, they have at most 1.5 UTF-16 units for each byte
 
 _DROPPED: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """Controls of direction and what cannot be seen (https://www.unicode.org/reports/tr36/,
 https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point), but for joiners and variation
@@ -91,7 +92,7 @@ def file_name(item: MediaItem) -> str:
 
     Args:
         item: The file. What matters are its key, its name and its extension; the extension is that
-            of the fixed table, whatever the sender's name says.
+            of the fixed table, or of the sender's name where the type says little.
 
     Example:
         >>> def name(sender_wrote: str) -> str:

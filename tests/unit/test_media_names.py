@@ -161,6 +161,7 @@ def test_any_text_is_one_name(text: str) -> None:
         ("a \u3000\t b", "a b"),
         ("half \ud83d", "half _"),
         ("a\u200bb\ufeff", "ab"),
+        ("a\U0001bca0b\U0001bca3", "ab"),
         ("👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧"),
     ],
 )
