@@ -187,7 +187,8 @@ class QueueStore:
         """Keep what is offered, at once or not at all; return what was known of each.
 
         A file that is done stays so, with the name and place that it has. Of any other the latest
-        that is known of it is kept, where it was seen last among it.
+        that is known of it is kept, where it was seen last among it; but what must be skipped in
+        one place does not hide that it may be had in another.
         """
         more = {"folder": self._kept(folder), "is_nested": is_nested, "priority": priority}
         with self._writing() as base:
@@ -198,7 +199,7 @@ class QueueStore:
     ) -> Found:
         place = more["folder"]
         row = base.execute(
-            "SELECT number, state, path, file, received, reason FROM files"
+            "SELECT number, state, path, file, received, reason, origin FROM files"
             " WHERE folder=? AND ident=?",
             (place, offer.ident),
         ).fetchone()
@@ -223,9 +224,11 @@ class QueueStore:
                     (place, offer.spot),
                 )
             return Found(number or 0, wanted, folder / offer.file, None, is_new=True)
-        number, state, path, file, received, reason = row
+        number, state, path, file, received, reason, origin = row
         if state == "done":
             return Found(number, "done", self._path(path), received, is_new=False)
+        if wanted == "skipped" and state != "skipped" and origin != offer.values["origin"]:
+            return Found(number, state, folder / file, None, is_new=False)
         if wanted != "skipped" or (state, reason) != ("skipped", offer.reason):
             values = {
                 **offer.values,

@@ -642,3 +642,43 @@ async def test_no_secret_is_kept_or_told(tmp_path: Path, caplog: pytest.LogCaptu
         assert secret not in kept
     assert REFERENCE not in kept
     assert b"private.mp4" in kept, "the original name is recorded"
+
+
+@pytest.mark.parametrize("is_failed", [False, True])
+async def test_what_is_skipped_in_one_message_is_fetched_from_another(
+    is_failed: bool, tmp_path: Path
+) -> None:
+    """A protected message with the same file does not hide the one from which it may be had."""
+    downloader, base = Downloader(), tmp_path / "q.db"
+    protected = post(2, file=7)
+    protected.noforwards = True
+    async with queue(base, downloader) as here:
+        if is_failed:
+            downloader.script = {7: [GONE]}
+            await here.add(post(1, file=7), tmp_path / "out")
+            await here.wait_all()
+        here.pause()
+        await here.add(post(1, file=7), tmp_path / "out")
+        assert 0 == await here.add(protected, tmp_path / "out")
+        assert {"waiting": 1} == await here.totals()
+    async with queue(base, downloader) as here:
+        assert [1] == [each.origin.message_id async for each in here.files("waiting")]
+        assert ["done"] == [each.status async for each in here.download_left()]
+        assert 0 == await here.add(protected, tmp_path / "out")
+        assert {"done": 1} == await here.totals()
+
+
+async def test_a_failure_stays_known_when_another_message_is_skipped(tmp_path: Path) -> None:
+    """So it does in `failed`; if its own message is protected by now it is skipped."""
+    downloader = Downloader()
+    downloader.script = {7: [GONE]}
+    protected = [post(number, file=7) for number in (2, 1)]
+    for each in protected:
+        each.noforwards = True
+    async with queue(None, downloader) as here:
+        await here.add(post(1, file=7), tmp_path)
+        await here.wait_all()
+        await here.add(protected[0], tmp_path)
+        assert {"failed": 1} == await here.totals()
+        await here.add(protected[1], tmp_path)
+        assert {"skipped": 1} == await here.totals()
