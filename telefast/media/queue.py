@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from telefast.checks import check_int, check_number
 from telefast.errors import ArgumentError
 from telefast.media.lineup import Lineup
 from telefast.media.names import safe_name
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["DownloadQueue", "QueueStats"]
 
 _PAGE = 200
+_HIGHEST = 2**63 - 1
+"""The largest integer that the data base keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,10 @@ class DownloadQueue:
         progress: Callable[[QueueStats], Any] | None = None,
     ) -> None:
         for name, value in (("files", files), ("ahead", ahead), ("max_tries", max_tries)):
-            if value < 1:
-                raise ArgumentError(name, value, "1 or more")
-        if not retry_delay >= 0:
-            raise ArgumentError("retry_delay", retry_delay, "seconds, 0 or more")
+            check_int(name, value, 1, None)
+        check_number("retry_delay", retry_delay, 0)
+        if progress is not None and not callable(progress):
+            raise ArgumentError("progress", progress, "a function of QueueStats, or None")
         self._ahead = ahead
         self._progress = progress
         self._store = QueueStore(None if path is None else Path(path))
@@ -183,9 +186,9 @@ class DownloadQueue:
             of *media* is raised after the results of all before it.
 
         Raises:
-            ArgumentError: If *folder* is no path.
+            ArgumentError: If *folder* is no path, *subfolder* no function, or *priority* no int.
         """
-        root = _folder(folder)
+        root = _checked(folder, subfolder, priority)
 
         async def produce(stream: Stream) -> None:
             async for each in _each(media):
@@ -241,12 +244,12 @@ class DownloadQueue:
         Raises:
             ClosedError: If the queue is not open.
             StorageError: If it cannot be written.
-            ArgumentError: If *media* carries nothing, or *folder* is no path.
+            ArgumentError: If *media* carries nothing, or as of `download_all`.
             TelefastError: What has ended the queue.
         """
-        count, root = 0, _folder(folder)
+        count, root = 0, _checked(folder, subfolder, priority)
         self._work.check()
-        for item, place in self._places(media, root, subfolder, options):
+        for item, place in list(self._places(media, root, subfolder, options)):
             while len(self._work.jobs) >= self._ahead:
                 await self._work.change()
             count += await self._work.offer(media, [item], place, priority, None)
@@ -336,7 +339,11 @@ class DownloadQueue:
             yield item, Place(root / safe_name(name), True) if name else Place(root, False)
 
 
-def _folder(folder: Any) -> Path:
+def _checked(folder: Any, subfolder: Any, priority: Any) -> Path:
+    """Return a folder as a path, if all of these are legal."""
+    if subfolder is not None and not callable(subfolder):
+        raise ArgumentError("subfolder", subfolder, "a function of a message and an item, or None")
+    check_int("priority", priority, -_HIGHEST, _HIGHEST)
     try:
         path = Path(folder).absolute()
         str(path).encode()

@@ -494,7 +494,12 @@ async def test_not_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"files": 0}, {"ahead": 0}, {"max_tries": 0}, {"retry_delay": -1}]
+    "options",
+    [
+        *[{"files": 0}, {"ahead": 0}, {"max_tries": 0}, {"retry_delay": -1}],
+        *[{"files": "x"}, {"ahead": None}, {"max_tries": 1.5}, {"retry_delay": "x"}],
+        {"progress": 7},
+    ],
 )
 def test_bad_arguments(options: dict[str, Any]) -> None:
     """They are refused by name, before anything is made."""
@@ -682,3 +687,32 @@ async def test_a_failure_stays_known_when_another_message_is_skipped(tmp_path: P
         assert {"failed": 1} == await here.totals()
         await here.add(protected[1], tmp_path)
         assert {"skipped": 1} == await here.totals()
+
+
+@pytest.mark.parametrize("priority", ["high", None, 1.5, True, 2**63])
+async def test_bad_priorities(priority: Any, tmp_path: Path) -> None:
+    """They are refused by name, nothing is kept, and the queue goes on."""
+    async with queue(None, Downloader()) as here:
+        with pytest.raises(ArgumentError, match="priority"):
+            await here.add(post(1), tmp_path, priority=priority)
+        with pytest.raises(ArgumentError, match="priority"):
+            here.download_all([post(1)], tmp_path, priority=priority)
+        assert {} == await here.totals()
+        await asyncio.wait_for(here.wait_all(), 5)
+        assert 1 == await here.add(post(2), tmp_path, priority=2**63 - 1)
+        await asyncio.wait_for(here.wait_all(), 5)
+        assert {"done": 1} == await here.totals()
+
+
+async def test_bad_subfolders(tmp_path: Path) -> None:
+    """What is no function is refused; one that fails leaves nothing behind."""
+
+    def fail(*_: Any) -> str:
+        raise KeyError("title")
+
+    async with queue(None, Downloader()) as here:
+        with pytest.raises(ArgumentError, match="subfolder"):
+            await here.add(post(1), tmp_path, subfolder="x")  # type: ignore[arg-type]
+        with pytest.raises(KeyError):
+            await here.add(post(1), tmp_path, subfolder=fail)
+        assert {} == await here.totals()
