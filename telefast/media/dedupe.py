@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
+from telefast.checks import check_int
 from telefast.errors import ArgumentError, ClosedError, FileMismatchError
 from telefast.flights import SharedFlight
 from telefast.logs import get_logger
@@ -23,6 +24,7 @@ from telefast.media.dedupe_rules import (
     Verdict,
     Verify,
     Wanted,
+    checked_sha256,
     content_key,
     is_stale,
     judge,
@@ -106,8 +108,7 @@ class MediaDedupeCache:
             raise ArgumentError("link_mode", link_mode, " or ".join(LINK_MODES))
         if contents and link_mode == "copy":
             raise ArgumentError("link_mode", link_mode, "another one with contents=True")
-        if max_entries < 1:
-            raise ArgumentError("max_entries", max_entries, "1 or more")
+        check_int("max_entries", max_entries, 1, None)
         self._store: EntryStore = store_of(store, max_entries)
         self._verify: Verify = verify
         self._mode: LinkMode = link_mode
@@ -154,14 +155,14 @@ class MediaDedupeCache:
 
         Raises:
             FileMismatchError: If there is no such file, or not of the size that Telegram says.
-            ArgumentError: If it is a message without a file.
+            ArgumentError: If it is a message without a file, or another argument is no legal one.
             OSError: If the file cannot be read.
         """
         self._check_open()
         what = wanted(media, by_name=self._by_name)
         if what.key is None:
             raise ArgumentError("media", type(media).__name__, "something with a file")
-        return Path((await self._keep(what, path, sha256)).path)
+        return Path((await self._keep(what, path, checked_sha256(sha256))).path)
 
     async def get_or_download(
         self,
@@ -186,11 +187,13 @@ class MediaDedupeCache:
 
         Raises:
             FileMismatchError: If the file is not where *download* says, or not of the right size.
+            ArgumentError: If *target* is no path, or a folder where a link is to be.
             DiskFullError: If there is no room for a copy.
             OSError: If it cannot be hashed or linked.
             Exception: What *download* raises.
         """
         self._check_open()
+        goal = None if target is None else absolute(target, "target")
         what = wanted(media, by_name=self._by_name)
         if what.key is None:
             path = downloaded_path(await download())
@@ -202,7 +205,7 @@ class MediaDedupeCache:
                 return DedupeResult(None if entry is None else Path(entry.path), False, what.key, 0)
             assert entry is not None  # noqa: S101 - for the type checker
             try:
-                where, how = await self._place(entry, target)
+                where, how = await self._place(entry, goal)
             except FileNotFoundError:
                 left -= 1
                 if not left:
@@ -219,7 +222,7 @@ class MediaDedupeCache:
         With a foreign cache manager these are the entries that were used in this run.
         """
         self._check_open()
-        return await self._store.move(Path(absolute(old)), Path(absolute(new)))
+        return await self._store.move(Path(absolute(old, "old")), Path(absolute(new, "new")))
 
     async def invalidate(self, media: Any) -> bool:
         """Forget a file, which stays on the disk; return whether it was known."""
@@ -340,7 +343,7 @@ class MediaDedupeCache:
             raise FileMismatchError(str(what.key), f"{found.size} bytes came, not {what.size}")
         if sha256 is None and (self._contents or self._verify == "sha256"):
             sha256 = await sha256_of(name)
-        entry = Entry(name, found.size, sha256 and sha256.lower())
+        entry = Entry(name, found.size, sha256)
         if self._contents:
             async with self._one_content:
                 entry = await self._once(entry)
@@ -369,17 +372,14 @@ class MediaDedupeCache:
             await self._store.keep(key, entry)  # the older one is not what it was
         return entry
 
-    async def _place(
-        self, entry: Entry, target: str | os.PathLike[str] | None
-    ) -> tuple[Path, LinkMode]:
+    async def _place(self, entry: Entry, target: str | None) -> tuple[Path, LinkMode]:
         if target is None or self._mode == "reuse":
             return Path(entry.path), "reuse"
-        name = absolute(target)
-        if await in_thread(is_same_file, entry.path, name):
-            return Path(name), "reuse"
-        how = await place(entry.path, Path(name), self._mode, entry.size or 0)
+        if await in_thread(is_same_file, entry.path, target):
+            return Path(target), "reuse"
+        how = await place(entry.path, Path(target), self._mode, entry.size or 0)
         self._count("link_fallbacks", how != self._mode)
-        return Path(name), how
+        return Path(target), how
 
     def _count_one(self, entry: Entry | None) -> None:
         if entry is None:

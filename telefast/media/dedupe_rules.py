@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from telefast.errors import ArgumentError
 from telefast.media.items import file_key, first_item
 from telefast.media.keys import FileKey
 
@@ -25,6 +27,7 @@ __all__ = [
     "Verdict",
     "Verify",
     "Wanted",
+    "checked_sha256",
     "content_key",
     "decode",
     "encode",
@@ -182,6 +185,19 @@ def store_once(mode: LinkMode, *, is_same_file: bool, is_equal: bool) -> Once:
     if is_same_file or not is_equal:
         return "keep"
     return "share" if mode == "reuse" else "link"
+
+
+def checked_sha256(value: Any) -> str | None:
+    """Return a hash in lower case; None if there is none.
+
+    Raises:
+        ArgumentError: If it is something else than 64 hex digits.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch("[0-9A-Fa-f]{64}", value):
+        raise ArgumentError("sha256", value, "64 hex digits")
+    return value.lower()
 
 
 def content_key(sha256: str) -> str:

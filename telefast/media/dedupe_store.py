@@ -142,7 +142,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(absolute(path))
+        self.path = Path(absolute(path, "store"))
         self._root = self.path.parent
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None

@@ -63,8 +63,15 @@ else:
         raise OSError(errno.ENOTSUP, "no clones of files on this system", target)
 
 
-def absolute(path: str | os.PathLike[str]) -> str:
-    """Return the whole path, without `..`; links on the way stay, as a user sees them."""
+def absolute(path: str | os.PathLike[str], name: str = "path") -> str:
+    """Return the whole path, without `..`; links on the way stay, as a user sees them.
+
+    Raises:
+        ArgumentError: If it is none; it calls it by *name*.
+    """
+    text: object = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str) or "\0" in text:
+        raise ArgumentError(name, path, "a path")
     return os.path.abspath(path)  # noqa: PTH100
 
 

@@ -563,12 +563,14 @@ async def test_a_closed_cache(store: Any) -> None:
         {"store": 5},
         {"verify": "hash"},
         {"link_mode": "move"},
+        {"store": "a\0b"},
         {"max_entries": 0},
+        {"max_entries": "x"},
         {"contents": True, "link_mode": "copy"},
     ],
     ids=str,
 )
-def test_wrong_arguments(wrong: dict[str, Any]) -> None:
+def test_wrong_options(wrong: dict[str, Any]) -> None:
     """They are refused at once."""
     with pytest.raises(ArgumentError):
         MediaDedupeCache(**wrong)
@@ -583,6 +585,24 @@ async def test_a_message_without_a_file(source: Source) -> None:
         await cache.put(message(), await source.to("a")())
     with pytest.raises(ArgumentError):
         await cache.get(5)
+
+
+async def test_wrong_arguments(source: Source) -> None:
+    """They are refused by name, before anything is fetched or kept."""
+    path: Any = source.folder / "a"
+    path.write_bytes(b"hello")
+    wrong: Any = 123
+    async with MediaDedupeCache() as cache:
+        for name, call in {
+            "path": cache.put(file(), wrong),
+            "sha256": cache.put(file(), path, sha256="zz"),
+            "old": cache.relocate(wrong, "x"),
+            "new": cache.relocate("x", wrong),
+            "target": cache.get_or_download(file(), source.to("b"), target=wrong),
+        }.items():
+            with pytest.raises(ArgumentError, match=f"^{name}="):
+                await call
+        assert (source.calls, await cache.get(file())) == (0, None)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")

@@ -20,7 +20,7 @@ from telethon import types
 from telefast import ArgumentError, DiskFullError, FileKey, MediaDedupeCache, StoreLockedError
 from telefast.media import linking
 from telefast.media.files import PartFile, part_path
-from telefast.media.linking import is_equal, is_same_file, link, place, sha256_of
+from telefast.media.linking import absolute, is_equal, is_same_file, link, place, sha256_of
 from tests.unit.media_model import document, message
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="FICLONE is Linux's")
@@ -371,3 +371,11 @@ async def test_a_file_that_goes_away_while_it_is_linked(
     monkeypatch.setattr(os, "link", raiser(errno.ENOENT))
     with pytest.raises(FileNotFoundError):
         await cache.get_or_download(file(), download, target=tmp_path / "c")
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"a", "a\0b"])
+def test_what_is_no_path(wrong: Any) -> None:
+    """A number, bytes, or what no system can open, is refused by the name of the argument."""
+    assert absolute(Path("/a/../b")) == absolute("/b")
+    with pytest.raises(ArgumentError, match=r"^place=.*: expected a path$"):
+        absolute(wrong, "place")

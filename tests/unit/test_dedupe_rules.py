@@ -20,6 +20,7 @@ from telefast.media.dedupe_rules import (
     LinkMode,
     Verdict,
     Verify,
+    checked_sha256,
     content_key,
     decode,
     encode,
@@ -181,3 +182,12 @@ def test_contents_have_a_key_of_their_own() -> None:
     assert content_key("ab") == "sha256_ab"
     with pytest.raises(ArgumentError):
         FileKey.parse(content_key("5"))
+
+
+def test_hashes_that_callers_have() -> None:
+    """64 hex digits in either case, or none; nothing else."""
+    assert checked_sha256(None) is None
+    assert checked_sha256("Ab" * 32) == "ab" * 32
+    for wrong in ("", "zz", "a" * 63, "g" * 64, b"a" * 64, 5):
+        with pytest.raises(ArgumentError, match="64 hex digits"):
+            checked_sha256(wrong)
