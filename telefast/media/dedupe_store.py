@@ -326,7 +326,7 @@ def _errors(path: Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise StoreLockedError(name, None) from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            problem = "it is damaged, or no SQLite data base; without it, files are fetched anew"
+            problem = "it is damaged, or no SQLite data base; remove it, and files are fetched anew"
             raise CorruptStateError(problem, path=name) from error
         if code == sqlite3.SQLITE_FULL:
             raise DiskFullError(name, 4096) from error  # a page of SQLite's
