@@ -114,7 +114,7 @@ class MediaDedupeCache:
         self._mode: LinkMode = link_mode
         self._contents = contents
         self._by_name = by_name
-        self._metrics = metrics
+        self.metrics = metrics
         self._counts: Counter[str] = Counter()
         self._flights: SharedFlight[str, Entry | None] = SharedFlight()
         self._one_content = asyncio.Lock()
@@ -390,8 +390,8 @@ class MediaDedupeCache:
 
     def _count(self, name: str, amount: int = 1) -> None:
         self._counts[name] += amount
-        if self._metrics is not None and amount:
-            self._metrics.add(f"dedupe_{name}", amount)
+        if self.metrics is not None and amount:
+            self.metrics.add(f"dedupe_{name}", amount)
 
     def _check_open(self) -> None:
         if self._is_closed:

@@ -25,7 +25,6 @@ from telefast.errors import (
     UsageError,
 )
 from telefast.logs import get_logger, redact
-from telefast.media.fetching import Source
 from telefast.media.folders import is_whole, prepare, tidy
 from telefast.media.lineup import Lineup
 from telefast.media.queue_jobs import Job, Place, Waiter
@@ -298,7 +297,9 @@ class Work:
                 if job.source.is_left:
                     skipped = await self.downloader.find_again(job.source)
                 if skipped is None:
-                    return await self._fetch_once(job.source, job.target)
+                    return await self.downloader.obtain(
+                        job.source, job.target, None, dedupe=self._dedupe
+                    )
                 if not job.spare:
                     return DownloadResult("skipped", skipped, reason=skipped.reason)
                 job.source = job.spare.popleft()
@@ -306,21 +307,6 @@ class Work:
                 if not job.spare:
                     raise
                 job.source = job.spare.popleft()
-
-    async def _fetch_once(self, source: Source, target: Path) -> DownloadResult:
-        if self._dedupe is None:
-            return await self.downloader.obtain(source, target, None)
-        fetched: list[DownloadResult] = []
-
-        async def fetch() -> Path | None:
-            fetched.append(await self.downloader.obtain(source, target, None))
-            return fetched[-1].path
-
-        item = source.item
-        found = await self._dedupe.get_or_download(item, fetch, target=target)
-        if found.hit or not fetched:
-            return DownloadResult("skipped", item, found.path, reason="exists")
-        return dataclasses.replace(fetched[-1], path=found.path)
 
     # End
 

@@ -39,10 +39,12 @@ async def reuse(
 
     is_there = target.size is not None and target.size == item.size
     known = await cache.get_or_download(item, fetch, target=None if is_there else target.path)
+    is_counted = cache.metrics is metrics  # by the cache itself
     if fetched:
-        metrics.add("dedupe_misses")
+        metrics.add("dedupe_misses", not is_counted)
         return replace(fetched[-1], path=known.path)
-    metrics.add("dedupe_hits")
-    metrics.add("dedupe_bytes_saved", known.bytes_saved)
+    if not is_counted:
+        metrics.add("dedupe_hits")
+        metrics.add("dedupe_bytes_saved", known.bytes_saved)
     path = target.path if is_there else known.path
     return DownloadResult("skipped", item, path, known.bytes_saved, "exists")

@@ -25,6 +25,7 @@ from telefast.media import sinks
 from telefast.media.files import PartFile
 from telefast.media.names import key_in
 from telefast.testing import LocalTelegram, World, hostile_names, put_media
+from telefast.transport.account import Account
 from tests.client.media_scene import GET_FILE, KIB, Scene, content, names, scene, sha, whole
 from tests.storage.queue_scene import Downloader, post
 from tests.storage.queue_scene import run as run_with
@@ -303,3 +304,26 @@ async def test_what_is_left_of_another_policy(tmp_path: Path) -> None:
                 assert [status] == [each.status async for each in queue.download_left()]
                 assert {status: 1} == await queue.totals()
         assert 1 == here.counts[GET_FILE]
+
+
+@pytest.mark.parametrize("is_counting", [False, True])
+@pytest.mark.parametrize("whose", ["queue", "downloader", "both"])
+async def test_each_hit_of_a_cache_is_counted_once(
+    whose: str, is_counting: bool, tmp_path: Path
+) -> None:
+    """In the metrics of the account, whoever has the cache, and whether that counts there too."""
+    async with scene(10, 20) as here:
+        metrics = Account.of(here.client).metrics
+        async with MediaDedupeCache(None, metrics=metrics if is_counting else None) as known:
+            downloader = here.downloader(dedupe=None if whose == "queue" else known)
+            for folder in ("a", "b"):
+                dedupe = None if whose == "downloader" else known
+                async with DownloadQueue(None, downloader, dedupe=dedupe) as queue:
+                    messages = await here.messages()
+                    results = queue.download_all(messages, tmp_path / folder)
+                    assert 2 == len([each async for each in results])
+        counted = metrics.snapshot()
+        assert (2, 2, 30) == tuple(
+            counted[f"dedupe_{name}"] for name in ("hits", "misses", "bytes_saved")
+        )
+        assert 2 == here.counts[GET_FILE]

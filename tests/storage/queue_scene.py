@@ -92,7 +92,9 @@ class Downloader:
         """Return where a file is."""
         return Source(item, since, is_left=is_left)
 
-    async def obtain(self, source: Source, target: Path, progress: None) -> DownloadResult:
+    async def obtain(
+        self, source: Source, target: Path, progress: None, *, dedupe: None
+    ) -> DownloadResult:
         """Write a file."""
         item = source.item
         if await in_thread(target.exists):
