@@ -64,7 +64,8 @@ class DownloadQueue:
     Each file ends as `done`, as `skipped` for a reason, or as `failed` for one; what failed, and
     what a kill has left over, is fetched by the next run. What is done is known and not asked for
     again: a run over a finished archive looks at the files on the disk and sends no request for
-    them. Files get the names of `telefast.file_name`::
+    them. Files get the names of `telefast.file_name`; one that messages call differently keeps the
+    name by which it came first::
 
         downloader = telefast.MediaDownloader(client)
         async with telefast.DownloadQueue("archive/queue.db", downloader) as queue:

@@ -256,9 +256,12 @@ class QueueStore:
             self._set(base, number, {"state": "failed", "reason": reason, "detail": detail})
             base.execute("UPDATE files SET tries=tries+1 WHERE number=?", (number,))
 
-    def lost(self, number: int) -> None:
-        """Mark a file that was done, and is gone or damaged, as one that is to be fetched."""
-        self._write(number, {"state": "waiting", "path": None, "received": None})
+    def lost(self, number: int) -> str:
+        """Mark a file that was done, and is gone or damaged, as to be fetched; return its name."""
+        with self._writing() as base:
+            self._set(base, number, {"state": "waiting", "path": None, "received": None})
+            [file] = base.execute("SELECT file FROM files WHERE number=?", (number,)).fetchone()
+        return str(file)
 
     def _write(self, number: int, values: dict[str, Any]) -> None:
         with self._writing() as base:

@@ -170,8 +170,7 @@ class Work:
         )
         for index, known in enumerate(found):
             if known.state == "done" and not is_whole(known.path, known.received):
-                self._store.lost(known.number)
-                target = place.folder / offers[index].file
+                target = place.folder / self._store.lost(known.number)
                 found[index] = Found(known.number, "waiting", target, None, is_new=False)
         return found
 

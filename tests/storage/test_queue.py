@@ -716,3 +716,18 @@ async def test_bad_subfolders(tmp_path: Path) -> None:
         with pytest.raises(KeyError):
             await here.add(post(1), tmp_path, subfolder=fail)
         assert {} == await here.totals()
+
+
+async def test_a_lost_file_keeps_its_name(tmp_path: Path) -> None:
+    """Also if the message that shows it again calls it otherwise; the queue says where it is."""
+    downloader, base, out = Downloader(), tmp_path / "q.db", tmp_path / "out"
+    [first] = await run(base, downloader, [post(1, name="first.mp4")], out)
+    first.path.unlink()
+    async with queue(base, downloader) as here:
+        here.pause()
+        await here.add(post(1, name="second.mp4"), out)
+        [waiting] = [each async for each in here.files("waiting")]
+        assert str(first.path) == waiting.path
+        here.resume()
+        await here.wait_all()
+    assert ["first-document_1.mp4"] == names(out)
