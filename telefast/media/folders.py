@@ -5,6 +5,7 @@ All of it blocks: call it by `telefast.tasks.in_thread`.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -38,7 +39,7 @@ def prepare(target: Path, *, is_nested: bool) -> None:
 
     Raises:
         UnsafePathError: If its folder is a link, or the names in which it is gathered are.
-        OSError: If the folder cannot be made.
+        OSError: If the folder cannot be made, or no file in it.
     """
     folder = target.parent
     if is_nested:
@@ -46,6 +47,8 @@ def prepare(target: Path, *, is_nested: bool) -> None:
         if _is_link(folder):
             raise UnsafePathError(str(folder))
     folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):  # else it would be found out when all bytes are here
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     part = part_path(target)
     for ending in _ENDINGS:
         path = part.with_name(f"{part.name}{ending}")

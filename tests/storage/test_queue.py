@@ -611,6 +611,17 @@ async def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     assert "done" == found.status
 
 
+async def test_nothing_is_fetched_for_a_folder_that_takes_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found out before a file is asked for, not when all its bytes are here."""
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    downloader = Downloader()
+    [found] = await run(None, downloader, [post(1)], tmp_path)
+    assert isinstance(found.error, PermissionError)
+    assert [] == downloader.order
+
+
 async def test_what_kills_have_left_is_removed(tmp_path: Path) -> None:
     """Beside files that are done; what waits for another run, or is nobody's, stays."""
     downloader, base, out = Downloader(), tmp_path / "q.db", tmp_path / "out"
