@@ -742,3 +742,26 @@ async def test_a_lost_file_keeps_its_name(tmp_path: Path) -> None:
         here.resume()
         await here.wait_all()
     assert ["first-document_1.mp4"] == names(out)
+
+
+async def test_what_is_left_and_protected_where_it_was_seen(tmp_path: Path) -> None:
+    """It is skipped, unless another message has shown it meanwhile: then it comes from there."""
+    downloader, base = Downloader(), tmp_path / "q.db"
+    async with queue(base, downloader) as here:
+        here.pause()
+        for number in (1, 2):
+            await here.add(post(number), tmp_path / "out")
+        downloader.protected = [each.origin async for each in here.files("waiting")]
+    async with queue(base, downloader) as here:
+        here.pause()
+        async with here.download_left() as results:
+            first = asyncio.ensure_future(anext(results))
+            await until(lambda: here.stats().waiting == 2)
+            await here.add(post(3, file=1), tmp_path / "out")
+            here.resume()
+            found = [await first, *[each async for each in results]]
+        assert [(1, "done"), (2, "skipped")] == sorted(
+            (each.source.number, each.status) for each in found
+        )
+        assert {"done": 1, "skipped": 1} == await here.totals()
+    assert {1: 1} == downloader.asked
