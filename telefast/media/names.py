@@ -133,6 +133,7 @@ def safe_name(text: str) -> str:
     Two texts may give one name. A name that was made here stays as it is.
 
     Example:
+        >>> from telefast.media.names import safe_name
         >>> safe_name("photos"), safe_name("../up"), safe_name("")
         ('photos', '_up', '_')
     """
