@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from telefast.checks import check_int
 from telefast.errors import (
@@ -18,6 +18,7 @@ from telefast.errors import (
     UsageError,
 )
 from telefast.media.references import AT_ONCE
+from telefast.media.result_stream import ResultStream, each_of
 from telefast.media.results import DownloadResult
 from telefast.media.types import SkippedItem
 from telefast.tasks import Crew, Pump
@@ -37,7 +38,7 @@ _Each: TypeAlias = "tuple[Any, Source | SkippedItem]"
 """What a file came from, and the file."""
 
 
-class Downloads:
+class Downloads(ResultStream):
     """The results of `MediaDownloader.download_all`: an async iterator.
 
     Leaving the `async with` block ends what is under way; its parts stay on the disk for the next
@@ -59,30 +60,7 @@ class Downloads:
         if not isinstance(folder, str | os.PathLike):
             raise ArgumentError("folder", folder, "a path")
         work = _Work(downloader, media, Path(folder), ordered, files, progress, options)
-        self._pump: Pump[DownloadResult] = Pump(work.run)
-        self._is_started = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> DownloadResult:
-        if not self._is_started:
-            self._is_started = True
-            self._pump.start(self)
-        result = await self._pump.take()
-        if result is None:
-            raise StopAsyncIteration
-        return result
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """End what is under way and wait for it; safe to call several times."""
-        await self._pump.aclose()
+        super().__init__(Pump(work.run))
 
 
 class _Work:
@@ -138,7 +116,7 @@ class _Work:
         Of a list, some are looked at ahead: their references are renewed with those before them.
         """
         if not isinstance(self._media, Sequence):
-            async for media in _each(self._media):
+            async for media in each_of(self._media):
                 for each in self._read(media):
                     yield each
             return
@@ -193,12 +171,3 @@ class _Work:
         self._ready[number] = result
         while self._order and self._order[0] in self._ready:
             pump.put(self._ready.pop(self._order.popleft()))
-
-
-async def _each(media: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
-    if isinstance(media, AsyncIterable):
-        async for each in media:
-            yield each
-    else:
-        for each in media:
-            yield each

@@ -18,6 +18,7 @@ from telefast.media.queue_results import QueueResults, Stream
 from telefast.media.queue_rows import QueuedFile, State
 from telefast.media.queue_store import QueueStore
 from telefast.media.queue_work import Work
+from telefast.media.result_stream import each_of
 from telefast.media.types import MediaItem, SkippedItem
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class DownloadQueue:
         root = _checked(folder, subfolder, priority)
 
         async def produce(stream: Stream) -> None:
-            async for each in _each(media):
+            async for each in each_of(media):
                 for item, place in self._places(each, root, subfolder, options):
                     await stream.offer(each, item, place, priority)
 
@@ -351,12 +352,3 @@ def _checked(folder: Any, subfolder: Any, priority: Any) -> Path:
     except (TypeError, UnicodeEncodeError):
         raise ArgumentError("folder", folder, "a path, as text") from None
     return path
-
-
-async def _each(media: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
-    if isinstance(media, AsyncIterable):
-        async for each in media:
-            yield each
-    else:
-        for each in media:
-            yield each

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from telefast.media.queue_jobs import Place
 from telefast.media.queue_rows import QueuedFile
 from telefast.media.queue_work import Work
+from telefast.media.result_stream import ResultStream
 from telefast.media.results import DownloadResult
 from telefast.media.types import MediaItem, SkippedItem
 from telefast.tasks import Pump
@@ -98,7 +99,7 @@ class Stream:
             self._work.check()
 
 
-class QueueResults:
+class QueueResults(ResultStream):
     """The results of a `DownloadQueue`: an async iterator of `DownloadResult`.
 
     Leaving the `async with` block ends it, and so does garbage collection: what has begun goes on
@@ -108,27 +109,4 @@ class QueueResults:
     def __init__(
         self, work: Work, ahead: int, produce: Callable[[Stream], Awaitable[None]]
     ) -> None:
-        self._pump: Pump[DownloadResult] = Pump(Stream(work, ahead, produce).run)
-        self._is_started = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> DownloadResult:
-        if not self._is_started:
-            self._is_started = True
-            self._pump.start(self)
-        result = await self._pump.take()
-        if result is None:
-            raise StopAsyncIteration
-        return result
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """End it and wait for that; safe to call several times."""
-        await self._pump.aclose()
+        super().__init__(Pump(Stream(work, ahead, produce).run))
