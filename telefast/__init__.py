@@ -21,6 +21,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   supergroup with the basic group that it was.
 * `ReactionSummary` reads the reactions that a message shows; `ReactionCollector` finds who gave
   them, with few requests, and `ReactionsCsvWriter` and `ReactionsJsonWriter` write both to files.
+* `topic_of` tells which topic a message of a forum is in, `TopicInfo` what a topic is.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -78,6 +79,7 @@ from telefast.errors import (
     UsageError,
     WorldError,
 )
+from telefast.forum import TopicInfo, topic_of
 from telefast.history import (
     AlbumGroups,
     Batch,
@@ -237,6 +239,7 @@ __all__ = [
     "TakeoutDelayError",
     "TelefastError",
     "TelegramLink",
+    "TopicInfo",
     "UndecodedMessage",
     "UndecodedRecord",
     "UnexpectedAnswerError",
@@ -259,6 +262,7 @@ __all__ = [
     "parse_link",
     "rehydrate",
     "remember_rates",
+    "topic_of",
     "widen_albums",
     "wrap",
 ]

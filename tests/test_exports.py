@@ -22,6 +22,7 @@ SOURCES = [
     "telefast.chunks",
     "telefast.client",
     "telefast.errors",
+    "telefast.forum",
     "telefast.history",
     "telefast.media",
     "telefast.ordered",
