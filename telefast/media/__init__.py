@@ -1,12 +1,13 @@
 """Files: what a message carries, which file it is, and how to have it."""
 
+from telefast.filenames import folder_name
 from telefast.media.dedupe import MediaDedupeCache
 from telefast.media.dedupe_results import DedupeCheck, DedupeResult, DedupeStats
 from telefast.media.downloader import MediaDownloader
 from telefast.media.downloads import Downloads
 from telefast.media.items import chat_photo_item, file_key, items_of
 from telefast.media.keys import FileKey
-from telefast.media.names import file_name, folder_name
+from telefast.media.names import file_name
 from telefast.media.queue import DownloadQueue, QueueStats
 from telefast.media.queue_results import QueueResults
 from telefast.media.queue_rows import QueuedFile

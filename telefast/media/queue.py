@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from telefast.checks import check_int, check_number
 from telefast.errors import ArgumentError
+from telefast.filenames import safe_name
 from telefast.media.lineup import Lineup
-from telefast.media.names import safe_name
 from telefast.media.queue_jobs import Place
 from telefast.media.queue_results import QueueResults, Stream
 from telefast.media.queue_rows import QueuedFile, State

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telefast.filenames import LONGEST, folder_name, safe_name
 from telefast.media.extensions import bare_name
 from telefast.media.keys import FileKey
-from telefast.media.names import LONGEST, file_name, folder_name, key_in, safe_name
+from telefast.media.names import file_name, key_in
 from telefast.media.types import MediaItem
 from telefast.testing import hostile_names
 
