@@ -22,6 +22,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `ReactionSummary` reads the reactions that a message shows; `ReactionCollector` finds who gave
   them, with few requests, and `ReactionsCsvWriter` and `ReactionsJsonWriter` write both to files.
 * `topic_of` tells which topic a message of a forum is in, `TopicInfo` what a topic is.
+* `Comments` reads the comments on a channel's posts, each once, and ties them to their posts.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -57,6 +58,7 @@ from telefast.errors import (
     CorruptStateError,
     CursorMismatchError,
     DeadlineError,
+    DiscussionClosedError,
     DiskFullError,
     FileMismatchError,
     FileUnavailableError,
@@ -79,7 +81,16 @@ from telefast.errors import (
     UsageError,
     WorldError,
 )
-from telefast.forum import TopicInfo, topic_of
+from telefast.forum import (
+    Comment,
+    CommentPlan,
+    Comments,
+    CommentStats,
+    CommentStream,
+    PostThread,
+    TopicInfo,
+    topic_of,
+)
 from telefast.history import (
     AlbumGroups,
     Batch,
@@ -170,6 +181,11 @@ __all__ = [
     "ChunkTooLargeError",
     "ClosedError",
     "Collected",
+    "Comment",
+    "CommentPlan",
+    "CommentStats",
+    "CommentStream",
+    "Comments",
     "CompatibilityError",
     "ConcurrentUseError",
     "ConnectionLostError",
@@ -181,6 +197,7 @@ __all__ = [
     "DedupeCheck",
     "DedupeResult",
     "DedupeStats",
+    "DiscussionClosedError",
     "DiskFullError",
     "DownloadQueue",
     "DownloadResult",
@@ -212,6 +229,7 @@ __all__ = [
     "PeerNotFoundError",
     "Pool",
     "PoolStats",
+    "PostThread",
     "ProcessedIds",
     "ProfileRun",
     "QueueResults",

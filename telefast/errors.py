@@ -21,7 +21,8 @@ TelefastError
 │  ├─ FileMismatchError          the bytes that come are not those of the file
 │  ├─ FloodWaitTooLongError      a flood wait beyond what the caller allows
 │  ├─ TakeoutDelayError          a takeout has to be confirmed, or waited for, first
-│  └─ GroupMigratedError         a basic group became a supergroup while it was read
+│  ├─ GroupMigratedError         a basic group became a supergroup while it was read
+│  └─ DiscussionClosedError      comments that this account may not read
 ├─ StorageError                  this machine
 │  ├─ DiskFullError              (OSError) no room for what was to be written
 │  ├─ StoreLockedError           (BlockingIOError) another writer has the store or checkpoint open
@@ -59,6 +60,7 @@ __all__ = [
     "CorruptStateError",
     "CursorMismatchError",
     "DeadlineError",
+    "DiscussionClosedError",
     "DiskFullError",
     "FileMismatchError",
     "FileUnavailableError",
@@ -363,6 +365,27 @@ class GroupMigratedError(RemoteError):
         )
         self.old_id = old_id
         self.new_id = new_id
+
+
+class DiscussionClosedError(RemoteError):
+    """The comments on a channel's posts are in a group that this account may not read.
+
+    All comments that were read before it have been delivered. `__cause__` is what Telegram says.
+
+    Args:
+        channel_id: Marked id of the channel.
+        group_id: Marked id of its discussion group; 0 if it has none any more.
+    """
+
+    retryable = False
+
+    def __init__(self, channel_id: int, group_id: int) -> None:
+        super().__init__(
+            f"the comments on posts of channel {channel_id} are in group {group_id}, which this "
+            "account may not read; join it, or ask its administrators"
+        )
+        self.channel_id = channel_id
+        self.group_id = group_id
 
 
 class StorageError(TelefastError):

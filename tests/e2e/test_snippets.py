@@ -43,6 +43,9 @@ async def test_page(
     snippets = _snippets((ROOT / page).read_text("utf-8"))
     world = World(seed=7)
     world.add_channel("Some channel", message_count=250, username="some_channel")
+    news = world.add_channel("News", message_count=9, megagroup=False, username="some_news")
+    world.link(news, world.add_channel("Talk", message_count=20))
+    world.discuss(news, 5, 7, comments=3)
     stored: list[Any] = []
 
     async def store(messages: list[Any]) -> None:
