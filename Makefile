@@ -128,7 +128,7 @@ $(STAMP): pyproject.toml
 	rm -f $(STAMP); \
 	echo "installing telefast and its tools into .venv"; \
 	$(PY) -m pip install -q --disable-pip-version-check -U "pip>=25.1"; \
-	$(PY) -m pip install -q --disable-pip-version-check -e ".[cli,testing]" --group dev; \
+	$(PY) -m pip install -q --disable-pip-version-check -e ".[cli,prometheus,testing]" --group dev; \
 	pwd -P > $(STAMP)
 
 # 60 MB that only this target needs.

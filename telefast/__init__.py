@@ -23,6 +23,8 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   them, with few requests, and `ReactionsCsvWriter` and `ReactionsJsonWriter` write both to files.
 * `topic_of` tells which topic a message of a forum is in, `TopicInfo` what a topic is.
 * `Comments` reads the comments on a channel's posts, each once, and ties them to their posts.
+* `Metrics` counts what happens; `metrics_of` returns those of a client, `telefast.prometheus`
+  exports them.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -131,6 +133,7 @@ from telefast.media import (
     folder_name,
     items_of,
 )
+from telefast.metrics import Metrics, NoMetrics
 from telefast.ordered import Failed, OrderedMap, ordered_map
 from telefast.peers import (
     ChatMeta,
@@ -156,6 +159,7 @@ from telefast.reactions import (
     Reactor,
     ReactorList,
 )
+from telefast.transport.counting import metrics_of, use_metrics
 from telefast.transport.pool import Line, Pool, PoolStats
 from telefast.transport.remember import remember_rates
 from telefast.transport.takeout import Takeout
@@ -221,8 +225,10 @@ __all__ = [
     "MessageKey",
     "MessagesIter",
     "MetadataCache",
+    "Metrics",
     "MissingPart",
     "NameRecord",
+    "NoMetrics",
     "OrderedMap",
     "PartSizeTuner",
     "PeerCache",
@@ -276,11 +282,13 @@ __all__ = [
     "folder_name",
     "group_albums",
     "items_of",
+    "metrics_of",
     "ordered_map",
     "parse_link",
     "rehydrate",
     "remember_rates",
     "topic_of",
+    "use_metrics",
     "widen_albums",
     "wrap",
 ]

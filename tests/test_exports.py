@@ -25,10 +25,12 @@ SOURCES = [
     "telefast.forum",
     "telefast.history",
     "telefast.media",
+    "telefast.metrics",
     "telefast.ordered",
     "telefast.peers",
     "telefast.reactions",
     "telefast.settings",
+    "telefast.transport.counting",
     "telefast.transport.remember",
     "telefast.transport.pool",
     "telefast.transport.takeout",
@@ -139,7 +141,8 @@ import telefast
 found, os.environ = list(opened), environ
 assert not found, f"importing telefast opens {found}"
 assert threading.active_count() == 1, threading.enumerate()
-heavy = {"pydantic", "pydantic_settings", "rich", "typer", "pytest"} & set(sys.modules)
+heavy = {"prometheus_client", "pydantic", "pydantic_settings", "rich", "typer", "pytest"}
+heavy &= set(sys.modules)
 assert not heavy, f"importing telefast imports {heavy}"
 assert "telefast.testing" not in sys.modules
 telefast.Settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from telethon import utils
 
 from telefast import logs
 from telefast.chunks.codec import Chunk, ChunkCodec
+from telefast.chunks.counting import Tally
 from telefast.chunks.folder import Folder, Fsync, Place
 from telefast.chunks.frames import Header
 from telefast.chunks.index import Bounds, Facts
@@ -78,6 +80,8 @@ class ChunkStore:
         fsync: When to wait until data are on the disk: `"always"`, after each chunk; `"close"`
             (default), at the end of each file and of the work, and by `flush`; `"never"`. Without
             waiting, a power failure may lose the last seconds; a kill loses nothing.
+        metrics: Where to count as well, such as `telefast.metrics_of(client)`: `chunks_encoded`
+            and the like.
 
     Raises:
         ArgumentError: By the constructor, if an argument has no legal value.
@@ -93,6 +97,7 @@ class ChunkStore:
         read_only: bool = False,
         max_file_size: int = 256 * 1024 * 1024,
         fsync: Fsync = "close",
+        metrics: Metrics | None = None,
     ) -> None:
         if type(max_file_size) is not int or max_file_size < 1:
             raise ArgumentError("max_file_size", max_file_size, "a number of bytes from 1 up")
@@ -110,7 +115,7 @@ class ChunkStore:
         )
         self._is_open = False
         self._turn = asyncio.Lock()
-        self._metrics = Metrics()
+        self._tally = Tally(metrics)
         self._facts: dict[tuple[int, int], Facts] = {}
         self._damaged: dict[tuple[int, int], ChunkError] = {}
 
@@ -170,18 +175,17 @@ class ChunkStore:
     def stats(self) -> StoreStats:
         """Return the figures of this store so far."""
         headers = [p.span.header for p in self._folder.places if p.span.header is not None]
-        raw, packed = self._metrics["chunk_raw_bytes"], self._metrics["chunk_compressed_bytes"]
         return StoreStats(
             files=self._folder.file_count,
             chunks=len(headers),
             messages=sum(header.count for header in headers),
             bytes=self._folder.size,
             torn_bytes=self._folder.torn_size,
-            chunks_encoded=int(self._metrics["chunks_encoded"]),
-            chunks_decoded=int(self._metrics["chunks_decoded"]),
-            chunk_raw_bytes=int(raw),
-            chunk_compressed_bytes=int(packed),
-            compressed_chunks_saved_bytes=int(raw - packed),
+            chunks_encoded=self._tally["chunks_encoded"],
+            chunks_decoded=self._tally["chunks_decoded"],
+            chunk_raw_bytes=self._tally["chunk_raw_bytes"],
+            chunk_compressed_bytes=self._tally["chunk_compressed_bytes"],
+            compressed_chunks_saved_bytes=self._tally["compressed_chunks_saved_bytes"],
             chunk_corrupt=len(self._damaged),
         )
 
@@ -217,14 +221,14 @@ class ChunkStore:
         await self._do(self._folder.sync)
 
     def _append(self, messages: Any, account: int | None) -> None:
+        began = time.perf_counter()
         frame = self._codec.encode(messages, account=account)
+        seconds = time.perf_counter() - began
         header = Header.unpack(frame)
         if header is None or not header.count:
             return
         self._folder.append(frame)
-        self._metrics.add("chunks_encoded")
-        self._metrics.add("chunk_raw_bytes", header.raw_size)
-        self._metrics.add("chunk_compressed_bytes", header.packed_size)
+        self._tally.wrote(header, seconds)
 
     # Read
 
@@ -339,12 +343,15 @@ class ChunkStore:
         facts = self._facts.get(place.key)
         if facts is not None and not bounds.admit(facts):
             return None
+        began = time.perf_counter()
         try:
             chunk = self._decode(place)
         except ChunkError as error:
+            if place.key not in self._damaged:
+                self._tally.damaged()
             self._damaged[place.key] = error
             raise
-        self._metrics.add("chunks_decoded")
+        self._tally.read(time.perf_counter() - began)
         facts = self._facts[place.key] = Facts.of(chunk.body)
         return chunk if bounds.admit(facts) else None
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgpack
 from telethon import utils
@@ -25,6 +25,9 @@ from telefast.history.chat_progress import ChatProgress, MessageFailure
 from telefast.history.progress import seal, unseal
 from telefast.history.types import Batch
 from telefast.tasks import in_thread
+
+if TYPE_CHECKING:
+    from telefast.metrics import Metrics
 
 __all__ = ["Checkpoint"]
 
@@ -60,6 +63,7 @@ class Checkpoint:
             Default 5: our choice.
         max_tries: How often a message may fail (see `fail`) before it is passed over. Default 3:
             our choice.
+        metrics: Where to count `processed_ids_added`, such as `telefast.metrics_of(client)`.
 
     Raises:
         ArgumentError: By the constructor, if an argument has no legal value.
@@ -75,6 +79,7 @@ class Checkpoint:
         every: int = 100,
         seconds: float = 5.0,
         max_tries: int = 3,
+        metrics: Metrics | None = None,
     ) -> None:
         check_int("every", every, 1, None)
         check_number("seconds", seconds, 0)
@@ -83,6 +88,7 @@ class Checkpoint:
         self._every = every
         self._seconds = seconds
         self._max_tries = max_tries
+        self._metrics = metrics
         self._lock = Lock(self.path.with_name(f"{self.path.name}.lock"), self.path)
         self._chats: dict[int, ChatProgress] = {}
         self._is_open = False
@@ -202,6 +208,8 @@ class Checkpoint:
         for each, ids in found.items():
             chat = self.chat(each)
             chat.ack(ids)
+            if self._metrics is not None:
+                self._metrics.add("processed_ids_added", len(ids))
             if note is not _KEPT:
                 chat.note = note
             self._unwritten += len(ids)

@@ -201,8 +201,8 @@ class Producer:
 
         async def fetch(ask: Ask) -> Page:
             self._runner.asked()
-            page, _ = await history.fetch(ask)
-            await self._runner.received(page)
+            page, seconds = await history.fetch(ask)
+            await self._runner.received(page, seconds)
             return page
 
         before = await id_before(fetch, self._query.offset_date or 0)

@@ -92,11 +92,14 @@ class Runner:
         """Ask outside of any plan."""
         self.asked()
         found = await self.fetcher.send(request)
-        await self.received(found[0])
+        await self.received(*found)
         return found
 
-    async def received(self, page: Page) -> None:
-        """Count an answer, and learn the users and chats in it."""
+    async def received(self, page: Page, seconds: float) -> None:
+        """Count an answer, which took so long, and learn the users and chats in it."""
+        self._metrics.observe("history_batch_seconds", seconds)
+        if self._is_list and page.empty_ids:
+            self._metrics.add("history_empty_skipped", len(page.empty_ids))
         stats = self._tally.stats
         self._tally.set(bytes=stats.bytes + len(page.data), requests=stats.requests + page.splits)
         if page.splits:
@@ -117,6 +120,7 @@ class Runner:
     async def run(self, plan: Plan) -> None:
         """Carry out *plan*: send what it asks for, deliver what is complete."""
         out, tally = self._out, self._tally
+        loop = asyncio.get_running_loop()
         async with Crew[int, tuple[Page, float]]() as crew:
             out.on_room(crew.wake)
             while True:
@@ -126,7 +130,7 @@ class Runner:
                         plan.on_error(token, error)
                     elif result is not None:
                         self._pages[token] = result
-                        await self.received(result[0])
+                        await self.received(*result)
                         self._report(plan, token, result[0])
                 self._deliver(plan)
                 if plan.error is not None:
@@ -146,7 +150,11 @@ class Runner:
                     peak_held=max(tally.stats.peak_held, held + crew.in_flight),
                 )
                 tally.follow(plan)
+                began = loop.time()
+                is_blocked = out.buffered > 0 and held + crew.in_flight >= self._prefetch
                 await crew.wait()
+                if is_blocked:
+                    self._metrics.add("prefetch_blocked_seconds", loop.time() - began)
 
     def _report(self, plan: Plan, token: int, page: Page) -> None:
         plan.on_answer(token, page.found, **page.facts)
@@ -163,6 +171,8 @@ class Runner:
             page, latency = entry
             dropped = max(len(page.messages) - len(page.empty_ids) - len(delivery.ids), 0)
             self._tally.set(duplicates=self._tally.stats.duplicates + dropped)
+            if dropped:
+                self._metrics.add("history_duplicates_dropped", dropped)
             messages = self.fetcher.finished(page, delivery.ids)
             undecoded: list[UndecodedMessage] = []
             if page.undecoded:

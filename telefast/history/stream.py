@@ -212,7 +212,9 @@ class BatchedHistory(Resumable):
             wanted=Wanted(search, filter, from_user, reply_to, scheduled),
             stock=(stock, reason),
             fallback=fallback,
-            options=CallOptions(timeout, max_flood_wait, wait_time or 0.0, on_wait=tell),
+            options=CallOptions(
+                timeout, max_flood_wait, wait_time or 0.0, on_wait=tell, room="history"
+            ),
             request_size=request_size,
             concurrency=concurrency,
             prefetch=pages,

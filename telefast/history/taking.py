@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +13,7 @@ from telefast.history.output import Piece, batch_of
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.tasks import Pump
 from telefast.transport import telethon as door
+from telefast.transport.account import Account
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
@@ -101,7 +103,7 @@ class Taking:
             if piece is not None and self._index < len(piece.messages):
                 message = piece.messages[self._index]
                 self._index += 1
-                if self._track.offers(message):
+                if self._is_offered(message):
                     self._track.took(message)
                     return message
             else:
@@ -156,6 +158,10 @@ class Taking:
             self._is_started = True
             self._pump.start(self)
         self._piece = None
+        metrics = Account.of(self._clients[0]).metrics
+        is_starved = not self._pump.buffered
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             piece = await self._pump.take()
         except ConcurrentUseError:
@@ -169,6 +175,12 @@ class Taking:
             self._end_track()
             await self._pump.aclose()
             raise StopAsyncIteration
+        if is_starved:
+            metrics.add("prefetch_wait_seconds", loop.time() - began)
+        metrics.set("prefetch_depth", self._pump.buffered)
+        metrics.add("history_messages", sum(m is not None for m in piece.messages))
+        taken = max(metrics["history_messages"], 1)
+        metrics.set("requests_per_message", metrics["history_requests"] / taken)
         self._piece, self._index = piece, 0
         self._handed += len(piece.messages)
         self._undecoded += piece.undecoded
@@ -176,6 +188,13 @@ class Taking:
         if self._on_progress is not None:
             self._on_progress(self._handed, self.total)
         return piece
+
+    def _is_offered(self, message: Any) -> bool:
+        if self._track.offers(message):
+            return True
+        if message is not None:
+            Account.of(self._clients[0]).metrics.add("processed_ids_skipped")
+        return False
 
     def _end_track(self) -> None:
         if self._is_done and not self._gathering:
@@ -195,7 +214,7 @@ class Taking:
                 self._error = error  # after what came before it
             else:
                 self._piece = None
-                offered = [m for m in piece.messages if self._track.offers(m)]
+                offered = [m for m in piece.messages if self._is_offered(m)]
                 gathering.add(offered, piece.page, piece.latency)
         if count == 0:
             failure, self._error = self._error, None
@@ -204,6 +223,7 @@ class Taking:
         for message in messages:
             self._track.took(message)
         self._end_track()
+        Account.of(self._clients[0]).metrics.add("history_batches")
         return batch_of(messages, parts, self._tally, door.self_id(self._clients[0]))
 
 

@@ -84,8 +84,7 @@ class MediaDedupeCache:
             id is not known. That is a guess: people do send two files of one name and size.
         max_entries: Entries in memory at most, where *store* is no path. Default 50,000: our
             choice, some 20 MB.
-        metrics: Where to count as well: `dedupe_hits`, `dedupe_misses`, `dedupe_bytes_saved` and
-            the other names of `DedupeStats`.
+        metrics: Where to count as well: `dedupe_hits` and the like, see the guide on metrics.
 
     Raises:
         ArgumentError: If an argument has no legal value.
@@ -290,10 +289,11 @@ class MediaDedupeCache:
         self, what: Wanted, download: Callable[[], Awaitable[Any]]
     ) -> tuple[Entry | None, bool]:
         """Return the entry of a file, and whether *download* has brought it."""
-        downloaded = False
+        asked = downloaded = False
 
         async def obtain() -> Entry | None:
-            nonlocal downloaded
+            nonlocal asked, downloaded
+            asked = True
             entry = await self._find(what.keys, what.size)
             if entry is None:
                 downloaded = True
@@ -305,6 +305,7 @@ class MediaDedupeCache:
         while True:
             entry = await self._flights.run(str(what.key), obtain)
             if downloaded or entry is not None:
+                self._count("inflight_joins", not asked)
                 return entry, downloaded
             # Somebody else's download brought nothing: ours may.
 
@@ -349,6 +350,8 @@ class MediaDedupeCache:
                 entry = await self._once(entry)
         for key in what.keys:
             await self._store.keep(key, entry)
+        if self.metrics is not None:
+            self.metrics.add("dedupe_entries", len(what.keys))
         return entry
 
     async def _once(self, entry: Entry) -> Entry:
@@ -391,7 +394,9 @@ class MediaDedupeCache:
     def _count(self, name: str, amount: int = 1) -> None:
         self._counts[name] += amount
         if self.metrics is not None and amount:
-            self.metrics.add(f"dedupe_{name}", amount)
+            self.metrics.add(f"dedupe_{'hash_hits' if name == 'shared' else name}", amount)
+            if name == "stale":
+                self.metrics.add("dedupe_entries", -amount)
 
     def _check_open(self) -> None:
         if self._is_closed:

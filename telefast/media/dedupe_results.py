@@ -41,6 +41,7 @@ class DedupeStats:
     Attributes:
         hits: Files that were here already, or that a download under way has brought.
         misses: Files that were not.
+        inflight_joins: Hits that waited for a download under way.
         bytes_saved: Bytes of the hits.
         stale: Entries that were removed, since their file was gone or another one.
         shared: Files that had the bytes of another one, and are stored once (`contents=True`).
@@ -50,6 +51,7 @@ class DedupeStats:
 
     hits: int = 0
     misses: int = 0
+    inflight_joins: int = 0
     bytes_saved: int = 0
     stale: int = 0
     shared: int = 0

@@ -16,6 +16,7 @@ from telefast.errors import (
     DiskFullError,
     FileMismatchError,
 )
+from telefast.media.counting import count_result, counted
 from telefast.media.dedupe import MediaDedupeCache
 from telefast.media.downloads import Downloads
 from telefast.media.fetching import Fetcher, Source
@@ -140,7 +141,7 @@ class MediaDownloader:
 
     @property
     def metrics(self) -> Metrics:
-        """The counters of the client, which all pieces on it share."""
+        """What is counted on the client, as `telefast.metrics_of` returns it."""
         return Account.of(self._client).metrics
 
     @property
@@ -282,7 +283,7 @@ class MediaDownloader:
 
         if dedupe is None or overwrite or item.inline is not None:
             return await download()
-        return await reuse(dedupe, item, found, download, Account.of(self._client).metrics)
+        return await reuse(dedupe, item, found, download, self.metrics)
 
     async def find_again(self, source: Source) -> SkippedItem | None:
         """Renew what an earlier run has left; return it if it is to be skipped. For this room only.
@@ -355,6 +356,10 @@ class MediaDownloader:
         return dataclasses.replace(result, path=found.path if result.status == "done" else None)
 
     async def _to(self, source: Source, sink: Sink, progress: Progress | None) -> DownloadResult:
+        with counted(self.metrics):
+            return await self._bring(source, sink, progress)
+
+    async def _bring(self, source: Source, sink: Sink, progress: Progress | None) -> DownloadResult:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         item, resumed, keep = source.item, 0, True
@@ -385,7 +390,7 @@ class MediaDownloader:
         if not keep:
             await sink.close(keep=False)
             return DownloadResult("skipped", item, reason="too large", parts=source.parts)
-        return DownloadResult(
+        result = DownloadResult(
             "done",
             item,
             size=parts.size or 0,
@@ -394,6 +399,7 @@ class MediaDownloader:
             seconds=loop.time() - begun,
             is_size_known=source.size is not None,
         )
+        return count_result(self.metrics, result)
 
     async def _put(self, data: bytes, sink: Sink) -> PartMap:
         """Write bytes that came with the message."""

@@ -152,7 +152,11 @@ class Fetcher:
         """
 
         def told(is_sent: bool) -> None:
-            source.parts += is_sent
+            if is_sent:
+                source.parts += 1
+                metrics = self._account.metrics
+                metrics.add("media_parts")
+                metrics.set("part_size_bytes", part.limit, str(source.dc_id))
             tell(is_sent)
 
         while True:
@@ -240,6 +244,7 @@ class Fetcher:
                     if source.moves > _MOST_MOVES:
                         raise
                     source.dc_id = error.new_dc
+                    self._account.metrics.add("dc_migrations")
             except RPCError as error:
                 at = item.location()
                 is_photo = isinstance(at, types.InputPeerPhotoFileLocation)
@@ -258,6 +263,7 @@ class Fetcher:
         if source.renewals > _MOST_RENEWALS or fresh is stale:
             raise FileUnavailableError(source.name, "reference")
         source.item, source.since = fresh, asyncio.get_running_loop().time()
+        self._account.metrics.add("media_ref_refreshes")
 
     async def _send(
         self,

@@ -37,6 +37,7 @@ from telethon.tl.types.messages import Chats
 from telefast.checks import check_int, check_lifetimes, check_patience
 from telefast.errors import ArgumentError, PeerNotFoundError
 from telefast.peers.asking import Asker
+from telefast.peers.counted import AgingCache, CountedCache
 from telefast.peers.links import TelegramLink, check_id, is_id, read_name
 from telefast.tasks import SingleFlight
 from telefast.transport import telethon as door
@@ -98,14 +99,13 @@ class PeerCache:
         check_patience(timeout, max_flood_wait)
         self._asker = Asker(client, CallOptions(timeout, max_flood_wait))
         self._client = client
-        self._peers: LRUCache[int, Any] = LRUCache(max_entries)
+        self._metrics = metrics = Account.of(client).metrics
+        self._peers: LRUCache[int, Any] = CountedCache(max_entries, metrics)
         self._seen_in: LRUCache[int, tuple[int, int]] = LRUCache(max_entries)
-        self._names: TTLCache[str, int] = TTLCache(max_entries, ttl, clock or time.monotonic)
-        self._absent: TTLCache[int | str, str] = TTLCache(
-            max_entries, negative_ttl, clock or time.monotonic
-        )
+        now = clock or time.monotonic
+        self._names: TTLCache[str, int] = AgingCache(max_entries, ttl, now, metrics)
+        self._absent: TTLCache[int | str, str] = AgingCache(max_entries, negative_ttl, now, metrics)
         self._flight: SingleFlight[object, Any] = SingleFlight()
-        self._metrics = Account.of(client).metrics
 
     async def resolve(self, entity: Any) -> Any:
         """Return the input peer that *entity* names.

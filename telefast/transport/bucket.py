@@ -208,6 +208,11 @@ class Bucket:
             return Learned(self._rate, self._burst, 0.0, self._wait, self._counts[-1])
         return None
 
+    @property
+    def rate(self) -> float:
+        """The rate that is known, in starts per second; 0 if none is."""
+        return self._rate
+
     def restore(self, learned: Learned, *, now: float) -> None:
         """Begin with what an earlier run has learned."""
         self._rate, self._burst, self._wait = learned.rate, learned.burst, learned.wait

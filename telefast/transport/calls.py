@@ -51,6 +51,7 @@ class CallOptions:
         dc_id: The data centre that the request is about, if it has a budget for each.
         on_wait: Told of each wait as it begins (`told_once` spares it repetitions). What it
             raises ends the call.
+        room: What retries and deadlines are counted for besides, such as `history`.
     """
 
     timeout: float | None = 60.0
@@ -59,6 +60,7 @@ class CallOptions:
     asks: int = 3
     dc_id: int | None = None
     on_wait: Callable[[WaitEvent], object] | None = None
+    room: str = ""
 
 
 async def call(client: TelegramClient, request: Any, options: CallOptions) -> bytes:
@@ -104,7 +106,7 @@ async def call(client: TelegramClient, request: Any, options: CallOptions) -> by
             account.gate.on_reply(turns.kind, number)
             return answer
         retries += 1
-        account.metrics.add("retries")
+        turns.count("retries")
         await asyncio.sleep(outcome.seconds)
 
 
@@ -137,17 +139,25 @@ class Turns:
         account.metrics.add("flood_refusals")
         if account.gate.on_flood(self.kind, number, seconds, now=now):
             account.gate.held_by[self.kind] = ("flood", flood.name)
-            for name in ("", f".{self.method}", f".{flood.name}"):
-                account.metrics.add(f"flood_waits{name}")
+            account.metrics.add("flood_waits", label=self.method)
+            account.metrics.set(
+                "pacer_interval_seconds", account.pacer.interval(self.kind), self.kind
+            )
+            account.metrics.add("flood_errors", label=flood.name)
             text = "flood wait method=%s seconds=%g kind=%s"
             args = (self.method, seconds, flood.name)
             logs.warn_limited(_log, account.limiter, self.kind, text, *args, now=now)
             await account.memory.keep(account.pacer)
         if more > 0:
-            for name in ("", f".{self.method}"):
-                account.metrics.add(f"flood_wait_seconds{name}", more)
+            account.metrics.add("flood_wait_seconds", more, self.method)
         if self._waited > self.options.max_flood_wait:
             raise self._too_long(seconds) from error
+
+    def count(self, name: str) -> None:
+        """Count what happened to the call, for its room as well."""
+        self._account.metrics.add(name)
+        if self.options.room:
+            self._account.metrics.add(f"{self.options.room}_{name}")
 
     def on_repeat(self) -> None:
         """Let a request that is sent once more take its share of the budget."""
@@ -172,7 +182,9 @@ class Turns:
             self._tell(reason, held, now, error)
         elif now < start < math.inf:
             is_spaced = pacer.next_start(self.kind, now=now) <= now
-            self._account.metrics.add("pacing_seconds", start - now)
+            metrics = self._account.metrics
+            metrics.add("pacing_seconds", start - now)
+            metrics.set("pacer_interval_seconds", pacer.interval(self.kind), self.kind)
             if start - now >= LEAST_TOLD:
                 self._tell("spacing" if is_spaced else "pacing", start - now, now)
         return False
@@ -219,7 +231,7 @@ async def _ask(client: TelegramClient, account: Account, turns: Turns, raw: door
                 return _result(done, method)
             if gone.done():
                 raise ConnectionLostError(method) from gone.exception()
-            account.metrics.add("timeouts")
+            turns.count("timeouts")
             door.reap(client, now=time.time())
             _log.debug("deadline method=%s timeout=%s asked=%d", method, timeout, len(futures))
         raise DeadlineError(method, timeout or 0.0, most)

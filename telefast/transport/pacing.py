@@ -163,6 +163,11 @@ class FloodPacer:
         """Return when the wait of this kind ends or ended; minus infinity if there was none."""
         return self._of(kind).held_until
 
+    def interval(self, kind: str) -> float:
+        """Return the seconds between two starts that are learned; 0 if nothing is."""
+        rate = self._of(kind).rate
+        return 1 / rate if rate > 0 else 0.0
+
     def snapshot(self, *, now: float, clocks: Clocks) -> dict[str, Any]:
         """Return what was learned, and the waits that last, as data for JSON."""
         kinds: dict[str, dict[str, float]] = {}

@@ -348,6 +348,7 @@ class Pool:
                 client, centre, address, number=number, begun=begun, max_flood_wait=wait
             )
             centre.lines.append(line)
+            self._tell_size()
             if self._revoked or centre.refused or not client.is_connected():
                 line.end()  # too late
         except OSError as error:
@@ -388,7 +389,12 @@ class Pool:
         for centre in self._centres.values():
             centre.refuse(error)
 
+    def _tell_size(self) -> None:
+        for dc_id, centre in self._centres.items():
+            self._metrics.set("dc_pool_size", len(centre.lines), str(dc_id))
+
     def _close(self, line: Line) -> None:
+        self._tell_size()
         self._closings.start(line.aclose)
 
     def _end_all(self) -> None:

@@ -335,7 +335,7 @@ def test_o31_a_flood_wait_costs_its_own_request_only(
             await check(here, tmp_path / "x")
             counters = Account.of(here.client).metrics.snapshot()
             kind = "FloodPremiumWaitError" if "PREMIUM" in name else "FloodWaitError"
-            assert counters[f"flood_waits.{kind}"] >= 1
+            assert counters[f"flood_errors.{kind}"] >= 1
 
     run()
 

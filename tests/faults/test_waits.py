@@ -45,8 +45,8 @@ async def test_one_wait_is_one_event(scene: Any, quick_clock: Clock) -> None:
         assert ("messages.getHistory", "history") == (events[0].method, events[0].kind)
         assert began + 29 <= events[0].until <= quick_clock.time() + 31
         metrics = Account.of(here.client).metrics.snapshot()
-        for name in ("", ".messages.getHistory", ".FloodPremiumWaitError"):
-            assert metrics[f"flood_waits{name}"] == 1
+        for name in ("waits", "waits.messages.getHistory", "errors.FloodPremiumWaitError"):
+            assert metrics[f"flood_{name}"] == 1
         assert metrics["flood_wait_seconds"] == metrics["flood_wait_seconds.messages.getHistory"]
         assert 30 == metrics["flood_wait_seconds"]
         assert "retries" not in metrics

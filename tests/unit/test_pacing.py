@@ -165,6 +165,13 @@ def test_what_was_learned_is_remembered() -> None:
     assert 0.4 < pacer.next_start(KIND, now=0.0) < 0.6
 
 
+def test_the_learned_interval_can_be_told() -> None:
+    """Seconds between two starts, by kind; 0 where nothing is known."""
+    pacer = taught()
+    assert 0.5 == pacer.interval(KIND)
+    assert 0.0 == pacer.interval(OTHER)
+
+
 def test_a_budget_that_was_used_up_comes_back_with_time() -> None:
     """A run right after another one does not begin with a whole burst."""
     first = taught()
