@@ -172,7 +172,13 @@ CATALOGUE: dict[str, MetricInfo] = {
         _counter("forum_topics", "Topics that were listed."),
         _counter("forum_topic_pages", "Requests for lists of topics."),
         _counter("forum_duplicates_dropped", "Topics that came again in a later page."),
-        _counter("forum_general_fallbacks", "Forums whose list left out the General topic."),
+        _counter("forum_general_fallbacks", "General topics that were read from the whole chat."),
+        # Comments
+        _counter("comments_comments", "Comments that were handed out."),
+        _counter("comments_others", "Messages of discussion groups that are no comments."),
+        _counter("comments_threads", "Threads that were read one by one."),
+        _counter("comments_dead_threads", "Threads that are gone."),
+        _counter("comments_lookups", "Requests that tied messages to their posts."),
         # Peers
         _counter("peer_cache_hits", "Peers that were known."),
         _counter("peer_cache_misses", "Peers that were asked for."),
