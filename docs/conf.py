@@ -72,6 +72,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(telethon\.tl\.|types\.)(patched\.|types\.)?[A-Z]\w+|TLRequest|TLObject"),
     ("py:class", r"(pyroaring\.)?BitMap"),  # pyroaring has no online documentation
     ("py:class", r"telefast\.testing\.(local\.AnyRule|rpc\.Shared)|P|T"),  # type variables
+    ("py:class", r"(telefast\.client\.iterators\.)?[ST]"),
     ("py:class", r"telefast\.ordered\.(R|T|_Work)"),  # more of them, and what a map does inside
     # What a queue of downloads does inside.
     ("py:class", r"(telefast\.media\.queue_\w+\.)?(Stream|Work)"),

@@ -46,7 +46,7 @@ from telefast.chunks import (
     UndecodedRecord,
     rehydrate,
 )
-from telefast.client import FastClient, MessagesIter, wrap
+from telefast.client import BytesIter, FastClient, MessagesIter, wrap
 from telefast.errors import (
     AccountRevokedError,
     ArgumentError,
@@ -175,6 +175,7 @@ __all__ = [
     "ArgumentError",
     "Batch",
     "BatchedHistory",
+    "BytesIter",
     "ChatMeta",
     "ChatProgress",
     "Checkpoint",

@@ -282,6 +282,9 @@ class SingleFlight(Generic[K, T]):
     def __init__(self) -> None:
         self._flights: dict[K, asyncio.Future[T]] = {}
 
+    def __len__(self) -> int:
+        return len(self._flights)
+
     async def run(self, key: K, call: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
         """Return the outcome of `call(*args)`, or that of the same *key* under way."""
         while (flight := self._flights.get(key)) is not None:

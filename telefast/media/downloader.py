@@ -238,10 +238,10 @@ class MediaDownloader:
         )
 
     def items(self, media: Any, **options: Any) -> list[MediaItem | SkippedItem]:
-        """Return the files of a message, by the policy of this downloader."""
+        """Return the files of a message, by the policy of this downloader unless there is one."""
         if isinstance(media, MediaItem | SkippedItem):
             return [media]
-        return items_of(media, policy=self._policy, **options)
+        return items_of(media, **{"policy": self._policy} | options)
 
     def enlist(
         self, item: MediaItem, since: float | None = None, *, is_left: bool = False
@@ -259,8 +259,9 @@ class MediaDownloader:
         overwrite: bool = False,
         dedupe: MediaDedupeCache | None = None,
         is_new: bool = False,
+        by_cache: bool = False,
     ) -> DownloadResult:
-        """Do as `download` does with a file that is enlisted. For this room only."""
+        """Do as `download` with a file that is enlisted, *by_cache* in any case. For this room."""
         item = source.item
         if self._max_size is not None and (item.size or 0) > self._max_size:
             return DownloadResult("skipped", item, reason="too large")
@@ -281,7 +282,7 @@ class MediaDownloader:
         async def download() -> DownloadResult:
             return await self._flights.run(flight, self._to_path, source, found, progress)
 
-        if dedupe is None or overwrite or item.inline is not None:
+        if dedupe is None or (overwrite and not by_cache) or item.inline is not None:
             return await download()
         return await reuse(dedupe, item, found, download, self.metrics)
 
@@ -331,8 +332,6 @@ class MediaDownloader:
         if source.size is None and not parts.size:
             raise FileMismatchError(source.name, "it is empty")
         return True
-
-    # Inside
 
     def _on_idle(self, dc_id: int) -> None:
         self._tuner.on_idle(dc_id, now=asyncio.get_running_loop().time())

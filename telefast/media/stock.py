@@ -17,7 +17,7 @@ from telefast.errors import ArgumentError, FileUnavailableError, StoreLockedErro
 from telefast.media.downloader import MediaDownloader
 from telefast.media.items import file_key, items_of
 from telefast.media.keys import FileKey, url_key
-from telefast.media.policy import Policy, skip_protected
+from telefast.media.policy import Policy
 from telefast.media.streaming import ByteStream
 from telefast.media.types import MediaItem
 from telefast.transport.naming import Naming
@@ -36,34 +36,33 @@ class StockDownloads:
 
     Args:
         client: The client.
+        downloader: Of that client.
     """
 
-    def __init__(self, client: TelegramClient) -> None:
+    def __init__(self, client: TelegramClient, downloader: MediaDownloader) -> None:
         self._client = client
-        self._downloader: MediaDownloader | None = None
-
-    @property
-    def downloader(self) -> MediaDownloader:
-        """The one downloader, made when it is needed."""
-        if self._downloader is None:
-            self._downloader = MediaDownloader(self._client)
-        return self._downloader
+        self.downloader = downloader
 
     async def media(
-        self, message: Any, file: Any, thumb: Any, progress: Any, policy: Policy = skip_protected
+        self, message: Any, file: Any, thumb: Any, progress: Any, policy: Policy | None = None
     ) -> Any:
-        """Do as `download_media` does; None as well for what is protected."""
-        if _is_protected(message, policy):
+        """Do as `download_media` does; None as well for what is protected.
+
+        Where the downloader has a cache, that is asked first: the path is what it says.
+        """
+        if self._is_protected(message, policy):
             return None
-        naming: Any = Naming(self._client, self._fetcher(message))
+        fetcher = self._fetcher(message, by_cache=True)
+        naming: Any = Naming(self._client, fetcher)
         call = partial(naming.download_media, message, file, thumb=thumb)
-        return await _named(naming, partial(call, progress_callback=progress))
+        return fetcher.where(await _named(naming, partial(call, progress_callback=progress)))
 
     async def profile_photo(self, entity: Any, file: Any, download_big: bool) -> Any:
         """Do as `download_profile_photo` does."""
-        naming: Any = Naming(self._client, self._fetcher(entity))
+        fetcher = self._fetcher(entity, by_cache=True)
+        naming: Any = Naming(self._client, fetcher)
         call = partial(naming.download_profile_photo, entity, file, download_big=download_big)
-        return await _named(naming, call)
+        return fetcher.where(await _named(naming, call))
 
     async def file(
         self, location: Any, file: Any, size: int | None, progress: Any, dc_id: int | None
@@ -74,13 +73,13 @@ class StockDownloads:
         found = await self._fetcher(location)(location, file, size, progress, dc_id, False)
         return found
 
-    def check(self, holder: Any, policy: Policy = skip_protected) -> None:
+    def check(self, holder: Any, policy: Policy | None = None) -> None:
         """Refuse a message that is protected, where None would be taken for an empty file.
 
         Raises:
             FileUnavailableError: If it is.
         """
-        if _is_protected(holder, policy):
+        if self._is_protected(holder, policy):
             raise FileUnavailableError(str(file_key(holder)), "protected")
 
     def stream(
@@ -93,54 +92,102 @@ class StockDownloads:
         request_size: int,
         file_size: int | None,
         dc_id: int | None,
-    ) -> ByteStream | None:
-        """Do as `iter_download` does without a stride; None for what only Telethon knows."""
+    ) -> Callable[[], ByteStream] | None:
+        """Return what does as `iter_download` without a stride; None for what only Telethon knows.
+
+        Each call begins anew.
+        """
         chunk = chunk_size or request_size or _DEFAULT_CHUNK
         known_dc, location = utils.get_input_location(file)
         item = _item_at(location, file, file_size, known_dc or dc_id or self._home())
         if item is None:
             return None
         length = None if limit is None else max(limit, 0) * chunk
-        return ByteStream(self.downloader, item, offset=offset, length=length, chunk_size=chunk)
+        make = partial(ByteStream, self.downloader, item)
+        return partial(make, offset=offset, length=length, chunk_size=chunk)
 
     def _home(self) -> int:
         session: Any = self._client.session
         return int(session.dc_id)
 
-    def _fetcher(self, holder: Any) -> Any:
-        """Return what fetches a location that lies in *holder*."""
+    def _fetcher(self, holder: Any, *, by_cache: bool = False) -> _Fetcher:
+        return _Fetcher(self._client, self.downloader, self._home, holder, by_cache)
 
-        async def fetch(
-            location: Any,
-            file: Any,
-            size: int | None,
-            progress: Any,
-            dc_id: int | None,
-            is_new: bool,
-        ) -> bytes | None:
-            if isinstance(location, types.WebDocument):
-                at, item = location, _known(location, url_key(location.url))
-            else:
-                known_dc, at = utils.get_input_location(location)
-                item = _item_at(at, holder, size, known_dc or dc_id or self._home())
-            if item is None:
-                client: Any = self._client
-                found: bytes | None = await client.download_file(
-                    at, file, file_size=size, progress_callback=progress, dc_id=dc_id
-                )
-                return found
-            target = bytes if file is None or file is bytes else file
-            if isinstance(target, str | Path):
-                target = Path(target)
-                if target.is_dir():  # a name is none of a folder, as for Telethon
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-            source = self.downloader.enlist(item)
-            result = await self.downloader.obtain(
-                source, target, progress, overwrite=True, is_new=is_new
+    def _is_protected(self, message: Any, policy: Policy | None) -> bool:
+        options: dict[str, Any] = {} if policy is None else {"policy": policy}
+        try:
+            found = self.downloader.items(message, web_pages=True, **options)
+        except ArgumentError as error:
+            if error.name != "message":  # a policy that is none
+                raise
+            return False  # something that only Telethon knows
+        return any(getattr(each, "reason", None) == "protected" for each in found)
+
+
+class _Fetcher:
+    """What fetches a location that lies in *holder*: a `telefast.transport.naming.Fetch`.
+
+    Args:
+        client: The client.
+        downloader: Of that client.
+        home: Tells the client's data centre.
+        holder: A message, a user, anything.
+        by_cache: Whether the downloader's cache is asked for files that go to paths.
+    """
+
+    def __init__(
+        self,
+        client: TelegramClient,
+        downloader: MediaDownloader,
+        home: Callable[[], int],
+        holder: Any,
+        by_cache: bool,
+    ) -> None:
+        self._client = client
+        self._downloader = downloader
+        self._home = home
+        self._holder = holder
+        self._by_cache = by_cache
+        self._path: Path | None = None
+
+    def where(self, answer: Any) -> Any:
+        """Return Telethon's answer; where that is a path, the one at which the file is."""
+        return answer if self._path is None or not isinstance(answer, str) else str(self._path)
+
+    async def __call__(
+        self,
+        location: Any,
+        file: Any,
+        size: int | None,
+        progress: Any,
+        dc_id: int | None,
+        is_new: bool,
+    ) -> bytes | None:
+        """Fetch it; return its bytes if it goes to no file."""
+        if isinstance(location, types.WebDocument):
+            at, item = location, _known(location, url_key(location.url))
+        else:
+            known_dc, at = utils.get_input_location(location)
+            item = _item_at(at, self._holder, size, known_dc or dc_id or self._home())
+        if item is None:
+            client: Any = self._client
+            found: bytes | None = await client.download_file(
+                at, file, file_size=size, progress_callback=progress, dc_id=dc_id
             )
-            return result.data
-
-        return fetch
+            return found
+        target: Any = bytes if file is None or file is bytes else file
+        by_cache = False
+        if isinstance(target, str | Path):
+            by_cache, target = self._by_cache, Path(target)
+            if target.is_dir():  # a name is none of a folder, as for Telethon
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        source = self._downloader.enlist(item)
+        result = await self._downloader.obtain(
+            source, target, progress, overwrite=True, is_new=is_new, by_cache=by_cache
+        )
+        if by_cache and result.path not in (None, target.absolute()):
+            self._path = result.path
+        return result.data
 
 
 async def _named(naming: Naming, call: Callable[[], Awaitable[Any]]) -> Any:
@@ -158,16 +205,6 @@ async def _named(naming: Naming, call: Callable[[], Awaitable[Any]]) -> Any:
                     raise
     finally:
         naming.release()
-
-
-def _is_protected(message: Any, policy: Policy) -> bool:
-    try:
-        found = items_of(message, policy=policy, web_pages=True)
-    except ArgumentError as error:
-        if error.name != "message":  # a policy that is none
-            raise
-        return False  # something that only Telethon knows
-    return any(getattr(each, "reason", None) == "protected" for each in found)
 
 
 def _item_at(location: Any, holder: Any, size: int | None, dc_id: int) -> MediaItem | None:

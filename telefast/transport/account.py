@@ -62,6 +62,11 @@ class Account:
         if self._pool is not None:
             await self._pool.aclose()
 
+    async def release(self) -> None:
+        """Close them unless somebody uses them now; whoever wants them next has them again."""
+        if self._pool is not None and not self._pool.is_busy:
+            await self._pool.aclose()
+
     @classmethod
     def of(cls, client: TelegramClient) -> Account:
         """Return the one account state of *client*."""

@@ -125,6 +125,11 @@ class Centre:
         """
         return [line for line in self.lines if line.is_alive]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for, holds or uses a connection."""
+        return self._waiters > 0 or any(line.state.load for line in self.alive())
+
     def pick(self) -> Line | None:
         """Return the connection that takes the next request, None if there is none."""
         lines = {line.number: line for line in self.alive()[: self.placement.wanted]}

@@ -114,6 +114,11 @@ class Pool:
         """Whether `aclose` was called."""
         return self._is_closed
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for, holds or uses a connection."""
+        return bool(self._flights) or any(each.is_busy for each in self._centres.values())
+
     def lines(self, dc_id: int) -> tuple[Line, ...]:
         """Return the connections to a data centre that stand, the oldest first."""
         centre = self._centres.get(dc_id)

@@ -99,8 +99,8 @@ _REAP_ABOVE = 64
 
 
 def is_takeout_proxy(client: TelegramClient) -> bool:
-    """Return whether a client is what `client.takeout()` returns."""
-    return type(client).__name__ == "_TakeoutClient"
+    """Return whether a client is what `client.takeout()` returns, or that wrapped."""
+    return type(getattr(client, "wrapped", client)).__name__ == "_TakeoutClient"
 
 
 def is_in_takeout(client: TelegramClient, request: Any) -> bool:

@@ -10,7 +10,7 @@ from telethon import TelegramClient, functions, types
 from telethon.helpers import TotalList
 
 import telefast
-from telefast import ArgumentError, BatchedHistory, FastClient, Settings, wrap
+from telefast import ArgumentError, BatchedHistory, FastClient, MediaDownloader, Settings, wrap
 from telefast.testing import LocalTelegram, World
 from tests.client.exact import HISTORY, assert_same, club, ids_of, stock
 
@@ -170,14 +170,15 @@ def test_signatures_are_those_of_telethon() -> None:
             assert (parameter.default, parameter.kind) == (ours[name].default, ours[name].kind)
 
 
-def test_every_option_of_a_history_is_an_option() -> None:
-    """All that `BatchedHistory` takes beyond Telethon's own, and `wait_time`; the docs name it."""
+def test_every_option_of_the_pieces_is_an_option() -> None:
+    """All that the pieces take beyond Telethon's own, and `wait_time`; the docs name it."""
     ours = set(inspect.signature(BatchedHistory).parameters)
+    files = set(inspect.signature(MediaDownloader).parameters) - {"client", "max_size"}
     theirs = set(inspect.signature(TelegramClient.iter_messages).parameters)
     client = TelegramClient(None, 1, "0123456789abcdef0123456789abcdef")
     with pytest.raises(ArgumentError) as caught:
         wrap(client, no_such=1)
-    expected = sorted(ours - theirs - {"client"} | {"wait_time"})
+    expected = sorted(ours - theirs - {"client"} | {"wait_time"} | files)
     assert expected == caught.value.expected.split(" are ")[1].split(", ")
     assert all(f"`{name}`" in (wrap.__doc__ or "") for name in expected)
 

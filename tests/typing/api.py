@@ -178,7 +178,7 @@ async def wrapped(client: TelegramClient) -> None:
     assert_type(fast, FastClient)
     assert_type(fast.wrapped, TelegramClient)
     messages = fast.iter_messages("chat", 5, reverse=True, timeout=None)
-    assert_type(messages, MessagesIter)
+    assert_type(messages, MessagesIter[Message])
     assert_type(messages.total, int | None)
     assert_type(messages.stats(), HistoryStats)
 
