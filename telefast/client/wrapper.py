@@ -72,10 +72,13 @@ def wrap(client: TelegramClient, settings: Settings | None = None, **options: An
 def _like(theirs: Any) -> Callable[[T], T]:
     """Return what lets a method show the arguments of Telethon's."""
     shown = inspect.signature(theirs)
-    arguments = [each.replace(annotation=each.empty) for each in shown.parameters.values()]
+    arguments = [each.replace(annotation="Any") for each in shown.parameters.values()]
 
     def mark(method: T) -> T:
-        cast("Any", method).__signature__ = inspect.Signature(arguments)
+        result = inspect.signature(cast("Any", method)).return_annotation
+        cast("Any", method).__signature__ = shown.replace(
+            parameters=arguments, return_annotation=result
+        )
         return method
 
     return mark
