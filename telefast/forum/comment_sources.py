@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from telefast.metrics import Metrics
     from telefast.peers.meta import ChatMeta
     from telefast.peers.metadata import MetadataCache
+    from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = ["NO_ACCESS", "ByPosts", "Comment", "Desk", "Nothing", "Source", "ThreadOf", "Tied"]
 
@@ -83,6 +84,7 @@ class Desk:
         options: Arguments of each `BatchedHistory`.
         counts: Where the user looks for figures.
         metrics: Those of the account.
+        undecoded: Messages that came and cannot be decoded, by id.
     """
 
     client: TelegramClient
@@ -91,6 +93,7 @@ class Desk:
     options: dict[str, Any]
     counts: Metrics
     metrics: Metrics
+    undecoded: dict[int, UndecodedMessage]
 
     async def full(self) -> ChatMeta:
         """Return what the channel is; `ArgumentError` if its messages are no posts."""
@@ -102,6 +105,11 @@ class Desk:
     def history(self, peer: Any, **options: Any) -> BatchedHistory:
         """Return a stream of messages."""
         return BatchedHistory(self.client, peer, **{**self.options, **options})
+
+    async def close(self, history: BatchedHistory) -> None:
+        """Stop a stream that brought comments, and keep what it could not decode."""
+        self.undecoded.update((each.id, each) for each in history.undecoded)
+        await history.aclose()
 
     async def peer(self, chat_id: int | None = None) -> Any:
         """Return the input peer of the channel, or of another chat that it has to do with."""
@@ -185,7 +193,7 @@ class ThreadOf:
         """Stop fetching."""
         history, self._history = self._history, None
         if history is not None:
-            await history.aclose()
+            await self._desk.close(history)
 
     async def _open(self) -> None:
         """Begin with the next post that may have the thread, if there is one."""

@@ -13,23 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from telefast.checks import check_int
 from telefast.errors import ArgumentError, ConcurrentUseError
-from telefast.forum.comment_plan import (
-    CommentPlan,
-    Threads,
-    choose_way,
-    comments_on,
-    pass_cost,
-)
-from telefast.forum.comment_sources import (
-    NO_ACCESS,
-    ByPosts,
-    Comment,
-    Desk,
-    Nothing,
-    Source,
-    ThreadOf,
-    Tied,
-)
+from telefast.forum.comment_plan import CommentPlan, comments_on
+from telefast.forum.comment_sources import Comment, Desk, Nothing, Source, ThreadOf, Tied
+from telefast.forum.comment_walk import Walk
 from telefast.history.arguments import check_chat, check_clients, check_flags
 from telefast.history.stream import BatchedHistory
 from telefast.metrics import Metrics
@@ -40,6 +26,8 @@ from telefast.transport.account import Account
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
+
+    from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = ["CommentStats", "CommentStream", "Comments"]
 
@@ -86,11 +74,20 @@ class CommentStream:
     @property
     def plan(self) -> CommentPlan | None:
         """How `walk` reads the comments, and why; None before its first step, and otherwise."""
-        return self._source.plan if isinstance(self._source, _Walk) else None
+        return self._source.plan if isinstance(self._source, Walk) else None
 
     def stats(self) -> CommentStats:
         """Return the figures so far."""
         return CommentStats(*(int(self._desk.counts[name]) for name in CommentStats.__slots__))
+
+    @property
+    def undecoded(self) -> list[UndecodedMessage]:
+        """Messages that the installed Telethon cannot decode and that are not handed out.
+
+        Known of each history that came to its end, or was closed; those of messages that were
+        handed to `tie` are where these come from.
+        """
+        return [*self._desk.undecoded.values()]
 
     def __aiter__(self) -> Self:
         return self
@@ -262,7 +259,7 @@ class Comments:
         ):
             raise ArgumentError("posts", type(given).__name__, "an iterable of posts, or None")
         desk = self._desk()
-        return CommentStream(_Walk(desk, given, way, min_id), desk)
+        return CommentStream(Walk(desk, given, way, min_id), desk)
 
     def tie(
         self, messages: AsyncIterable[Any], *, is_whole: bool = True, ask: bool = True
@@ -293,95 +290,8 @@ class Comments:
 
     def _desk(self) -> Desk:
         metrics = Account.of(self._client).metrics
-        return Desk(self._client, self._channel, self._metadata, self._options, Metrics(), metrics)
-
-
-class _Walk:
-    """The source of `Comments.walk`: find out which way is cheaper, and go it."""
-
-    def __init__(self, desk: Desk, posts: Any, way: str, min_id: int) -> None:
-        self.plan: CommentPlan | None = None
-        self._desk = desk
-        self._way = way
-        self._min_id = min_id
-        self._has_posts = posts is not None
-        self._posts = posts
-        self._threads = Threads()
-        self._source: Source | None = None
-        self._history: BatchedHistory | None = None  # that is read now
-
-    async def next(self) -> Comment:
-        """Return the next comment."""
-        if self._source is None:
-            plan = await self._choose()
-            self._source = await self._open(plan)
-            self.plan = plan
-        try:
-            return await self._source.next()
-        except NO_ACCESS as error:
-            raise await self._desk.closed() from error
-
-    async def aclose(self) -> None:
-        """Stop fetching."""
-        if self._source is not None:
-            await self._source.aclose()
-        if self._history is not None:
-            await self._history.aclose()
-
-    async def _choose(self) -> CommentPlan:
-        group_id = (await self._desk.full()).linked_chat_id
-        if group_id is None:
-            return CommentPlan("none", None)
-        plan = CommentPlan("pass", group_id)
-        if self._way != "posts":
-            cost = await self._cost(group_id)
-            if cost is None and self._way == "pass":
-                raise await self._desk.closed()
-            if cost is not None:
-                plan = CommentPlan("pass", group_id, cost)
-                if self._way == "pass" or self._min_id or await self._is_less(cost):
-                    await self._gather(only_given=True)
-                    return plan
-        await self._gather()
-        return choose_way(plan, self._threads.all())
-
-    async def _cost(self, chat_id: int | None) -> int | None:
-        """Return the requests that a chat takes, None if it is closed."""
-        metadata = self._desk.metadata
-        try:
-            peer = await self._desk.peer(chat_id)
-            return pass_cost((await metadata.message_count(peer)).value or 0)
-        except NO_ACCESS:
-            return None
-
-    async def _is_less(self, cost: int) -> bool:
-        """Return whether the pass costs no more than reading the posts alone."""
-        if self._has_posts:
-            return False
-        own = await self._cost(None)
-        return own is not None and cost <= own
-
-    async def _gather(self, *, only_given: bool = False) -> None:
-        """Look at the posts."""
-        if self._posts is None and not only_given:
-            self._history = self._desk.history(await self._desk.peer(), reverse=True)
-            self._posts = self._history
-        if hasattr(self._posts, "__aiter__"):
-            async for post in self._posts:
-                self._threads.add(post)
-        else:
-            for post in self._posts or ():
-                self._threads.add(post)
-
-    async def _open(self, plan: CommentPlan) -> Source:
-        if plan.way == "none":
-            return Nothing()
-        if plan.way == "posts":
-            return ByPosts(self._desk, plan.threads, self._min_id)
-        group = await self._desk.peer(plan.group_id)
-        self._history = self._desk.history(group, reverse=True, min_id=self._min_id)
-        wanted = self._threads.post_ids if self._has_posts else None
-        return Tied(self._desk, self._history, is_whole=True, post_ids=wanted)
+        about = (self._client, self._channel, self._metadata, self._options)
+        return Desk(*about, Metrics(), metrics, {})
 
 
 def _check_options(options: dict[str, Any], refused: tuple[str, ...]) -> None:

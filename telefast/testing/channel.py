@@ -128,8 +128,8 @@ class Channel(Chat):
         banned: Bare ids of those who may not come back.
         participants_hidden: Whether only administrators see who is a member.
         invites: Hashes of invitations to it: what follows `https://t.me/+`.
-        dead_threads: Whether posts show comments, 0 of them, after their copy in the discussion
-            group was deleted: who then asks for them gets MSG_ID_INVALID. Default: False.
+        dead_threads: Whether posts show comments, those that are left, or 0, after their copy in
+            the discussion group was deleted: who asks for them gets MSG_ID_INVALID. Default: False.
         is_forum: Whether it has topics; see `Forum`.
         monoforum: For the chat of a channel's direct messages, that channel; or None. Its topics
             are people (https://core.telegram.org/api/monoforum); only a flag.

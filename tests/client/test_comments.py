@@ -6,6 +6,7 @@ The figures of the documentation: pytest -s tests/client/test_comments.py -k thr
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ from telefast import (
 )
 from telefast.history.whole import WholeHistory
 from telefast.testing import Channel, ErrorOn, LocalTelegram, World
+from tests.client.test_undecoded import Newer
 
 HISTORY = "messages.getHistory"
 REPLIES = "messages.getReplies"
@@ -100,6 +102,27 @@ def scene() -> Scene:
     talk.post(3, reply_to=root)  # answers to what is no post
     scene.discuss(fourth, 2)
     return scene
+
+
+class NewerComments(Newer):
+    """Certain messages of the group, or of the channel, are of a later layer.
+
+    Args:
+        ids: Which.
+        where: `talk` or `news`.
+    """
+
+    def __init__(self, ids: Any, where: str = "talk") -> None:
+        super().__init__(ids)
+        self.where = where
+
+    def result(self, call: Any, body: bytes) -> bytes:
+        """Replace constructors."""
+        if call.method not in (HISTORY, REPLIES, BY_IDS):
+            return body
+        peer = getattr(call.request, "peer", None) or call.request.channel
+        is_talk = call.method == REPLIES or call.world.channels[peer.channel_id].username == "talk"
+        return self.replace(body) if is_talk == (self.where == "talk") else body
 
 
 async def read(stream: CommentStream) -> list[tuple[int | None, int]]:
@@ -307,6 +330,60 @@ async def test_a_walk_goes_on(scene: Scene) -> None:
         assert 1 <= telegram.requests[BY_IDS] - before <= 3  # dense stretches among them
         rest = await read(comments.walk(way="posts", min_id=found[59][1]))
         assert set(found[60:]) == set(rest)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_both_ways_equal_the_truth(seed: int) -> None:
+    """Whatever was deleted, in the group and in the channel: the same comments, each once."""
+    dice = random.Random(seed)
+    world = World(seed=seed, user_count=20)
+    news = world.add_channel("News", message_count=60, megagroup=False, username="news")
+    talk = world.add_channel("Talk", message_count=30, username="talk")
+    world.link(news, talk)
+    albums: set[int | None] = set()
+    for post_id in list(news.ids):
+        post = news.message(post_id)
+        if isinstance(post, types.Message) and post.grouped_id not in albums:
+            world.discuss(news, post_id, comments=dice.choice((0, 0, 1, 5, 20)))
+            albums |= {post.grouped_id} - {None}
+            talk.post(dice.randrange(3))
+    talk.delete(*dice.sample(list(talk.ids), len(talk.ids) // 5))
+    roots = {post: root for post, root in news.threads.items() if talk.has(root)}
+    scene = Scene(world, news, talk, {p: [*talk.thread_ids(root)] for p, root in roots.items()})
+    news.dead_threads = bool(seed % 2)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        comments = Comments(client, "news")
+        for way in ("pass", "posts"):
+            found = await read(comments.walk(way=way))  # type: ignore[arg-type]
+            assert len(found) == len(set(found))
+            assert scene.pairs() == set(found)
+        for reverse in (True, False):
+            async with BatchedHistory(client, "talk", reverse=reverse) as history:
+                tied = await read(comments.tie(history))
+            assert sorted(talk.ids, reverse=not reverse) == [id_ for _, id_ in tied]
+            assert scene.pairs() == {(post, id_) for post, id_ in tied if post is not None}
+
+
+async def test_comments_that_cannot_be_read(scene: Scene) -> None:
+    """One of a later layer is told of, once, by either way; a post of one may have comments."""
+    post = max(scene.truth, key=lambda each: len(scene.truth[each]))
+    bad = scene.truth[post][50]
+    async with (
+        LocalTelegram(scene.world, rules=[NewerComments([bad])]) as telegram,
+        telegram.client() as client,
+    ):
+        for way in ("pass", "posts"):
+            stream = Comments(client, "news").walk(way=way)  # type: ignore[arg-type]
+            assert scene.pairs() - {(post, bad)} == set(await read(stream))
+            assert [bad] == [record.id for record in stream.undecoded]
+    late = min(scene.truth)
+    async with (
+        LocalTelegram(scene.world, rules=[NewerComments([late], "news")]) as telegram,
+        telegram.client() as client,
+    ):
+        stream = Comments(client, "news").walk(way="posts")
+        assert scene.pairs() == set(await read(stream))
+        assert [] == stream.undecoded
 
 
 # The group, read anyway

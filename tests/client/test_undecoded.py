@@ -37,8 +37,10 @@ class Newer(Rule):
 
     def result(self, call: Any, body: bytes) -> bytes:
         """Replace constructors."""
-        if call.method not in (HISTORY, BY_IDS):
-            return body
+        return self.replace(body) if call.method in (HISTORY, BY_IDS) else body
+
+    def replace(self, body: bytes) -> bytes:
+        """Return an answer with the unknown constructor in these messages."""
         for message_id in self.ids:
             for own, at in ((types.Message, 12), (types.MessageService, 8)):
                 name = struct.pack("<I", own.CONSTRUCTOR_ID)

@@ -17,6 +17,8 @@ from telefast import (
     Chunk,
     ChunkCodec,
     ChunkStore,
+    CommentPlan,
+    Comments,
     CorruptChunkError,
     DedupeResult,
     DedupeStats,
@@ -245,6 +247,19 @@ async def resumed(client: TelegramClient) -> None:
                 await checkpoint.fail(message, "why")
         assert_type(checkpoint.poisoned(), list[telefast.MessageFailure])
         assert_type(checkpoint.chat(-5).missing(1), list[range])
+
+
+async def comments(client: TelegramClient, message: Message) -> None:
+    """What people wrote under posts."""
+    found = Comments(client, "durov", concurrency=4)
+    assert_type(await found.group_id(), int | None)
+    async with found.walk([message, 5], way="posts") as walk:
+        async for post_id, _message in walk:
+            assert_type(post_id, int | None)
+        assert_type(walk.plan, CommentPlan | None)
+    async with found.tie(BatchedHistory(client, -5)) as tied, found.of(5, limit=3) as latest:
+        assert_type((await anext(tied)).key, MessageKey)
+        assert_type(latest.stats().comments, int)
 
 
 async def reactions(client: TelegramClient, message: Message) -> None:
