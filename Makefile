@@ -59,23 +59,11 @@ docs: $(STAMP) ## Build the documentation into docs/_build/html, without network
 	$(PY) -m sphinx -n -W --keep-going -q -b html docs docs/_build/html
 	$(PY) -m sphinx -n -W --keep-going -q -b doctest docs docs/_build/doctest
 
-bench: $(STAMP) ## Run the benchmarks, full sizes; results in bench-out/*.json
-	$(PY) -m benchmarks history --json bench-out/history.json
-	$(PY) -m benchmarks download --json bench-out/download.json
-	$(PY) -m benchmarks photos --json bench-out/photos.json
-	$(PY) -m benchmarks dedupe --json bench-out/dedupe.json
-	$(PY) -m benchmarks codec --json bench-out/codec.json
-	$(PY) -m benchmarks trips --json bench-out/trips.json
-	$(PY) -m benchmarks pacing --json bench-out/pacing.json
+bench: $(STAMP) ## Run the benchmarks, full sizes (hours); results in bench-out/full.json and .csv
+	$(PY) -m benchmarks --json bench-out/full.json --csv bench-out/full.csv
 
-bench-quick: $(STAMP) ## Run the benchmarks, small sizes; results in bench-out/*-quick.json
-	$(PY) -m benchmarks history --quick --json bench-out/history-quick.json
-	$(PY) -m benchmarks download --quick --json bench-out/download-quick.json
-	$(PY) -m benchmarks photos --quick --json bench-out/photos-quick.json
-	$(PY) -m benchmarks dedupe --quick --json bench-out/dedupe-quick.json
-	$(PY) -m benchmarks codec --quick --json bench-out/codec-quick.json
-	$(PY) -m benchmarks trips --quick --json bench-out/trips-quick.json
-	$(PY) -m benchmarks pacing --quick --json bench-out/pacing-quick.json
+bench-quick: $(STAMP) ## Run the benchmarks, small sizes, and fail if something costs more than it did
+	$(PY) -m benchmarks --quick --gate --json bench-out/quick.json --csv bench-out/quick.csv
 
 foreign: $(STAMP) ## Let clients that nobody here wrote (kurigram, mtcute) at the embedded Telegram
 	$(PY) tests/foreign/prepare.py

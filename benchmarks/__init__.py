@@ -6,5 +6,6 @@ wrong answer is a failure. Contenders alternate over several rounds; what counts
 the ratios to stock Telethon, each taken within one round.
 
 A benchmark is a module with `async def run(plan, view)` that returns records; it is listed in
-`benchmarks.__main__`.
+`benchmarks.__main__`. What costs nothing but requests, bytes and instructions is counted
+(`benchmarks.counts`), and held to what is recorded (`benchmarks.gate`).
 """

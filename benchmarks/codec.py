@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from benchmarks import pickled
-from benchmarks.history import HOLES
+from benchmarks.history import HOLES, fitting
+from benchmarks.records import ratio_text
 from telefast import Batch, BatchedHistory, Chunk, ChunkCodec
 from telefast.cli.race import RaceError
 from telefast.testing import LocalTelegram, World
@@ -47,7 +48,7 @@ class CodecRecord:
         encode_max: In the slowest round.
         decode_us: To have ids and data again.
         objects_us: To have Telethon's objects again; None where nothing gives them.
-        to_pickle: Bytes over those of pickle and zlib.
+        to_pickle: Bytes over those of pickle and zlib; None where that did not run.
     """
 
     bench: str
@@ -61,7 +62,7 @@ class CodecRecord:
     encode_max: float
     decode_us: float
     objects_us: float | None
-    to_pickle: float
+    to_pickle: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields, rounded to what they mean."""
@@ -143,10 +144,10 @@ async def run(plan: Plan, view: View) -> list[CodecRecord]:
         RaceError: If something comes back otherwise than it went in.
     """
     records = []
-    for size in plan.sizes:
+    for size in fitting(plan):
         for block in BLOCKS:
             batches = await _read(size, block)
-            found = await asyncio.to_thread(_measure, size, block, batches, plan.rounds)
+            found = await asyncio.to_thread(_measure, size, block, batches, plan)
             title = f"codec, {size:,} messages in blocks of {block:,}"
             view.table(title, HEADS, [_row(record) for record in found], has_long_rows=True)
             records += found
@@ -162,38 +163,39 @@ async def _read(size: int, block: int) -> list[Batch]:
             return [batch async for batch in history.batches()]
 
 
-def _measure(size: int, block: int, batches: Sequence[Batch], rounds: int) -> list[CodecRecord]:
-    inputs = {each: [each.prepare(batch) for batch in batches] for each in CONTENDERS}
-    encoded = {each: [each.encode(item) for item in inputs[each]] for each in CONTENDERS}
-    for each in CONTENDERS:
+def _measure(size: int, block: int, batches: Sequence[Batch], plan: Plan) -> list[CodecRecord]:
+    takers = [each for each in CONTENDERS if plan.takes(each.name)]
+    inputs = {each: [each.prepare(batch) for batch in batches] for each in takers}
+    encoded = {each: [each.encode(item) for item in inputs[each]] for each in takers}
+    for each in takers:
         _verify(each, batches, encoded[each])
-    times: dict[Contender, list[tuple[float, float, float]]] = {each: [] for each in CONTENDERS}
+    times: dict[Contender, list[tuple[float, float, float]]] = {each: [] for each in takers}
     # A program that writes as it reads holds few objects; the garbage collector must not look
     # through all that are held here.
     gc.collect()
     gc.freeze()
     try:
-        for number in range(rounds):
-            turn = number % len(CONTENDERS)
-            for each in (*CONTENDERS[turn:], *CONTENDERS[:turn]):
+        for number in range(plan.rounds):
+            turn = number % len(takers)
+            for each in (*takers[turn:], *takers[:turn]):
                 times[each].append(_time(each, inputs[each], encoded[each], size))
     finally:
         gc.unfreeze()
-    bytes_of = {each: sum(map(len, encoded[each])) for each in CONTENDERS}
+    bytes_of = {each: sum(map(len, encoded[each])) for each in takers}
     return [
         CodecRecord(
             bench="codec",
             size=size,
             block=block,
             contender=each.name,
-            rounds=rounds,
+            rounds=plan.rounds,
             bytes=bytes_of[each] / size,
             encode_us=median(one for one, _, _ in found),
             encode_min=min(one for one, _, _ in found),
             encode_max=max(one for one, _, _ in found),
             decode_us=median(two for _, two, _ in found),
             objects_us=None if each.to_objects is None else median(three for _, _, three in found),
-            to_pickle=bytes_of[each] / bytes_of[PICKLE],
+            to_pickle=bytes_of[each] / bytes_of[PICKLE] if PICKLE in bytes_of else None,
         )
         for each, found in times.items()
     ]
@@ -243,6 +245,6 @@ def _row(record: CodecRecord) -> tuple[str, list[str]]:
             f"{record.encode_us:.2f}",
             f"{record.decode_us:.2f}",
             "-" if record.objects_us is None else f"{record.objects_us:.2f}",
-            f"{record.to_pickle:.2f}x",
+            ratio_text(record.to_pickle),
         ],
     )

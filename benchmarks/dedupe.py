@@ -121,9 +121,9 @@ async def run(plan: Plan, view: View) -> list[DedupeRecord]:
     Raises:
         RaceError: If a file is missing or has other bytes.
     """
-    count = QUICK_MESSAGES if plan.rounds <= 2 else MESSAGES
+    count = QUICK_MESSAGES if plan.is_quick else MESSAGES
     rtt = plan.rtts[len(plan.rtts) // 2]
-    records = await _compare(count, rtt)
+    records = await _compare(plan, count, rtt)
     title = f"{count} messages, {records[0].files} files, {rtt * 1000:g} ms"
     view.table(title, HEADS, [each.row() for each in records])
     view.say(
@@ -153,7 +153,7 @@ def _world(count: int) -> tuple[World, int]:
     return world, len(seen)
 
 
-async def _compare(count: int, rtt: float) -> list[DedupeRecord]:
+async def _compare(plan: Plan, count: int, rtt: float) -> list[DedupeRecord]:
     world, files = _world(count)
     server = LocalTelegram(world, rtt=rtt, process=True)
     records: list[DedupeRecord] = []
@@ -164,6 +164,8 @@ async def _compare(count: int, rtt: float) -> list[DedupeRecord]:
             messages = [message for message in reversed(found) if message.file]
             await MediaDownloader(client).download(messages[0], bytes)  # connects
             for number, (name, contender) in enumerate(CONTENDERS.items()):
+                if not plan.takes(name):
+                    continue
                 folder = Path(base) / f"{number}"
                 folder.mkdir()
                 ledger = await telegram.sync()
@@ -187,7 +189,9 @@ async def _compare(count: int, rtt: float) -> list[DedupeRecord]:
                 records.append(record)
                 _check(name, folder, len(messages), digests)
             await Account.of(client).aclose()
-    [plain] = [each.bytes_sent for each in records if each.contender == "telefast"]
+    plain = next(
+        (each.bytes_sent for each in records if each.contender == "telefast"), records[0].bytes_sent
+    )
     return [_with_ratio(each, plain) for each in records]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from telethon.tl import types
 
 from benchmarks import cores
+from benchmarks.records import ratio_text
 from telefast.cli.race import Lane, RaceError
 from telefast.testing import LocalTelegram, World, put_media
 
@@ -42,10 +43,17 @@ class DownloadRecord:
         seconds: From the call to the whole file on the disk.
         seconds_min: The fastest round.
         seconds_max: The slowest round.
+        mb_per_s: Bytes of the file, 10**6 a second.
+        seconds_per_file: The same as *seconds*: it is one file.
         requests: Parts that the server was asked for.
         bytes: Bytes on the wire, both ways.
+        bytes_read: Those that the server sent.
+        disk_writes: Writes that the client's process asked the system for, to all files; None where
+            it does not count them.
         cpu_s: CPU seconds of the client's process.
-        ratio_to_stock: Rate over that of `client.download_media` in the same round.
+        peak_rss_mb: Most memory it ever held, in 10**6 bytes; None where it cannot be told.
+        ratio_to_stock: Rate over that of `client.download_media` in the same round; None where
+            that did not run.
         ratio_min: The worst round.
         ratio_max: The best round.
     """
@@ -60,12 +68,17 @@ class DownloadRecord:
     seconds: float
     seconds_min: float
     seconds_max: float
+    mb_per_s: float
+    seconds_per_file: float
     requests: int
     bytes: int
+    bytes_read: int
+    disk_writes: int | None
     cpu_s: float
-    ratio_to_stock: float
-    ratio_min: float
-    ratio_max: float
+    peak_rss_mb: float | None
+    ratio_to_stock: float | None
+    ratio_min: float | None
+    ratio_max: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures as plain data."""
@@ -75,12 +88,12 @@ class DownloadRecord:
         """Return the row of a table with `HEADS`."""
         return self.contender, [
             f"{self.seconds:.2f}",
-            f"{self.size / self.seconds / 1e6:.1f}",
+            f"{self.mb_per_s:.1f}",
             f"{self.requests:,}",
             f"{self.bytes / 1e6:.1f}",
             f"{self.cpu_s:.2f}",
-            f"{self.ratio_to_stock:.1f}x",
-            f"{self.ratio_min:.1f}-{self.ratio_max:.1f}",
+            ratio_text(self.ratio_to_stock, 1),
+            "-" if self.ratio_min is None else f"{self.ratio_min:.1f}-{self.ratio_max:.1f}",
         ]
 
 
@@ -94,6 +107,9 @@ class _Run:
     cpu: float
     requests: int
     traffic: int
+    received: int
+    writes: int | None
+    peak: int | None
 
 
 async def run(plan: Plan, view: View) -> list[DownloadRecord]:
@@ -102,7 +118,7 @@ async def run(plan: Plan, view: View) -> list[DownloadRecord]:
     Raises:
         RaceError: If a contender fails, or brings other bytes than the others.
     """
-    size = QUICK_SIZE if plan.rounds <= 2 else SIZE
+    size = QUICK_SIZE if plan.is_quick else SIZE
     records = []
     for rtt, bandwidth in plan.links:
         missing: dict[str, str] = {}
@@ -137,7 +153,7 @@ async def _race(
             telegram = await stack.enter_async_context(server)
         stack.enter_context(cores.others())
         lanes: dict[str, tuple[Lane, str]] = {}
-        for name in OURS + RIVALS:
+        for name in filter(plan.takes, OURS + RIVALS):
             python = plan.rivals if name in RIVALS else sys.executable
             if python is None:
                 missing[name] = "no --rivals"
@@ -162,7 +178,7 @@ async def _race(
                 if len(digests) > 1:
                     raise RaceError(f"{name}: brought other bytes than those before it")
     return [
-        _record((rtt, bandwidth), size, (name, lanes[name][1]), found, runs["download_media"])
+        _record((rtt, bandwidth), size, (name, lanes[name][1]), found, runs.get("download_media"))
         for name, found in runs.items()
     ]
 
@@ -177,9 +193,17 @@ async def _timed(telegram: LocalTelegram, lane: Lane, name: str) -> tuple[_Run, 
     except RaceError as error:
         raise RaceError(f"{name}: {error}") from None
     after = await telegram.sync()
-    traffic = sum(getattr(after, key) - before[key] for key in ("bytes_sent", "bytes_received"))
-    requests = after.since(before)["upload.getFile"]
-    return _Run(done["seconds"], done["cpu"], requests, traffic), done["digest"]
+    received = after.bytes_sent - before["bytes_sent"]
+    found = _Run(
+        seconds=done["seconds"],
+        cpu=done["cpu"],
+        requests=after.since(before)["upload.getFile"],
+        traffic=received + after.bytes_received - before["bytes_received"],
+        received=received,
+        writes=done["writes"],
+        peak=done["peak"],
+    )
+    return found, done["digest"]
 
 
 def _record(
@@ -187,10 +211,12 @@ def _record(
     size: int,
     who: tuple[str, str],
     runs: list[_Run],
-    stock: list[_Run],
+    stock: list[_Run] | None,
 ) -> DownloadRecord:
     seconds = [each.seconds for each in runs]
-    ratios = [base.seconds / each.seconds for each, base in zip(runs, stock, strict=True)]
+    writes = [each.writes for each in runs if each.writes is not None]
+    peaks = [each.peak for each in runs if each.peak is not None]
+    ratios = [base.seconds / each.seconds for each, base in zip(runs, stock or (), strict=False)]
     return DownloadRecord(
         bench="download",
         rtt=link[0],
@@ -202,10 +228,15 @@ def _record(
         seconds=median(seconds),
         seconds_min=min(seconds),
         seconds_max=max(seconds),
+        mb_per_s=size / median(seconds) / 1e6,
+        seconds_per_file=median(seconds),
         requests=round(median(each.requests for each in runs)),
         bytes=round(median(each.traffic for each in runs)),
+        bytes_read=round(median(each.received for each in runs)),
+        disk_writes=round(median(writes)) if writes else None,
+        peak_rss_mb=max(peaks) / 1e6 if peaks else None,
         cpu_s=median(each.cpu for each in runs),
-        ratio_to_stock=median(ratios),
-        ratio_min=min(ratios),
-        ratio_max=max(ratios),
+        ratio_to_stock=median(ratios) if ratios else None,
+        ratio_min=min(ratios, default=None),
+        ratio_max=max(ratios, default=None),
     )

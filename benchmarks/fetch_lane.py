@@ -5,8 +5,8 @@ Run by path, with the Python of whatever environment has the contender; telefast
 The order is one line of JSON on standard input, `contender` and `session` (a string session), the
 answer `ready` with a release, or `missing` with a reason. Then each line on standard input is one
 round: it is answered by `prepared` once all is ready, and after another line by `done`: seconds,
-CPU seconds, and the SHA-256 of the file, which is made while no clock runs. The end of standard
-input ends the process.
+CPU seconds, writes, peak memory, and the SHA-256 of the file, which is made while no clock runs.
+The end of standard input ends the process.
 """
 
 from __future__ import annotations
@@ -126,12 +126,27 @@ async def run(order: Any, say: Callable[[Any], None]) -> None:
         say({"prepared": True})
         sys.stdin.readline()
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            writes = _tell("io", "syscw:")
             began, cpu = time.perf_counter(), time.process_time()
             await fetch(client, message, Path(folder))
             seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-            digest = _digest(Path(folder))
-        say({"done": {"seconds": seconds, "cpu": cpu, "digest": digest}})
+            done: dict[str, Any] = {"seconds": seconds, "cpu": cpu, "writes": None}
+            if writes is not None:
+                done["writes"] = (_tell("io", "syscw:") or 0) - writes
+            peak = _tell("status", "VmHWM:")
+            done["peak"] = None if peak is None else peak * 1024
+            done["digest"] = _digest(Path(folder))
+        say({"done": done})
     await client.disconnect()
+
+
+def _tell(file: str, name: str) -> int | None:
+    """Return a number that Linux tells about this process; None where it does not."""
+    try:
+        lines = Path("/proc/self", file).read_text("ascii", "replace").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(name))
+    except (OSError, StopIteration, ValueError):
+        return None
 
 
 def _digest(folder: Path) -> str:

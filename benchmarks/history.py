@@ -1,18 +1,23 @@
-"""Reading the whole history of a supergroup, of a private chat and of a basic group."""
+"""Reading the whole history of a supergroup, of a private chat and of a basic group.
+
+The contenders: telefast with many requests in flight and with its default, a loop of batched
+`client.get_messages` (what most programs write to be faster than one message at a time), and stock
+Telethon's `iter_messages`, with `wait_time=0` and as it comes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks import batched_get
+from benchmarks.plan import FULL, MAX_SIZE, QUICK, Plan
 from benchmarks.records import HEADS, Record, make_record, table_of
 from telefast.cli import contenders
 from telefast.cli.race import Entry, Outcome, RaceError, run_entry
-from telefast.testing import Chat, FloodProfile, LocalTelegram, World, flood_profile
+from telefast.testing import Chat, LocalTelegram, World, world_from_export
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from telefast.cli.view import View
 
 __all__ = ["FULL", "MAX_SIZE", "QUICK", "Plan", "run"]
@@ -22,48 +27,22 @@ OTHERS_SIZE: Final = 20_000
 """Of the sizes, private chats and basic groups are read at the largest up to this one only."""
 HOLES = 0.05
 """Share of deleted ids, as in the demo."""
-MAX_SIZE = 100_000
-"""Messages that the embedded Telegram keeps ready; beyond them it would be measured, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is run.
-
-    Attributes:
-        sizes: Messages of the chats.
-        rtts: Round trip times, in seconds.
-        rounds: How often each contender runs.
-        prefix: Messages after which a contender that mostly sleeps is stopped.
-        links: Of downloads: round trip times in seconds, and bytes per second for each connection.
-        rivals: The Python of an environment that has the rivals in downloading.
-        flood: The flood limits that all run under, each with a server of its own if there are any.
-    """
-
-    sizes: Sequence[int]
-    rtts: Sequence[float]
-    rounds: int
-    prefix: int
-    links: Sequence[tuple[float, float | None]] = ((0.0, None), (0.03, None))
-    rivals: str | None = None
-    flood: FloodProfile = field(default_factory=lambda: flood_profile("unlimited"))
-
-
-FULL = Plan(
-    (1_000, 10_000, 20_000, 50_000),
-    (0.0, 0.03, 0.1),
-    rounds=5,
-    prefix=1_000,
-    links=((0.0, None), (0.03, None), (0.05, None), (0.1, None), (0.03, 12.5e6)),
-)
-QUICK = Plan((1_000, 5_000), (0.0, 0.03), rounds=2, prefix=300)
-
 _BATCHED = f"{contenders.__name__}.batched"
 _STOCK = f"{contenders.__name__}.stock"
 
-TELEFAST = Entry("telefast", _BATCHED, {"concurrency": 16}, "16 in flight", in_flight=16)
+TELEFAST = Entry("telefast", _BATCHED, {"concurrency": 32}, "32 in flight", in_flight=32)
 STOCK = Entry("stock", _STOCK, {"wait_time": 0}, "wait_time=0")
-ENTRIES = (TELEFAST, Entry("telefast", _BATCHED, {}, "8 (default)", in_flight=8), STOCK)
+ENTRIES = (
+    TELEFAST,
+    Entry("telefast", _BATCHED, {}, "8 (default)", in_flight=8),
+    Entry("get_messages", batched_get.__name__, {}, "batches of 100"),
+    STOCK,
+)
+
+
+def entries(plan: Plan) -> tuple[Entry, ...]:
+    """Return who takes part."""
+    return tuple(entry for entry in ENTRIES if plan.takes(entry.name))
 
 
 def paced(size: int, plan: Plan) -> Entry:
@@ -77,7 +56,7 @@ class Situation:
     """A chat on a line.
 
     Attributes:
-        chat: One of `CHATS`.
+        chat: One of `CHATS`, or the path of an export, whose largest chat is meant.
         size: Its messages.
         rtt: Round trip time, in seconds.
     """
@@ -88,6 +67,8 @@ class Situation:
 
     def make(self) -> tuple[World, Chat]:
         """Return a new world with the chat in it."""
+        if self.chat not in CHATS:
+            return _exported(self.chat)
         world = World(seed=self.size)
         if self.chat == "supergroup":
             return world, world.add_channel("Benchmark", message_count=self.size, holes=HOLES)
@@ -98,15 +79,44 @@ class Situation:
         return world, world.add_private_chat("Grace Hopper", message_count=self.size)
 
     def __str__(self) -> str:
-        return f"{self.chat}, {self.size:,} messages"
+        return f"{self.name}, {self.size:,} messages"
+
+    @property
+    def name(self) -> str:
+        """What kind of chat it is; of an export, nothing that names it."""
+        return self.chat if self.chat in CHATS else "export"
+
+
+def _exported(path: str) -> tuple[World, Chat]:
+    world = world_from_export(path)
+    kinds: tuple[dict[int, Any], ...] = (world.channels, world.groups, world.private_chats)
+    for chats in kinds:
+        for chat in [*chats.values()]:
+            if chat is not world.main:
+                del chats[chat.id]  # only one is read
+    return world, world.main
 
 
 def situations(plan: Plan) -> list[Situation]:
-    """Return what is read at each round trip time."""
-    sizes = list(plan.sizes)
-    fit = [size for size in sizes if size <= OTHERS_SIZE] or [min(sizes)]
-    found = [Situation("supergroup", size) for size in sizes]
-    return found + [Situation(chat, max(fit)) for chat in CHATS[1:]]
+    """Return what is read at each round trip time.
+
+    Raises:
+        WorldError: If the target is an export that cannot be used.
+    """
+    fit = fitting(plan)
+    found = [Situation("supergroup", size) for size in plan.sizes]
+    found += [Situation(chat, max(fit)) for chat in CHATS[1:]]
+    if plan.target in CHATS:
+        return [each for each in found if each.chat == plan.target]
+    if plan.target is not None:
+        _, chat = _exported(plan.target)
+        return [Situation(plan.target, len(chat.ids))]
+    return found
+
+
+def fitting(plan: Plan) -> list[int]:
+    """Return the sizes that are enough for what does not depend on the size."""
+    return [size for size in plan.sizes if size <= OTHERS_SIZE] or [min(plan.sizes)]
 
 
 async def run(plan: Plan, view: View) -> list[Record]:
@@ -114,11 +124,12 @@ async def run(plan: Plan, view: View) -> list[Record]:
 
     Raises:
         RaceError: If a contender fails or reads something else than the others.
+        WorldError: If the target is an export that cannot be used.
     """
     for each in situations(plan):
         world, chat = each.make()
         async with LocalTelegram(world, process=True) as telegram:
-            await _verify(telegram, chat, paced(each.size, plan))
+            await _verify(telegram, chat, plan)
         view.say(f"answers are equal: {each}, every byte and what it is bound to")
     view.say(f"limits: {plan.flood.describe()}")
     records = []
@@ -127,10 +138,12 @@ async def run(plan: Plan, view: View) -> list[Record]:
         for each in situations(plan):
             found += await _race(plan, replace(each, rtt=rtt), view)
         view.table(f"history, {_profile(plan, rtt)}", HEADS, table_of(found), has_long_rows=True)
-        view.say(
-            f"* stopped after {plan.prefix:,} messages, once: it sleeps 1 s between requests. "
-            "To stock: rate over that of stock, wait_time=0, in the same round; median and spread."
-        )
+        if any(each.messages < each.size for each in found):
+            view.say(
+                f"* stopped after {plan.prefix:,} messages, once: it sleeps 1 s between requests. "
+                "To stock: rate over that of stock, wait_time=0, in the same round; median and "
+                "spread."
+            )
         view.say()
         records += found
     return records
@@ -140,28 +153,29 @@ def _profile(plan: Plan, rtt: float) -> str:
     return f"{plan.flood.name}, {rtt * 1000:g} ms"
 
 
-async def _verify(telegram: LocalTelegram, chat: Chat, prefixed: Entry) -> None:
+async def _verify(telegram: LocalTelegram, chat: Chat, plan: Plan) -> None:
     """Hash every byte that each contender brings, untimed."""
-    outcomes = [await run_entry(telegram, chat, each, sink="exact") for each in ENTRIES]
-    for entry, outcome in zip(ENTRIES, outcomes, strict=True):
-        _check(entry, outcome, len(chat.ids), outcomes[0].digest)
-    expected = await run_entry(telegram, chat, _cut(prefixed), sink="exact")
-    outcome = await run_entry(telegram, chat, prefixed, sink="exact")
-    _check(prefixed, outcome, expected.messages, expected.digest)
+    first, *others = entries(plan)
+    found = await run_entry(telegram, chat, first, sink="exact")
+    _check(first, found, len(chat.ids), found)
+    for entry in others:
+        outcome = await run_entry(telegram, chat, entry, sink="exact")
+        _check(entry, outcome, len(chat.ids), found)
+    if plan.takes("stock") and not plan.is_quick:
+        slow = paced(len(chat.ids), plan)
+        expected = await run_entry(
+            telegram, chat, replace(first, stop_after=slow.stop_after), sink="exact"
+        )
+        outcome = await run_entry(telegram, chat, slow, sink="exact")
+        _check(slow, outcome, expected.messages, expected)
 
 
-def _cut(prefixed: Entry) -> Entry:
-    return Entry(
-        TELEFAST.name, _BATCHED, TELEFAST.options, "prefix", stop_after=prefixed.stop_after
-    )
-
-
-def _check(entry: Entry, outcome: Outcome, messages: int, digest: str) -> None:
+def _check(entry: Entry, outcome: Outcome, messages: int, expected: Outcome) -> None:
     who = f"{entry.name}, {entry.setting}"
     if outcome.messages != messages:
         raise RaceError(f"{who}: read {outcome.messages:,} messages, not {messages:,}")
-    if outcome.digest != digest:
-        raise RaceError(f"{who}: read other messages than {TELEFAST.name}, {TELEFAST.setting}")
+    if outcome.digest != expected.digest:
+        raise RaceError(f"{who}: read other messages than the first contender")
 
 
 async def _run(
@@ -179,25 +193,32 @@ async def _race(plan: Plan, situation: Situation, view: View) -> list[Record]:
     """Run all rounds of one situation."""
     world, chat = situation.make()
     rtt = situation.rtt
-    slow = paced(situation.size, plan)
-    runs: dict[Entry, list[Outcome]] = {entry: [] for entry in (*ENTRIES, slow)}
+    takers = entries(plan)
+    runs: dict[Entry, list[Outcome]] = {entry: [] for entry in takers}
     async with LocalTelegram(world, rtt=rtt, process=True) as telegram:
         await telegram.warm()
-        expected = await run_entry(telegram, chat, TELEFAST, sink="tally")
+        expected: Outcome | None = None
         for number in range(plan.rounds):
-            turn = number % len(ENTRIES)
-            for entry in (*ENTRIES[turn:], *ENTRIES[:turn]):
+            turn = number % len(takers)
+            for entry in (*takers[turn:], *takers[:turn]):
                 outcome = await _run(telegram, chat, entry, plan, rtt)
-                _check(entry, outcome, len(chat.ids), expected.digest)
+                expected = expected or outcome
+                _check(entry, outcome, len(chat.ids), expected)
                 runs[entry].append(outcome)
-        # Once is enough: its time is sleep.
-        prefix = await run_entry(telegram, chat, _cut(slow), sink="tally")
-        outcome = await _run(telegram, chat, slow, plan, rtt)
-        _check(slow, outcome, prefix.messages, prefix.digest)
-        runs[slow].append(outcome)
+        if plan.takes("stock") and not plan.is_quick:
+            # Once is enough: its time is sleep.
+            slow = paced(situation.size, plan)
+            prefix = await run_entry(
+                telegram, chat, replace(takers[0], stop_after=slow.stop_after), sink="tally"
+            )
+            outcome = await _run(telegram, chat, slow, plan, rtt)
+            _check(slow, outcome, prefix.messages, prefix)
+            runs[slow] = [outcome]
     profile = (_profile(plan, rtt), rtt)
     records = [
-        make_record("history", profile, situation.chat, situation.size, entry, found, runs[STOCK])
+        make_record(
+            "history", profile, situation.name, situation.size, entry, found, runs.get(STOCK)
+        )
         for entry, found in runs.items()
     ]
     view.say(

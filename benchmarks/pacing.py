@@ -43,6 +43,7 @@ __all__ = ["PacingRecord", "run"]
 
 SEEDS = 20
 """Simulated runs for each round that is asked for: 100 by default."""
+QUICK_SEEDS = 3
 MESSAGES: Final = {"telegram-plain": 30_000, "telegram-takeout": 100_000}
 """Of the embedded chat, with five rounds; fewer with fewer: 300 and 1,000 full pages."""
 CHATS: Final = ("dense", "50 % holes", "private chat")
@@ -102,18 +103,20 @@ class PacingRecord:
 async def run(plan: Plan, view: View) -> list[PacingRecord]:
     """Simulate, then run the real client; one record for each way and profile."""
     records = []
+    runs = plan.rounds * (QUICK_SEEDS if plan.is_quick else SEEDS)
     for name, profile in PROFILES.items():
-        ways = _ways(profile)
+        ways = {who: way for who, way in _ways(profile).items() if plan.takes(who)}
         for contender, way in ways.items():
-            records.append(_simulated(name, profile, contender, way, plan.rounds * SEEDS))
+            records.append(_simulated(name, profile, contender, way, runs))
             await asyncio.sleep(0)
     view.table("pacing, simulated", SIMULATED, [each.row() for each in records])
     view.say(
         f"Times are multiples of the optimum: {REQUESTS:,} requests of {CALLERS} callers, "
-        f"{RTT * 1000:g} ms of round trip; medians of {plan.rounds * SEEDS} runs."
+        f"{RTT * 1000:g} ms of round trip; medians of {runs} runs."
     )
     view.say()
-    found = await asyncio.to_thread(run_virtual, _embedded, min(plan.rounds, 5) / 5)
+    share = 0.2 if plan.is_quick else min(plan.rounds, 5) / 5
+    found = await asyncio.to_thread(run_virtual, _embedded, share, plan)
     view.table("pacing, embedded Telegram", EMBEDDED, [each.row() for each in found])
     view.say(
         "Times are multiples of the optimum of pages: that of a client which knows the limit and "
@@ -158,7 +161,7 @@ def _simulated(
 # The real client
 
 
-async def _embedded(share: float) -> list[PacingRecord]:
+async def _embedded(share: float, plan: Plan) -> list[PacingRecord]:
     """Read each chat under each profile, in one loop of virtual time."""
     records = []
     with tempfile.TemporaryDirectory() as folder:
@@ -166,10 +169,12 @@ async def _embedded(share: float) -> list[PacingRecord]:
             count = round(most * share)
             for number, chat in enumerate(CHATS):
                 place = Path(folder) / f"{profile}-{number}"
-                records.append(await _read(profile, chat, count, "telefast, cold", place))
-                _rest(place)
-                records.append(await _read(profile, chat, count, "telefast, second run", place))
-                records.append(await _read(profile, chat, count, "stock, wait_time=0", None))
+                if plan.mode != "baseline":
+                    records.append(await _read(profile, chat, count, "telefast, cold", place))
+                    _rest(place)
+                    records.append(await _read(profile, chat, count, "telefast, second run", place))
+                if plan.mode != "optimized":
+                    records.append(await _read(profile, chat, count, "stock, wait_time=0", None))
     return records
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from telethon.tl import types
 
 from benchmarks import cores
+from benchmarks.records import ratio_text
 from telefast import MediaDownloader
 from telefast.cli.race import RaceError
 from telefast.testing import DataCentre, LocalTelegram, World, put_media
@@ -62,7 +63,8 @@ class PhotosRecord:
         requests: Parts that the server was asked for.
         exports: Logins that were carried to other data centres.
         cpu_s: CPU seconds of the client's process.
-        ratio_to_stock: Files per second over those of `client.download_media` in the same round.
+        ratio_to_stock: Files per second over those of `client.download_media` in the same round;
+            None where that did not run.
     """
 
     bench: str
@@ -76,7 +78,7 @@ class PhotosRecord:
     requests: int
     exports: int
     cpu_s: float
-    ratio_to_stock: float
+    ratio_to_stock: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures as plain data."""
@@ -92,7 +94,7 @@ class PhotosRecord:
             f"{self.requests:,}",
             f"{self.exports}",
             f"{self.cpu_s / self.files * 1000:.2f}",
-            f"{self.ratio_to_stock:.1f}x",
+            ratio_text(self.ratio_to_stock, 1),
         ]
 
 
@@ -115,14 +117,16 @@ async def run(plan: Plan, view: View) -> list[PhotosRecord]:
     Raises:
         RaceError: If a photo differs.
     """
-    count = QUICK_COUNT if plan.rounds <= 2 else COUNT
+    count = QUICK_COUNT if plan.is_quick else COUNT
     world = World(seed=count, dc_ids=DCS)
     channel = world.add_channel("Benchmark", username="benchmark")
     for number in range(count):
         sizes = [types.PhotoSize("x", 800, 600, SIZE)]
         photo = world.file_store.photo(sizes, dc_id=DCS[number % len(DCS)])
         put_media(channel, types.MessageMediaPhoto(photo=photo))
-    runs: dict[str, list[_Run]] = {"telefast": [], "download_media": []}
+    runs: dict[str, list[_Run]] = {
+        name: [] for name in ("telefast", "download_media") if plan.takes(name)
+    }
     centres = [DataCentre(each) for each in DCS[1:]]
     server = LocalTelegram(world, rtt=RTT, process=True, data_centres=centres)
     async with AsyncExitStack() as stack:
@@ -136,10 +140,12 @@ async def run(plan: Plan, view: View) -> list[PhotosRecord]:
                     run, found[name] = await _timed(telegram, client, name, count)
                     runs[name].append(run)
                     await Account.of(client).aclose()
+            if len(found) < 2:
+                continue
             for message_id, digest in found["download_media"].items():
                 if found["telefast"].get(message_id) != digest:
                     raise RaceError(f"telefast: other bytes in message {message_id}")
-    records = [_record(name, each, runs["download_media"]) for name, each in runs.items()]
+    records = [_record(name, each, runs.get("download_media")) for name, each in runs.items()]
     title = f"photos of {SIZE // 1000} KB at {len(DCS)} data centres, {RTT * 1000:g} ms"
     view.table(title, HEADS, [each.row() for each in records])
     view.say()
@@ -174,7 +180,8 @@ async def _timed(
     return _Run(len(messages), seconds, cpu, requests, exports), digests
 
 
-def _record(name: str, runs: list[_Run], stock: list[_Run]) -> PhotosRecord:
+def _record(name: str, runs: list[_Run], stock: list[_Run] | None) -> PhotosRecord:
+    ratios = [base.each / each.each for each, base in zip(runs, stock or (), strict=False)]
     return PhotosRecord(
         bench="photos",
         rtt=RTT,
@@ -187,7 +194,5 @@ def _record(name: str, runs: list[_Run], stock: list[_Run]) -> PhotosRecord:
         requests=round(median(each.requests for each in runs)),
         exports=max(each.exports for each in runs),
         cpu_s=median(each.cpu for each in runs),
-        ratio_to_stock=median(
-            base.each / each.each for each, base in zip(runs, stock, strict=True)
-        ),
+        ratio_to_stock=median(ratios) if ratios else None,
     )

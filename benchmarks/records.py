@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from telefast.cli.race import Entry, Outcome
     from telefast.cli.view import Rows
 
-__all__ = ["HEADS", "Record", "make_record", "table_of"]
+__all__ = ["HEADS", "Record", "make_record", "ratio_text", "table_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,12 @@ class Record:
         messages_per_s: Messages per second, in the median.
         requests: Requests that the server received.
         bytes: Bytes on the wire, both ways.
+        bytes_read: Those that the server sent.
+        mb_per_s: Of those, 10**6 a second.
         cpu_s: CPU seconds of the contender's process.
         peak_rss_mb: Most memory it held, in 10**6 bytes; None where it cannot be told.
-        ratio_to_stock: Rate over that of stock (wait_time=0) in the same round.
+        ratio_to_stock: Rate over that of stock (wait_time=0) in the same round; None where stock
+            did not run.
         ratio_min: The worst round.
         ratio_max: The best round.
     """
@@ -61,11 +64,13 @@ class Record:
     messages_per_s: float
     requests: int
     bytes: int
+    bytes_read: int
+    mb_per_s: float
     cpu_s: float
     peak_rss_mb: float | None
-    ratio_to_stock: float
-    ratio_min: float
-    ratio_max: float
+    ratio_to_stock: float | None
+    ratio_min: float | None
+    ratio_max: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields, rounded to what they mean."""
@@ -83,7 +88,7 @@ def make_record(
     size: int,
     entry: Entry,
     runs: Sequence[Outcome],
-    stock: Sequence[Outcome],
+    stock: Sequence[Outcome] | None,
 ) -> Record:
     """Return the record of *runs*.
 
@@ -94,10 +99,10 @@ def make_record(
         size: Its messages.
         entry: Who ran.
         runs: One outcome for each round that it ran in, from the first on.
-        stock: The outcomes of stock in all rounds.
+        stock: The outcomes of stock in all rounds; None if it did not run.
     """
     seconds = [run.seconds for run in runs]
-    ratios = [run.rate / base.rate for run, base in zip(runs, stock, strict=False)]
+    ratios = [run.rate / base.rate for run, base in zip(runs, stock or (), strict=False)]
     memory = [run.peak_memory for run in runs if run.peak_memory is not None]
     return Record(
         bench=bench,
@@ -117,11 +122,13 @@ def make_record(
         messages_per_s=median(run.rate for run in runs),
         requests=round(median(run.request_count for run in runs)),
         bytes=round(median(run.traffic for run in runs)),
+        bytes_read=round(median(run.received for run in runs)),
+        mb_per_s=median(run.received / run.seconds for run in runs) / 1e6,
         cpu_s=median(run.cpu for run in runs),
         peak_rss_mb=median(memory) / 1e6 if memory else None,
-        ratio_to_stock=median(ratios),
-        ratio_min=min(ratios),
-        ratio_max=max(ratios),
+        ratio_to_stock=median(ratios) if ratios else None,
+        ratio_min=min(ratios, default=None),
+        ratio_max=max(ratios, default=None),
     )
 
 
@@ -138,6 +145,11 @@ HEADS = [
 ]
 
 
+def ratio_text(ratio: float | None, digits: int = 2) -> str:
+    """Return a ratio as tables show it; None is one that has nothing to be compared with."""
+    return "-" if ratio is None else f"{ratio:.{digits}f}x"
+
+
 def table_of(records: Sequence[Record]) -> Rows:
     """Return the rows of a table with `HEADS`; an asterisk for who was stopped early."""
     return [
@@ -152,8 +164,10 @@ def table_of(records: Sequence[Record]) -> Rows:
                 f"{record.bytes / 1e6:.1f}",
                 f"{record.cpu_s:.2f}",
                 "-" if record.peak_rss_mb is None else f"{record.peak_rss_mb:.0f}",
-                f"{record.ratio_to_stock:.2f}x",
-                f"{record.ratio_min:.2f}-{record.ratio_max:.2f}",
+                ratio_text(record.ratio_to_stock),
+                "-"
+                if record.ratio_min is None
+                else f"{record.ratio_min:.2f}-{record.ratio_max:.2f}",
             ],
         )
         for record in records

@@ -10,7 +10,8 @@ import asyncio
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.history import Situation, situations
+from benchmarks.history import CHATS, Situation, fitting
+from benchmarks.records import ratio_text
 from telefast import BatchedHistory
 from telefast.cli.race import RaceError
 from telefast.testing import LocalTelegram, run_virtual, virtual_loop
@@ -44,7 +45,7 @@ class TripsRecord:
         contender: Who read.
         seconds: Of virtual time.
         requests: Requests that the server received.
-        ratio_to_stock: Stock's seconds over these.
+        ratio_to_stock: Stock's seconds over these; None where stock did not run.
     """
 
     bench: str
@@ -54,7 +55,7 @@ class TripsRecord:
     contender: str
     seconds: float
     requests: int
-    ratio_to_stock: float
+    ratio_to_stock: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures as plain data."""
@@ -63,11 +64,11 @@ class TripsRecord:
 
 async def run(plan: Plan, view: View) -> list[TripsRecord]:
     """Read the largest chat of each kind that *plan* has, on each line that is one."""
-    chats = {each.chat: each for each in situations(plan)}
+    chats = [Situation(chat, max(fitting(plan))) for chat in CHATS]
     found = []
     for rtt in filter(None, plan.rtts):
-        for each in chats.values():
-            found += await asyncio.to_thread(run_virtual, _race, each, rtt)
+        for each in chats:
+            found += await asyncio.to_thread(run_virtual, _race, each, rtt, plan)
     rows = [
         (
             f"{each.rtt * 1000:g} ms, {each.chat}, {each.size:,}: {each.contender}",
@@ -75,7 +76,7 @@ async def run(plan: Plan, view: View) -> list[TripsRecord]:
                 f"{each.seconds:.2f}",
                 f"{each.requests:,}",
                 f"{100 * each.requests / each.size:.2f}",
-                f"{each.ratio_to_stock:.2f}x",
+                ratio_text(each.ratio_to_stock),
             ],
         )
         for each in found
@@ -84,11 +85,15 @@ async def run(plan: Plan, view: View) -> list[TripsRecord]:
     return found
 
 
-async def _race(situation: Situation, rtt: float) -> list[TripsRecord]:
+async def _race(situation: Situation, rtt: float, plan: Plan) -> list[TripsRecord]:
     found: list[TripsRecord] = []
+    base: float | None = None
     for contender, options in WAYS.items():
+        if not plan.takes(contender):
+            continue
         seconds, requests = await _read(situation, rtt, options)
-        base = found[0].seconds if found else seconds
+        if options is None:
+            base = seconds
         found.append(
             TripsRecord(
                 "trips",
@@ -98,7 +103,7 @@ async def _race(situation: Situation, rtt: float) -> list[TripsRecord]:
                 contender,
                 seconds,
                 requests,
-                base / seconds,
+                base and base / seconds,
             )
         )
     return found

@@ -83,6 +83,7 @@ class Outcome:
         digest: What the sink makes of the messages; equal messages, equal digests.
         requests: Method -> requests that the server received.
         traffic: Bytes on the wire, both ways.
+        received: Those of them that the server sent.
     """
 
     version: str
@@ -94,6 +95,7 @@ class Outcome:
     digest: str
     requests: Mapping[str, int]
     traffic: int
+    received: int = 0
 
     @property
     def rate(self) -> float:
@@ -162,8 +164,9 @@ async def run_entry(
         )
     done = answer["done"]
     requests = after.since(before)
-    traffic = sum(getattr(after, key) - before[key] for key in ("bytes_sent", "bytes_received"))
-    return Outcome(version=version, requests=requests, traffic=traffic, **done)
+    received = after.bytes_sent - before["bytes_sent"]
+    traffic = received + after.bytes_received - before["bytes_received"]
+    return Outcome(version=version, requests=requests, traffic=traffic, received=received, **done)
 
 
 class Lane:

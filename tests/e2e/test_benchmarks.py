@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,21 +51,64 @@ def test_history(tmp_path: Path) -> None:
     found = [
         (each["profile"], each["chat"], each["contender"], each["concurrency"]) for each in records
     ]
-    contenders = [("telefast", 16), ("telefast", 8), ("stock", 1), ("stock", 1)]
+    contenders = [("telefast", 32), ("telefast", 8), ("get_messages", 1), ("stock", 1)]
     chats = ("supergroup", "private chat", "basic group")
     expected = [("unlimited, 0 ms", chat, *each) for chat in chats for each in contenders]
     assert expected == found
     for each in records:
         assert {"history", 150} == {each["bench"], each["size"]}
         assert each["version"][0].isdigit()
-        assert each["requests"] in (2, 3)  # one more to prove the end by pages
-        for name in ("seconds", "messages_per_s", "bytes", "cpu_s", "ratio_to_stock"):
+        assert each["requests"] in (2, 3, 4)  # one more to prove the end by pages, or by a batch
+        for name in ("seconds", "messages_per_s", "mb_per_s", "cpu_s", "ratio_to_stock"):
             assert each[name] > 0
+        assert 0 < each["bytes_read"] < each["bytes"]
         assert each["ratio_min"] <= each["ratio_to_stock"] <= each["ratio_max"]
         assert each["seconds_min"] <= each["seconds"] <= each["seconds_max"]
         assert each["peak_rss_mb"] is None or each["peak_rss_mb"] > 10
     ratios = [each["ratio_to_stock"] for each in records if each["setting"] == "wait_time=0"]
     assert [1] * 3 == ratios
+
+
+def test_before_and_after(tmp_path: Path) -> None:
+    """A run of stock alone, then one of telefast alone; tables for one run and for two."""
+    options = ("history", "--quick", "--sizes", "150", "--rounds", "1", "--target", "supergroup")
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    table, both = tmp_path / "one.csv", tmp_path / "two.csv"
+    done = _run(*options, "--mode", "baseline", "--json", str(before), "--csv", str(table))
+    assert (0, "") == (done.returncode, done.stderr)
+    [record] = json.loads(before.read_text("utf-8"))["records"]
+    assert ("stock", 1) == (record["contender"], record["ratio_to_stock"])
+    with table.open(newline="", encoding="utf-8") as file:
+        [row] = csv.DictReader(file)
+    assert (
+        "history / unlimited, 30 ms / 0.03 / supergroup / 150 / stock / wait_time=0" == row["what"]
+    )
+    assert float(row["seconds"]) == record["seconds"]
+    assert int(row["bytes_read"]) == record["bytes_read"]
+
+    earlier = json.loads(before.read_text("utf-8"))
+    earlier["records"] = [record | {"contender": "telefast", "setting": "8 (default)"}]
+    before.write_text(json.dumps(earlier), "utf-8")
+    options = (*options, "--mode", "optimized", "--json", str(after))
+    done = _run(*options, "--before", str(before), "--csv", str(both))
+    assert (0, "") == (done.returncode, done.stderr)
+    records = json.loads(after.read_text("utf-8"))["records"]
+    assert [("telefast", None)] * 2 == [(e["contender"], e["ratio_to_stock"]) for e in records]
+    with both.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    figures = {row["figure"]: row for row in rows}
+    assert str(record["requests"]) == figures["requests"]["before"]
+    assert str(records[1]["requests"]) == figures["requests"]["after"]
+    assert all(float(row["gain"]) > 0 for row in rows)
+
+
+def test_the_gate_is_open() -> None:
+    """Requests, bytes and instructions are those that are recorded, on every machine."""
+    done = _run("counts", "--gate")
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "The gate is open." in done.stdout
+    assert "warning" not in done.stdout
+    assert "better than recorded" not in done.stdout
 
 
 def test_trips(tmp_path: Path) -> None:
@@ -101,7 +146,7 @@ def test_download(tmp_path: Path) -> None:
     """Each contender has a record; telefast asks for each part once, stock once more at the end."""
     path = tmp_path / "download.json"
     python = str(tmp_path / "no-python")
-    done = _run("download", "--rtt", "0", "--rounds", "1", "--json", str(path))
+    done = _run("download", "--quick", "--rtt", "0", "--rounds", "1", "--json", str(path))
     assert (0, "") == (done.returncode, done.stderr)
     records = json.loads(path.read_text("utf-8"))["records"]
     rivals = {"fasttelethonhelper", "aiofasttelethonhelper", "tgup-cli"}
@@ -112,10 +157,13 @@ def test_download(tmp_path: Path) -> None:
     assert (65, 17) == (found["download_media"], found["download_file, 512 KiB"])
     for each in records:
         assert ("download", 0, None) == (each["bench"], each["rtt"], each["bandwidth"])
-        assert 8 * 2**20 < each["bytes"] < 9 * 2**20
+        assert 8 * 2**20 < each["bytes_read"] < each["bytes"] < 9 * 2**20
+        assert each["disk_writes"] is None or 1 <= each["disk_writes"] < 1_000
+        assert each["peak_rss_mb"] is None or each["peak_rss_mb"] > 10
+        assert each["mb_per_s"] == pytest.approx(8.388608 / each["seconds_per_file"])
         assert each["seconds"] > 0
         assert each["version"]
-    done = _run("download", "--rtt", "0", "--rounds", "1", "--rivals", python)
+    done = _run("download", "--quick", "--rtt", "0", "--rounds", "1", "--rivals", python)
     assert 1 == done.returncode
     assert "no-python" in done.stderr
 
@@ -124,7 +172,7 @@ def test_download(tmp_path: Path) -> None:
 def test_photos(tmp_path: Path) -> None:
     """Both have a record; telefast asks once for each photo, and carries two logins over."""
     path = tmp_path / "photos.json"
-    done = _run("photos", "--rounds", "1", "--json", str(path))
+    done = _run("photos", "--quick", "--rounds", "1", "--json", str(path))
     assert (0, "") == (done.returncode, done.stderr)
     ours, stock = json.loads(path.read_text("utf-8"))["records"]
     assert ("telefast", 200, 200, 2) == tuple(
@@ -189,11 +237,12 @@ def test_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     from telefast.cli.race import Outcome, RaceError
 
     outcome = Outcome("1", 10, 1.0, 1.0, None, 0, "same", {}, 0)
-    history._check(history.STOCK, outcome, 10, "same")
+    other = replace(outcome, digest="other")
+    history._check(history.STOCK, outcome, 10, outcome)
     with pytest.raises(RaceError, match=r"stock, wait_time=0: read 10 messages, not 11"):
-        history._check(history.STOCK, outcome, 11, "same")
-    with pytest.raises(RaceError, match=r"read other messages than telefast"):
-        history._check(history.STOCK, outcome, 10, "other")
+        history._check(history.STOCK, outcome, 11, outcome)
+    with pytest.raises(RaceError, match=r"read other messages than the first contender"):
+        history._check(history.STOCK, outcome, 10, other)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +253,10 @@ def test_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--rtt", "soon"], "expected numbers from 0"),
         (["--flood", "telegram-plane"], "expected some of unlimited, telegram-plain"),
         (["--json", str(ROOT)], "is a folder"),
+        (["--csv", str(ROOT)], "is a folder"),
+        (["--mode", "optimised"], "expected one of baseline, optimized, compare"),
+        (["--target", "no-such-chat"], "expected one of supergroup"),
+        (["--before", str(ROOT / "pyproject.toml")], "--before"),
     ],
 )
 def test_wrong_use_is_told_plainly(arguments: list[str], said: str) -> None:
