@@ -132,9 +132,7 @@ class MediaDedupeCache:
             StorageError: If the data base cannot be used; of `telefast.errors`.
             ClosedError: After `aclose`. All methods raise these three.
         """
-        self._check_open()
-        what = wanted(media, by_name=self._by_name)
-        entry = await self._find(what.keys, what.size)
+        entry = await self._known(media)
         self._count_one(entry)
         return None if entry is None else Path(entry.path)
 
@@ -284,6 +282,11 @@ class MediaDedupeCache:
         await self.aclose()
 
     # Inside
+
+    async def _known(self, media: Any) -> Entry | None:
+        self._check_open()
+        what = wanted(media, by_name=self._by_name)
+        return await self._find(what.keys, what.size)
 
     async def _obtain(
         self, what: Wanted, download: Callable[[], Awaitable[Any]]

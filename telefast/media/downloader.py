@@ -26,7 +26,7 @@ from telefast.media.parts import PartMap
 from telefast.media.policy import Policy, skip_protected
 from telefast.media.references import References
 from telefast.media.results import DownloadResult
-from telefast.media.reusing import reuse
+from telefast.media.reusing import make_way, reuse
 from telefast.media.sinks import FileSink, MemorySink, ObjectSink, Sink, Target, target_of
 from telefast.media.slots import Slots
 from telefast.media.transfer import Progress, TooLargeError, Transfer
@@ -273,7 +273,7 @@ class MediaDownloader:
             return await self._to(source, ObjectSink(target), progress)
         if not isinstance(target, str | os.PathLike):
             raise ArgumentError("target", target, "a path, a folder, a file object, or bytes")
-        found = await in_thread(target_of, os.fspath(target), item)
+        found = there = await in_thread(target_of, os.fspath(target), item)
         if overwrite:
             found = dataclasses.replace(found, size=None, is_new=is_new)
         flight = found.path, str(item.key)
@@ -284,6 +284,8 @@ class MediaDownloader:
 
         if dedupe is None or (overwrite and not by_cache) or item.inline is not None:
             return await download()
+        if overwrite and there.size is not None:
+            await make_way(dedupe, item, found.path)
         return await reuse(dedupe, item, found, download, self.metrics)
 
     async def find_again(self, source: Source) -> SkippedItem | None:

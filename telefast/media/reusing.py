@@ -12,7 +12,17 @@ from telefast.media.sinks import Target
 from telefast.media.types import MediaItem
 from telefast.metrics import Metrics
 
-__all__ = ["reuse"]
+__all__ = ["make_way", "reuse"]
+
+
+async def make_way(cache: MediaDedupeCache, item: MediaItem, path: Path) -> None:
+    """Let a cache forget which other file was at a path that *item* now takes.
+
+    One of the same size would be taken for it, later.
+    """
+    known = await cache._known(item)  # noqa: SLF001 - of this room
+    if known is None or known.path != str(path):
+        await cache.relocate(path, path / "replaced")  # where nothing can be
 
 
 async def reuse(
