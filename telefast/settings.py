@@ -33,6 +33,14 @@ def _names(field: str, *bare: str) -> AliasChoices:
     return AliasChoices(f"{PREFIX}{field.upper()}", *bare)
 
 
+def _word_of(value: object, on: str, off: str) -> object:
+    """Return a word in lower case, and one of *on* and *off* for a truth value."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in (True, "true", "yes", "on", "1"):
+        return on
+    return off if word in (False, "false", "no", "off", "0") else word
+
+
 class Settings(BaseSettings):
     """The knobs of telefast; frozen.
 
@@ -160,6 +168,13 @@ class Settings(BaseSettings):
         validation_alias=_names("compression_level", "SHARD_COMPRESSION_LEVEL"),
         description="How hard, 1 to 22 for zstd, 1 to 9 for zlib.",
     )
+    chunk_schema: Literal["full", "light", "minimal"] = Field(
+        default="full",
+        validation_alias=_names("chunk_schema", "SHARD_LIGHTWEIGHT_SCHEMA_ENABLED"),
+        description=(
+            "What chunks keep of a message: full (False means the same), light (True), or minimal."
+        ),
+    )
 
     export_reactions: bool = Field(
         default=False,
@@ -214,14 +229,17 @@ class Settings(BaseSettings):
             raise ValueError("no legal size of parts")
         return value
 
+    @field_validator("chunk_schema", mode="before")
+    @classmethod
+    def _read_schema(cls, value: object) -> object:
+        """Take a truth value for `light` or `full`, however the environment spells it."""
+        return _word_of(value, "light", "full")
+
     @field_validator("export_reactors_redirect", mode="before")
     @classmethod
     def _read_redirect(cls, value: object) -> object:
         """Take a truth value for `id` or `none`, however the environment spells it."""
-        word = value.strip().lower() if isinstance(value, str) else value
-        if word in (True, "true", "yes", "on", "1"):
-            return "id"
-        return "none" if word in (False, "false", "no", "off", "0") else word
+        return _word_of(value, "id", "none")
 
     @model_validator(mode="after")
     def _check_prefetch(self) -> Self:
@@ -324,7 +342,11 @@ class Settings(BaseSettings):
             'none'
         """
         compression = self.compression if self.compression_enabled else "none"
-        return {"compression": compression, "level": self.compression_level}
+        return {
+            "compression": compression,
+            "level": self.compression_level,
+            "schema": self.chunk_schema,
+        }
 
     def reactions_options(self) -> dict[str, Any]:
         """Return the keyword arguments of `telefast.ReactionCollector` that these settings say.

@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args
 import zstandard
 from telethon.tl.alltlobjects import LAYER
 
-from telefast.chunks.collect import collect
+from telefast.chunks.collect import collect, collect_rows
 from telefast.chunks.frames import CODECS, FORMAT_VERSION, HEADER_SIZE, SCHEMAS, Header
 from telefast.chunks.records import UndecodedRecord, decode_peer, decode_records
+from telefast.chunks.rows import LaterVersionError, pack_rows, unpack_rows
 from telefast.chunks.schema import MAX_RECORDS, Body, pack_body, unpack_body
 from telefast.errors import (
     ArgumentError,
@@ -25,8 +26,10 @@ from telefast.errors import (
 __all__ = ["Chunk", "ChunkCodec"]
 
 Compression = Literal["zstd", "zlib", "none"]
+Schema = Literal["full", "light", "minimal"]
 
 _MAX_LEVEL = {"zstd": 22, "zlib": 9, "none": 22}
+_SCHEMA_NAMES = {number: name for name, number in SCHEMAS.items()}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,9 +37,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Chunk:
     """What a chunk holds; made by `ChunkCodec.decode`.
 
-    The records are the exact bytes that Telegram sent. They become Telethon's objects when these
-    are first asked for, which costs some 10 us for each message, and what the installed Telethon
-    cannot decode stays a record (`undecoded`).
+    Of the schema `full`, the records are the exact bytes that Telegram sent. They become Telethon's
+    objects when these are first asked for, which costs some 10 us for each message, and what the
+    installed Telethon cannot decode stays a record (`undecoded`).
+
+    Of the schemas `light` and `minimal`, `messages` are `LightMessage` or `MinimalMessage`; there
+    are no records, users and chats. `telefast.refill` fetches the originals.
 
     Attributes:
         body: The content as it is stored.
@@ -65,8 +71,13 @@ class Chunk:
 
     @property
     def records(self) -> list[bytes]:
-        """The exact bytes of each message."""
+        """The exact bytes of each message; of the schema `full` only."""
         return self.body.messages
+
+    @property
+    def schema(self) -> str:
+        """What is kept of each message, `full`, `light` or `minimal`."""
+        return self.body.schema
 
     @property
     def account(self) -> int | None:
@@ -105,11 +116,12 @@ class Chunk:
 
     @property
     def messages(self) -> list[Any]:
-        """The messages as Telethon's objects, bound to no client.
+        """The messages as the schema keeps them, those of `full` as Telethon's, bound to no client.
 
-        `telefast.rehydrate` gives them bound and finished. What cannot be decoded is left out.
+        `telefast.rehydrate` gives the latter bound and finished. What cannot be decoded is
+        left out.
         """
-        return self._messages[0]
+        return self.body.rows if self.schema != "full" else self._messages[0]
 
     @property
     def users(self) -> list[Any]:
@@ -164,7 +176,9 @@ class ChunkCodec:
             as it is. Any codec decodes chunks of all three.
         level: How hard to try, 1 to 22 for zstd, 1 to 9 for zlib. Default 3, zstd's own: for the
             messages of the demo, level 6 is 3 % smaller and takes two and a half times as long.
-        schema: What is kept of a message; `"full"`, everything, is the only one so far.
+        schema: What is kept of a message: `"full"` (default), everything; `"light"`, the fields of
+            `telefast.LightMessage`; `"minimal"`, those of `telefast.MinimalMessage`. Any codec
+            decodes chunks of all three.
         max_raw_size: Most bytes that the content of a chunk may have before compression, so that
             a crafted chunk cannot fill the memory. Default 64 MiB, some 250,000 messages; a chunk
             should hold about a thousand.
@@ -186,7 +200,7 @@ class ChunkCodec:
         *,
         compression: Compression = "zstd",
         level: int = 3,
-        schema: Literal["full"] = "full",
+        schema: Schema = "full",
         max_raw_size: int = 64 * 1024 * 1024,
     ) -> None:
         if compression not in get_args(Compression):
@@ -195,7 +209,7 @@ class ChunkCodec:
         if type(level) is not int or not 1 <= level <= most:
             raise ArgumentError("level", level, f"an integer from 1 to {most}")
         if schema not in SCHEMAS:
-            raise ArgumentError("schema", schema, "'full', the only schema so far")
+            raise ArgumentError("schema", schema, "'full', 'light' or 'minimal'")
         if type(max_raw_size) is not int or max_raw_size < 1:
             raise ArgumentError("max_raw_size", max_raw_size, "a number of bytes from 1 up")
         self._compression = compression
@@ -209,7 +223,10 @@ class ChunkCodec:
         return self._max_raw_size
 
     def __repr__(self) -> str:
-        return f"ChunkCodec(compression={self._compression!r}, level={self._level})"
+        return (
+            f"ChunkCodec(compression={self._compression!r}, level={self._level}, "
+            f"schema={self._schema!r})"
+        )
 
     def encode(self, messages: Any, *, account: int | None = None) -> bytes:
         """Return the chunk of *messages*.
@@ -225,11 +242,14 @@ class ChunkCodec:
             ChunkTooLargeError: If the content has more than *max_raw_size* bytes, or more than
                 250,000 messages, users or chats.
         """
-        body = collect(messages, account)
-        most = max(len(body.messages), len(body.users), len(body.chats))
+        is_full = self._schema == "full"
+        body = (
+            collect(messages, account) if is_full else collect_rows(messages, account, self._schema)
+        )
+        most = max(len(body.ids), len(body.users), len(body.chats))
         if most > MAX_RECORDS:
             raise ChunkTooLargeError("records per chunk", MAX_RECORDS, most)
-        raw = pack_body(body)
+        raw = pack_body(body) if is_full else pack_rows(body)
         if len(raw) > self._max_raw_size:
             raise ChunkTooLargeError("max_raw_size", self._max_raw_size, len(raw))
         codec, packed = self._compress(raw)
@@ -270,7 +290,11 @@ class ChunkCodec:
         try:
             _check(header, packed)
             is_allowed = header.raw_size <= self._max_raw_size
-            body = unpack_body(_decompress(header, packed)) if is_allowed else None
+            body = _unpack(header, packed) if is_allowed else None
+        except LaterVersionError as error:
+            raise UnsupportedChunkError(
+                header.version, str(error), path=path, offset=offset
+            ) from None
         except ValueError as error:
             raise CorruptChunkError(path, offset, str(error)) from None
         if body is None:
@@ -291,6 +315,12 @@ class ChunkCodec:
         elif self._compression == "zlib":
             packed = zlib.compress(raw, self._level)
         return (self._compression, packed) if len(packed) < len(raw) else ("none", raw)
+
+
+def _unpack(header: Header, packed: bytes) -> Body:
+    raw = _decompress(header, packed)
+    schema = _SCHEMA_NAMES[header.schema]
+    return unpack_body(raw) if schema == "full" else unpack_rows(raw, schema)
 
 
 def _check(header: Header, packed: bytes) -> None:

@@ -14,11 +14,13 @@ from typing import Any, Protocol
 from telethon.tl import types
 from telethon.tl.alltlobjects import LAYER
 
+from telefast.chunks.lighten import lighten, minimize
 from telefast.chunks.records import is_message, is_user, marked_id
+from telefast.chunks.rows import body_of
 from telefast.chunks.schema import Body
 from telefast.errors import ArgumentError
 
-__all__ = ["BatchLike", "PageLike", "collect"]
+__all__ = ["BatchLike", "PageLike", "collect", "collect_rows"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -69,10 +71,39 @@ def collect(items: Any, account: int | None) -> Body:
             found.add([item], ())
         elif item is not None:
             found.add(item.messages, item.pages)
-            if item.account is not None and account not in (None, item.account):
-                raise ArgumentError("messages", item, f"batches of one account, here {account}")
-            account = account if account is not None else item.account
+            account = _common_account(item, account)
     return found.body(account)
+
+
+def collect_rows(items: Any, account: int | None, schema: str) -> Body:
+    """Return the body of a chunk of *items* in the schema `light` or `minimal`; as `collect`."""
+    messages: list[Any] = []
+    for item in _flat(items):
+        if is_message(item):
+            messages.append(item)
+        elif item is not None:
+            messages += [message for message in item.messages if message is not None]
+            account = _common_account(item, account)
+    make = lighten if schema == "light" else minimize
+    rows = []
+    for message in messages:
+        try:
+            rows.append(make(message, account))
+        except Exception as error:  # noqa: BLE001 - whatever Telethon's serialisers meet
+            raise _unfit(message, error) from None
+    return body_of(schema, LAYER, account, rows)
+
+
+def _common_account(item: BatchLike, account: int | None) -> int | None:
+    """Return whose all messages are; raise ArgumentError if a batch is of another account."""
+    if item.account is not None and account not in (None, item.account):
+        raise ArgumentError("messages", item, f"batches of one account, here {account}")
+    return account if account is not None else item.account
+
+
+def _unfit(message: Any, error: Exception) -> ArgumentError:
+    expected = f"messages that Telethon can serialise (it raised {type(error).__name__})"
+    return ArgumentError("messages", f"message {message.id}", expected)
 
 
 def _flat(items: Any) -> Iterator[Any]:
@@ -163,8 +194,7 @@ class _Collection:
         try:
             self._records.append(bytes(message))
         except Exception as error:  # noqa: BLE001 - whatever Telethon's serialisers meet
-            expected = f"messages that Telethon can serialise (it raised {type(error).__name__})"
-            raise ArgumentError("messages", f"message {message.id}", expected) from None
+            raise _unfit(message, error) from None
         forward = message.forward
         for entity in (
             message.sender,

@@ -32,8 +32,8 @@ __all__ = [
 
 MAGIC = b"TFCK"
 FORMAT_VERSION = 1
-SCHEMAS = {"full": 0}
-"""Numbers of the schemas; 1 and 2 are kept for `light` and `minimal`."""
+SCHEMAS = {"full": 0, "light": 1, "minimal": 2}
+"""Numbers of the schemas."""
 CODECS = {"none": 0, "zlib": 1, "zstd": 2}
 
 _LAYOUT = struct.Struct("<4sBBBBIIqqQQI")

@@ -10,6 +10,7 @@ from telethon import types
 
 from telefast import logs
 from telefast.chunks.records import decode_records
+from telefast.errors import UsageError
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
 from telefast.transport.messages import EntityLedger, Page
@@ -57,8 +58,14 @@ async def rehydrate(
         Finished messages, in the order of the chunk.
 
     Raises:
-        UsageError: If the client belongs to another event loop.
+        UsageError: If the client belongs to another event loop, or the schema of the chunk is not
+            `full`: what is not kept must be fetched, see `telefast.refill`.
     """
+    if chunk.schema != "full":
+        raise UsageError(
+            f"a chunk of the schema {chunk.schema} has no whole messages; "
+            "telefast.refill fetches them"
+        )
     door.check_loop(client)
     body = chunk.body
     own = door.self_id(client)

@@ -1,6 +1,7 @@
 """What a chunk holds, as plain data, and as msgpack.
 
-The body of a chunk is one msgpack map. Its keys, in any order; unknown ones are skipped:
+The body of a chunk is one msgpack map. In the schema `full`, these are its keys, in any order;
+unknown ones are skipped:
 
 * `schema`, `layer`: as in the header, so that a damaged header is seen.
 * `account`: id of the account that received the messages, or nil.
@@ -17,7 +18,7 @@ list is believed to be longer than its bytes allow.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
@@ -25,9 +26,23 @@ import msgpack
 
 from telefast.chunks.frames import SCHEMAS
 
-__all__ = ["MAX_RECORDS", "Body", "pack_body", "unpack_body"]
+__all__ = [
+    "MAX_RECORDS",
+    "UINT32",
+    "Body",
+    "Reader",
+    "check_range",
+    "pack_body",
+    "read_bytes",
+    "read_integer",
+    "read_integer_or_nil",
+    "read_map",
+    "unpack_body",
+]
 
 T = TypeVar("T")
+Reader = Callable[[Any, int], Any]
+"""Reads one value from an unpacker of so many bytes."""
 
 _IS_PYTHON = msgpack.Unpacker.__module__ == "msgpack.fallback"
 """Whether msgpack runs without its C part. Then its limits count for the lists that we read as
@@ -41,7 +56,14 @@ _MAX_KEYS = 100
 _INT64 = range(-(2**63), 2**63)
 _DATES = range(-(2**31), 2**31)
 """Telegram's dates are signed 32-bit numbers (core.telegram.org/mtproto/serialize)."""
-_UINT32 = range(2**32)
+UINT32 = range(2**32)
+
+
+class Fields(dict[str, Any]):
+    """The values of a map; one that is missing is a ValueError."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ValueError(f"without {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +81,8 @@ class Body:
         messages: The messages' records.
         users: The records of users.
         chats: The records of chats and channels.
+        schema: The schema, as `SCHEMAS` names it.
+        rows: The messages where the schema is not `full`; then there are no records.
     """
 
     layer: int
@@ -71,6 +95,8 @@ class Body:
     messages: list[bytes]
     users: list[bytes]
     chats: list[bytes]
+    schema: str = "full"
+    rows: list[Any] = field(default_factory=list)
 
 
 def pack_body(body: Body) -> bytes:
@@ -101,32 +127,46 @@ def unpack_body(raw: bytes) -> Body:
     Raises:
         ValueError: If *raw* is anything else; it says what is wrong.
     """
+    return _to_body(read_map(raw, _READERS.get, _MAX_KEYS))
+
+
+def read_map(raw: bytes, reader_of: Callable[[str], Reader | None], most: int) -> Fields:
+    """Return the values of a map by name; what has no reader is skipped.
+
+    Args:
+        raw: The map as msgpack, and nothing else.
+        reader_of: Returns what reads the value of a name; None for what is not known.
+        most: Keys that there may be.
+
+    Raises:
+        ValueError: If *raw* is anything else; it says what is wrong.
+    """
     # What the unpacker itself may build: a number, a text, bytes. Never a container: crafted
     # lengths and nesting would cost memory before anything could be checked.
-    most = len(raw) if _IS_PYTHON else 0
+    longest = len(raw) if _IS_PYTHON else 0
     unpacker = msgpack.Unpacker(
-        max_buffer_size=max(len(raw), 1), max_array_len=most, max_map_len=most
+        max_buffer_size=max(len(raw), 1), max_array_len=longest, max_map_len=longest
     )
     unpacker.feed(raw)
     try:
-        fields = _read_fields(unpacker, len(raw))
+        fields = _read_fields(unpacker, len(raw), reader_of, most)
         if unpacker.tell() != len(raw):
             raise ValueError("bytes behind the content")
-        return _to_body(fields)
     except (msgpack.UnpackException, RecursionError) as error:
         raise ValueError(f"no msgpack ({type(error).__name__})") from None
-    except KeyError as error:
-        raise ValueError(f"without {error.args[0]}") from None
+    return fields
 
 
-def _read_fields(unpacker: Any, size: int) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+def _read_fields(
+    unpacker: Any, size: int, reader_of: Callable[[str], Reader | None], most: int
+) -> Fields:
+    fields = Fields()
     count = unpacker.read_map_header()
-    if count > _MAX_KEYS:
+    if count > most:
         raise ValueError(f"{count} keys")
     for _ in range(count):
         name = unpacker.unpack()
-        read = _READERS.get(name) if isinstance(name, str) else None
+        read = reader_of(name) if isinstance(name, str) else None
         if read is None:
             unpacker.skip()
             continue
@@ -137,46 +177,57 @@ def _read_fields(unpacker: Any, size: int) -> dict[str, Any]:
     return fields
 
 
-def _to_body(fields: dict[str, Any]) -> Body:
+def _to_body(fields: Fields) -> Body:
     if fields["schema"] != SCHEMAS["full"]:
         raise ValueError("another schema than its header says")
     ids = list(accumulate(fields["ids"]))
     messages = fields["messages"]
     if len(ids) != len(messages):
         raise ValueError(f"{len(ids)} ids of {len(messages)} messages")
-    _check("ids", min(ids, default=0), _INT64)
-    _check("ids", max(ids, default=0), _INT64)
+    check_range("ids", min(ids, default=0), _INT64)
+    check_range("ids", max(ids, default=0), _INT64)
     return Body(
-        layer=_check("layer", fields["layer"], _UINT32),
+        layer=check_range("layer", fields["layer"], UINT32),
         account=fields["account"],
         chat=fields["chat"],
         peer=fields["peer"],
         ids=ids,
-        oldest=_check("oldest", fields["oldest"], _DATES),
-        newest=_check("newest", fields["newest"], _DATES),
+        oldest=check_range("oldest", fields["oldest"], _DATES),
+        newest=check_range("newest", fields["newest"], _DATES),
         messages=messages,
         users=fields["users"],
         chats=fields["chats"],
     )
 
 
-def _check(name: str, value: T, legal: range) -> T:
+def check_range(name: str, value: T, legal: range) -> T:
+    """Return *value*; raise ValueError unless it is None or legal."""
     if value is not None and value not in legal:
         raise ValueError(f"{name}: {value} is out of range")
     return value
 
 
-def _integer(unpacker: Any, _size: int) -> int:
+def read_integer(unpacker: Any, _size: int) -> int:
+    """Return an integer; raise ValueError if there is anything else."""
     value = unpacker.unpack()
     if type(value) is not int:
         raise ValueError("no integer")
     return value
 
 
-def _integer_or_nil(unpacker: Any, _size: int) -> int | None:
+def read_integer_or_nil(unpacker: Any, _size: int) -> int | None:
+    """Return an integer or None; raise ValueError if there is anything else."""
     value = unpacker.unpack()
     if value is not None and type(value) is not int:
         raise ValueError("no integer")
+    return value
+
+
+def read_bytes(unpacker: Any, _size: int) -> bytes:
+    """Return bytes; raise ValueError if there is anything else."""
+    value = unpacker.unpack()
+    if type(value) is not bytes:
+        raise ValueError("no bytes")
     return value
 
 
@@ -195,7 +246,7 @@ def _record_or_nil(unpacker: Any, _size: int) -> bytes | None:
 
 
 def _integers(unpacker: Any, size: int) -> list[int]:
-    return [_integer(unpacker, size) for _ in range(_length(unpacker, size))]
+    return [read_integer(unpacker, size) for _ in range(_length(unpacker, size))]
 
 
 def _records(unpacker: Any, size: int) -> list[bytes]:
@@ -211,15 +262,15 @@ def _length(unpacker: Any, most: int) -> int:
     return length
 
 
-_READERS: dict[str, Callable[[Any, int], Any]] = {
-    "schema": _integer,
-    "layer": _integer,
-    "account": _integer_or_nil,
-    "chat": _integer_or_nil,
+_READERS: dict[str, Reader] = {
+    "schema": read_integer,
+    "layer": read_integer,
+    "account": read_integer_or_nil,
+    "chat": read_integer_or_nil,
     "peer": _record_or_nil,
     "ids": _integers,
-    "oldest": _integer_or_nil,
-    "newest": _integer_or_nil,
+    "oldest": read_integer_or_nil,
+    "newest": read_integer_or_nil,
     "messages": _records,
     "users": _records,
     "chats": _records,

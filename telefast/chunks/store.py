@@ -10,8 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, get_args
 
-from telethon import utils
-
 from telefast import logs
 from telefast.chunks.codec import Chunk, ChunkCodec
 from telefast.chunks.counting import Tally
@@ -386,9 +384,8 @@ def _holds(chunk: Chunk, chat_id: int | None, message_id: int | None) -> bool:
         return message_id is None or message_id in chunk.ids
     # Several chats in one chunk: only the messages themselves tell.
     return any(
-        utils.get_peer_id(message.peer_id) == chat_id and message_id in (None, message.id)
+        message.chat_id == chat_id and message_id in (None, message.id)
         for message in chunk.messages
-        if message.peer_id is not None
     )
 
 

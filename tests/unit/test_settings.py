@@ -41,6 +41,7 @@ LEGAL = {
     "compression_enabled": False,
     "compression": "zlib",
     "compression_level": 7,
+    "chunk_schema": "minimal",
     "export_reactions": True,
     "export_reactors_full": True,
     "export_reactors_redirect": "opaque",
@@ -98,8 +99,12 @@ def test_variable_sets_its_field(field: str, name: str) -> None:
 def test_each_setting_reaches_the_history(field: str, name: str) -> None:
     """No knob is without effect: each one changes what its piece is told."""
     settings = Settings.from_env({name: str(LEGAL[field])})
-    if field.startswith("compression"):
-        told = {"compression": settings.compression, "level": settings.compression_level}
+    if field.startswith("compression") or field == "chunk_schema":
+        told = {
+            "compression": settings.compression,
+            "level": settings.compression_level,
+            "schema": settings.chunk_schema,
+        }
         if not settings.compression_enabled:
             told["compression"] = "none"
         assert told == settings.codec_options() != Settings().codec_options()
@@ -248,6 +253,18 @@ def test_a_truth_value_for_redaction(value: str, mode: str) -> None:
     assert mode == settings.export_reactors_redirect
     assert "id" == Settings(export_reactors_redirect=True).reactions_options()["redact"]
     assert "none" == Settings(export_reactors_redirect=False).reactions_options()["redact"]
+
+
+@pytest.mark.parametrize(
+    ("value", "schema"),
+    [("1", "light"), ("TRUE", "light"), ("0", "full"), ("false", "full"), ("Minimal", "minimal")],
+)
+def test_a_truth_value_for_the_schema(value: str, schema: str) -> None:
+    """The switch of the wish list stands for the light one; each schema has its name as well."""
+    settings = Settings.from_env({"SHARD_LIGHTWEIGHT_SCHEMA_ENABLED": value})
+    assert schema == settings.chunk_schema == settings.codec_options()["schema"]
+    assert "light" == Settings(chunk_schema=True).chunk_schema
+    assert schema == Settings.from_env({"TELEFAST_CHUNK_SCHEMA": value}).chunk_schema
 
 
 def test_zero_is_all_reactors() -> None:
