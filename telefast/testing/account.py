@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pyroaring import BitMap
 
-    from telefast.testing.world import World
+    from telefast.testing.population import Population
 
 __all__ = ["Account", "Unread"]
 
@@ -88,7 +88,7 @@ class Account(AccountView):
     """
 
     def __init__(
-        self, world: World, index: int, me: types.User, *, dc_id: int | None = None
+        self, world: Population, index: int, me: types.User, *, dc_id: int | None = None
     ) -> None:
         super().__init__(world, index, me)
         self.dc_id = world.dc_ids[0] if dc_id is None else dc_id

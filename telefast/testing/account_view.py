@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from telefast.testing.chat import Chat
+    from telefast.testing.population import Population
     from telefast.testing.private import Group, PrivateChat
-    from telefast.testing.world import World
 
 __all__ = ["AccountView"]
 
@@ -30,7 +30,7 @@ class AccountView:
         me: Who is logged in.
     """
 
-    def __init__(self, world: World, index: int, me: types.User) -> None:
+    def __init__(self, world: Population, index: int, me: types.User) -> None:
         self.world = world
         self.index = index
         self.me = me

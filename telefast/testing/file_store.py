@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from telefast.testing.account import Account
     from telefast.testing.chat import Chat
-    from telefast.testing.world import World
+    from telefast.testing.population import Population
 
 __all__ = ["Files", "home_of"]
 
@@ -74,7 +74,7 @@ class Files(Expiry):
         (5368709120, 'application/octet-stream')
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Population) -> None:
         super().__init__(world.seed)
         self._world = world
         self._given: dict[FileKey, bytes | Path] = {}

@@ -12,8 +12,6 @@ from telefast.testing.clients import Clients, as_session, forget_config, point
 from telefast.testing.clock import running_clock
 from telefast.testing.datacentres import (
     DataCentre,
-    DataCentres,
-    as_data,
     check_data_centres,
     check_line,
     check_rule,
@@ -21,10 +19,10 @@ from telefast.testing.datacentres import (
 from telefast.testing.dispatcher import Dispatcher
 from telefast.testing.faults import Rule, UnusedRuleError
 from telefast.testing.flood_profiles import FloodProfile, flood_profile
-from telefast.testing.keys import ServerKey, trust_test_key
+from telefast.testing.hosting import Host
+from telefast.testing.keys import trust_test_key
 from telefast.testing.ledger import Ledger
 from telefast.testing.method_takeout import TakeoutSession
-from telefast.testing.process import EmbeddedTelegramError, ServerProcess
 from telefast.testing.virtual import VirtualLoop
 
 if TYPE_CHECKING:
@@ -139,7 +137,7 @@ class LocalTelegram:
         for rule in rules:
             check_rule(rule, data_centres)
         self.world = world
-        self._options: dict[str, Any] = {
+        options: dict[str, Any] = {
             "rtt": rtt,
             "jitter": jitter,
             "bandwidth": speeds.bandwidth,
@@ -148,17 +146,17 @@ class LocalTelegram:
             "sign_in": sign_in,
         }
         self._differing = tuple(data_centres)
-        self._gzip = gzip
-        self._keys: list[ServerKey] = []
         self._dispatcher = Dispatcher(world, rules=rules, gzip=gzip, budgets=self._flood.budgets)
         self._in_process = process
-        self._server: DataCentres | ServerProcess | None = None
-        self._addresses: Sequence[Address] = ()
+        order = {"gzip": gzip, "budgets": [budget.as_json() for budget in self._flood.budgets]}
+        self._host = Host(
+            world, self._dispatcher, self._differing, options, order if process else None
+        )
         self._clients = Clients()
 
     def __repr__(self) -> str:
         """Show where it listens; no key."""
-        where = ", ".join(f"{each.host}:{each.port}" for each in self._addresses)
+        where = ", ".join(f"{each.host}:{each.port}" for each in self._host.addresses)
         return f"<LocalTelegram {where or 'not running'}>"
 
     @property
@@ -196,22 +194,22 @@ class LocalTelegram:
     @property
     def host(self) -> str:
         """IP address to connect to, that of the home of the first account."""
-        return self._where().host
+        return self._host.where().host
 
     @property
     def port(self) -> int:
         """TCP port to connect to, that of the home of the first account."""
-        return self._where().port
+        return self._host.where().port
 
     @property
     def dc_id(self) -> int:
         """Number of the data centre that is the home of the first account."""
-        return self._where().dc_id
+        return self._host.where().dc_id
 
     @property
     def addresses(self) -> Sequence[Address]:
         """Where the data centres listen, in the order in which clients are told."""
-        return self._addresses
+        return self._host.addresses
 
     async def __aenter__(self) -> Self:
         """Start the server.
@@ -221,13 +219,12 @@ class LocalTelegram:
             ClosedError: If it was started before.
             ArgumentError: If it is to have a process of its own in virtual time (`run_virtual`).
         """
-        if self._server is not None:
+        if self._host.server is not None:
             raise ClosedError("a LocalTelegram starts once; make a new one")
         if self._in_process and isinstance(asyncio.get_running_loop(), VirtualLoop):
             raise ArgumentError("process", True, "False in virtual time, which ends at a process")
         self._dispatcher.clock = running_clock().time
-        self._server = self._new_server()
-        self._addresses = await self._server.start()
+        await self._host.start()
         forget_config()
         return self
 
@@ -246,8 +243,7 @@ class LocalTelegram:
         try:
             await self._clients.aclose()
         finally:
-            self._addresses = ()
-            failure = await self._stop()
+            failure = await self._host.stop()
         if failure is None:
             unused = self._dispatcher.rules.unused()
             if unused and error is None:
@@ -289,10 +285,10 @@ class LocalTelegram:
         """
         if key_exchange and account not in {None, self.world.account}:
             raise ArgumentError("account", account, "the first one with key_exchange=True")
-        key = self._key_of(account)
+        key = self._host.key_of(account)
         session = as_session(session)
-        point(session, self._where(account), None if key_exchange else key)
-        if key_exchange or len(self._addresses) > 1:
+        point(session, self._host.where(account), None if key_exchange else key)
+        if key_exchange or len(self._host.addresses) > 1:
             trust_test_key()
         return self._clients.new(session, options)
 
@@ -310,7 +306,7 @@ class LocalTelegram:
             ClosedError: If the server is not running.
         """
         session: Any = StringSession("")
-        point(session, self._where(account), self._key_of(account))
+        point(session, self._host.where(account), self._host.key_of(account))
         string: str = session.save()
         return string
 
@@ -322,8 +318,7 @@ class LocalTelegram:
         Raises:
             EmbeddedTelegramError: If the server's process is gone.
         """
-        if isinstance(self._server, ServerProcess):
-            self._take(await self._server.sync())
+        await self._host.sync()
         return self.requests
 
     async def warm(self) -> None:
@@ -336,10 +331,7 @@ class LocalTelegram:
         Raises:
             EmbeddedTelegramError: If the server's process is gone.
         """
-        if isinstance(self._server, ServerProcess):
-            await self._server.warm()
-            return
-        self.world.warm()
+        await self._host.warm()
 
     def add(self, rule: AnyRule) -> AnyRule:
         """Put one more fault in force, after those there are, and return it.
@@ -370,7 +362,7 @@ class LocalTelegram:
         """
         if self._in_process:
             raise ArgumentError("updates", updates, "none with process=True; leave it out")
-        self._where()
+        self._host.where()
         body = updates if isinstance(updates, bytes) else bytes(updates)
         number = None if account is None else account.index
         return sum(line.push(body, number) for line in tuple(self._dispatcher.lines))
@@ -381,80 +373,4 @@ class LocalTelegram:
         Raises:
             ClosedError: If the server is not running.
         """
-        self._where()
-        if self._server is not None:
-            await self._server.drop_connections()
-
-    def _key_of(self, account: Account | None) -> ServerKey:
-        """Return the key of an account; the server learns it if the account is new."""
-        number = 0
-        if account is not None:
-            if account not in self.world.accounts:
-                raise ArgumentError("account", account, "one of World.accounts")
-            number = account.index
-        self._make_keys()
-        if number >= len(self._keys):
-            raise ArgumentError("account", account, "one that was there when the server started")
-        return self._keys[number]
-
-    def _make_keys(self) -> None:
-        """Make a key for each account that has none, unless the server is elsewhere already."""
-        if isinstance(self._server, ServerProcess):
-            return
-        server = self._server
-        for number in range(len(self._keys), len(self.world.accounts)):
-            key = ServerKey(is_initialized=True, account=number)
-            self._keys.append(key)
-            if server is not None:
-                server.learn(key)
-
-    def _where(self, account: Account | None = None) -> Address:
-        """Return where the home of an account listens, by default of the first."""
-        if not self._addresses:
-            raise ClosedError("LocalTelegram is not running; use it inside `async with`")
-        home = (account or self.world.account).dc_id
-        return next(each for each in self._addresses if each.dc_id == home)
-
-    def _new_server(self) -> DataCentres | ServerProcess:
-        """Make the server, here or elsewhere."""
-        self._make_keys()
-        if not self._in_process:
-            return DataCentres(
-                self._dispatcher, self._keys, differing=self._differing, options=self._options
-            )
-        keys = [key.data.hex() for key in self._keys]
-        own = {"world": self.world.recipe(), "keys": keys, "gzip": self._gzip}
-        return ServerProcess(
-            own
-            | {
-                "options": self._options,
-                "differing": [as_data(each) for each in self._differing],
-                "budgets": [budget.as_json() for budget in self._flood.budgets],
-            }
-        )
-
-    async def _stop(self) -> EmbeddedTelegramError | None:
-        """Stop the server; return what went wrong in it, if anything did."""
-        if isinstance(self._server, ServerProcess):
-            try:
-                traces = self._take(await self._server.stop())
-            except EmbeddedTelegramError as failure:
-                return failure
-            return EmbeddedTelegramError(traces[0]) if traces else None
-        if self._server is not None:
-            await self._server.aclose()
-        if not self._dispatcher.failures:
-            return None
-        first = self._dispatcher.failures[0]
-        found = EmbeddedTelegramError(f"a handler or rule raised {first!r}")
-        found.__cause__ = first
-        return found
-
-    def _take(self, state: dict[str, Any]) -> list[str]:
-        """Copy the state of the server's process; return the tracebacks of its failures."""
-        self.requests.load(state["requests"])
-        self.unknown[:] = state["unknown"]
-        found = [TakeoutSession(who, tuple(what), how) for who, what, how in state["takeouts"]]
-        self._dispatcher.takeouts.sessions[:] = found
-        failures: list[str] = state["failures"]
-        return failures
+        await self._host.drop_connections()

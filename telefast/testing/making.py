@@ -21,7 +21,7 @@ from telefast.testing.timeline import FIRST_DATE, SPAN, OwnLine
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from telefast.testing.world import World
+    from telefast.testing.population import Population
 
 __all__ = [
     "Made",
@@ -89,7 +89,7 @@ def made_of(
     return Made(message_count, holes, senders or 0, date, topics)
 
 
-def check_made(world: World, made: Made) -> None:
+def check_made(world: Population, made: Made) -> None:
     """Refuse what no channel can be made from.
 
     Raises:
@@ -109,7 +109,7 @@ def check_made(world: World, made: Made) -> None:
 
 
 def make_channel(
-    world: World,
+    world: Population,
     channel_id: int,
     title: str,
     made: Made,
@@ -153,7 +153,7 @@ def make_channel(
     )
 
 
-def free_channel_id(world: World) -> int:
+def free_channel_id(world: Population) -> int:
     """Return a bare id that no channel of the world has, own or foreign."""
     dice = Dice.of(world.seed, "channels", len(world.channels))
     while True:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from telefast.testing.account import Account
     from telefast.testing.channel import Channel
     from telefast.testing.chat import Chat
+    from telefast.testing.population import Population
     from telefast.testing.private import Group
     from telefast.testing.world import World
 
@@ -238,7 +239,7 @@ def _check_dialogs(account: Account) -> None:
                 )
 
 
-def _known(world: World, path: str, ids: Iterable[int]) -> None:
+def _known(world: Population, path: str, ids: Iterable[int]) -> None:
     unknown = next((id_ for id_ in ids if id_ not in world.users), None)
     if unknown is not None:
         raise WorldError(f"{path}: no such user {unknown}; add it with World.add_user")

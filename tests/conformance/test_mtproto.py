@@ -131,7 +131,7 @@ async def test_a_key_remembers_its_introduction(
     """After initConnection another session, and another connection, need not say it again."""
     init = functions.InitConnectionRequest(1, "", "", "", "", "", "", GET_STATE)
     async with LocalTelegram(world) as telegram:
-        key = telegram._keys[0]
+        key = telegram._host.keys[0]
         key.is_initialized = False
         async with raw_client(telegram, key) as raw:
             assert "CONNECTION_NOT_INITED" == (await raw.ask(GET_STATE)).error_message

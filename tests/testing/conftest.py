@@ -43,7 +43,7 @@ class RawClient:
     ) -> None:
         self.telegram = telegram
         self.address = address or telegram.addresses[0]
-        self.key = key or telegram._keys[0]
+        self.key = key or telegram._host.keys[0]
         self.session_id = session_id
         self.salt = 0
         self._last_id = 0

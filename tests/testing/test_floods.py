@@ -202,8 +202,8 @@ async def test_a_profile_brings_its_speeds(world: World, ships: Channel) -> None
     """The lower of the profile's speed and one's own counts; pages arrive all the same."""
     slow = FloodProfile(name="slow", bandwidth=3e9, dc_bandwidth=2e9)
     telegram = LocalTelegram(world, flood=slow, bandwidth=4e9, dc_bandwidth=1e9)
-    assert telegram._options["bandwidth"] == 3e9
-    assert telegram._options["dc_bandwidth"] == 1e9
+    assert telegram._host.options["bandwidth"] == 3e9
+    assert telegram._host.options["dc_bandwidth"] == 1e9
     async with telegram, telegram.client() as client:
         assert len(await client.get_messages("ships", limit=None, wait_time=0)) == 300
     assert DataCentre(4, dc_bandwidth=1e6).dc_bandwidth == 1e6

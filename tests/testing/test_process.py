@@ -31,7 +31,7 @@ from telefast.testing import LocalTelegram, World
 
 async def main():
     async with LocalTelegram(World(), process=True) as telegram:
-        print(telegram._server.pid, flush=True)
+        print(telegram._host.server.pid, flush=True)
         await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -86,8 +86,8 @@ async def test_both_kinds_of_server_show_the_same(world: World, telegram: LocalT
 async def test_the_state_is_there_after_leaving(world: World) -> None:
     """The last counts and unknown requests are fetched on the way out, and the child is gone."""
     async with LocalTelegram(world, process=True) as telegram:
-        assert isinstance(telegram._server, ServerProcess)
-        pid = telegram._server.pid
+        assert isinstance(telegram._host.server, ServerProcess)
+        pid = telegram._host.server.pid
         assert pid is not None
         assert is_running(pid)
         async with telegram.client(key_exchange=True) as client:
@@ -132,8 +132,8 @@ async def test_a_dead_child_is_an_error(world: World) -> None:
     """If the child dies, `sync` and leaving say so, and clients' sockets are closed."""
     telegram = LocalTelegram(world, process=True)
     await telegram.__aenter__()
-    assert isinstance(telegram._server, ServerProcess)
-    os.kill(telegram._server.pid or 0, signal.SIGKILL)
+    assert isinstance(telegram._host.server, ServerProcess)
+    os.kill(telegram._host.server.pid or 0, signal.SIGKILL)
     with pytest.raises(EmbeddedTelegramError, match="status -9"):
         await telegram.sync()
     with pytest.raises(EmbeddedTelegramError, match="status -9"):
@@ -177,7 +177,7 @@ async def test_a_cancelled_start_leaves_no_child(world: World) -> None:
     pid = None
     while pid is None:
         await asyncio.sleep(0)
-        pid = getattr(telegram._server, "pid", None)
+        pid = getattr(telegram._host.server, "pid", None)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting

@@ -221,7 +221,7 @@ async def test_a_session_belongs_to_one_key(world: World, raw_client: Callable[.
     """The same session id under another key, on the same connection, is refused."""
     other = ServerKey(is_initialized=True)
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
-        telegram._server.servers[0].keys[other.key_id] = other
+        telegram._host.server.servers[0].keys[other.key_id] = other
         assert isinstance(await raw.ask(PING), types.Pong)
         raw.key = other
         raw.send(PING)
@@ -289,7 +289,7 @@ async def test_a_new_session_is_told_its_salt(world: World, raw_client: Callable
         created, pong = await raw.receive()
         assert created.body[:4] == b"\x08\x09\xc2\x9e"
         first_msg_id, unique_id, salt = struct.unpack_from("<qqq", created.body, 4)
-        assert (first_msg_id, unique_id, salt) == (first, 1, telegram._server.servers[0].salt)
+        assert (first_msg_id, unique_id, salt) == (first, 1, telegram._host.server.servers[0].salt)
         assert pong.body == struct.pack("<Iqq", 0x347773C5, first, 9)
         raw.send(PING)
         (pong,) = await raw.receive()
@@ -318,7 +318,7 @@ async def test_service_messages(world: World, raw_client: Callable[..., Any]) ->
     """Each gets the answer that the protocol names, not wrapped in `rpc_result`."""
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
         salts = await raw.ask(functions.GetFutureSaltsRequest(3))
-        assert [salt.salt for salt in salts.salts] == [telegram._server.servers[0].salt] * 3
+        assert [salt.salt for salt in salts.salts] == [telegram._host.server.servers[0].salt] * 3
         assert salts.salts[0].valid_until == salts.salts[2].valid_since
         raw.send(types.MsgsAck([1, 2]), types.HttpWait(0, 0, 0), types.MsgsAck([3]))
         (request,) = raw.send(types.MsgsStateReq([4]))
@@ -431,7 +431,7 @@ async def test_a_new_key_must_introduce_itself(
     """Under a key on which nobody sent `initConnection`, requests are refused until it comes."""
     key = ServerKey(account=0)
     async with LocalTelegram(world) as telegram, raw_client(telegram, key) as raw:
-        telegram._server.servers[0].keys[key.key_id] = key
+        telegram._host.server.servers[0].keys[key.key_id] = key
         error = await raw.ask(GET_STATE)
         assert error.error_message == "CONNECTION_NOT_INITED"
         init = functions.InitConnectionRequest(1, "", "", "", "", "", "", GET_STATE)
@@ -606,7 +606,7 @@ async def test_a_client_that_does_not_read_is_not_read(
     count = 3_000
     async with LocalTelegram(world) as telegram, raw_client(telegram) as raw:
         await raw.ask(PING)
-        (connection,) = telegram._server.servers[0].connections
+        (connection,) = telegram._host.server.servers[0].connections
         raw.reader._transport.pause_reading()
         for _ in range(count):
             raw.send(history(world))
@@ -644,7 +644,7 @@ async def test_a_held_answer_counts_as_held(world: World, raw_client: Callable[.
 async def _connected(telegram: LocalTelegram, raw: Any) -> list[Any]:
     """Return the server's connections after the client's session began."""
     await raw.ask(PING)
-    return list(telegram._server.servers[0].connections)
+    return list(telegram._host.server.servers[0].connections)
 
 
 # When the server itself is wrong.
@@ -697,10 +697,10 @@ async def test_a_closed_server_takes_no_one(world: World) -> None:
     """A connection that comes in while the server closes is cut, and nothing is left open."""
     telegram = LocalTelegram(world)
     async with telegram:
-        telegram._server.servers[0].is_open = False
+        telegram._host.server.servers[0].is_open = False
         reader, writer = await asyncio.open_connection(telegram.host, telegram.port)
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read() == b""
         writer.close()
-        telegram._server.servers[0].is_open = True
+        telegram._host.server.servers[0].is_open = True
     assert telegram.requests.open_connections == 0
