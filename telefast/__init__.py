@@ -25,6 +25,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `Comments` reads the comments on a channel's posts, each once, and ties them to their posts.
 * `Metrics` counts what happens; `metrics_of` returns those of a client, `telefast.prometheus`
   exports them.
+* `limit_logs` says how much is logged; `RateLimitedLogger` does the same for a program's own logs.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -118,6 +119,7 @@ from telefast.history import (
     group_albums,
     widen_albums,
 )
+from telefast.limited_logs import RateLimitedLogger, limit_logs
 from telefast.media import (
     DedupeCheck,
     DedupeResult,
@@ -256,6 +258,7 @@ __all__ = [
     "QueueResults",
     "QueueStats",
     "QueuedFile",
+    "RateLimitedLogger",
     "ReactionCollector",
     "ReactionItem",
     "ReactionRow",
@@ -297,6 +300,7 @@ __all__ = [
     "folder_name",
     "group_albums",
     "items_of",
+    "limit_logs",
     "metrics_of",
     "ordered_map",
     "parse_link",

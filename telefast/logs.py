@@ -1,9 +1,9 @@
 """Loggers of telefast: one for each feature, silent by default, without secrets.
 
 Applications configure logging; telefast does not. `telefast` carries a `NullHandler`, each
-feature logs to `telefast.<feature>`, and each of those loggers redacts what looks like a secret.
-Warnings about a state that lasts (a fallback, a long flood wait) go through `warn_limited`, so
-that a degraded run does not flood the log.
+feature logs to `telefast.<feature>`, each of those loggers redacts what looks like a secret, and
+none writes more than a burst of one kind of record in a few seconds (`telefast.limit_logs`), so
+that a degraded run does not flood the log. What is held back is counted and told.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-__all__ = ["RateLimiter", "RedactionFilter", "get_logger", "redact", "warn_limited"]
+from telefast.limited_logs import SHARED, RateLimitedLogger
+
+if TYPE_CHECKING:
+    from telefast.metrics import Metrics
+
+__all__ = ["RedactionFilter", "flush", "get_logger", "redact"]
 
 logging.getLogger("telefast").addHandler(logging.NullHandler())
 
@@ -58,8 +64,8 @@ class RedactionFilter(logging.Filter):
 _FILTER = RedactionFilter()
 
 
-def get_logger(feature: str) -> logging.Logger:
-    """Return the logger `telefast.<feature>`.
+def get_logger(feature: str) -> RateLimitedLogger:
+    """Return the logger `telefast.<feature>`, with the limits that all of them share.
 
     A filter of a logger does not see the records of the loggers below it, hence each has one.
 
@@ -68,61 +74,15 @@ def get_logger(feature: str) -> logging.Logger:
     """
     logger = logging.getLogger(f"telefast.{feature}")
     logger.addFilter(_FILTER)  # adding it again changes nothing
-    return logger
+    return RateLimitedLogger.sharing(logger, SHARED)
 
 
-class RateLimiter:
-    """Say which repetitions of a warning to let through.
+def flush(metrics: Metrics | None) -> None:
+    """Say and count what was held back; called by pieces when they end.
 
-    Sans-I/O: holds no clock; callers pass *now*, in seconds of one monotonic clock. Remembers one
-    time and one count for each key, so keys must be few: a method, a reason, never a message id.
-
-    Args:
-        interval: Least seconds between two warnings of one key. Default 60: a degraded run of an
-            hour says so 60 times at most.
-
-    Example:
-        >>> limiter = RateLimiter(interval=60)
-        >>> [limiter.admit("flood", now=now) for now in (0.0, 1.0, 59.0, 60.0)]
-        [0, None, None, 2]
+    Each kind is told of at most once in an interval, so that many short pieces do not write more
+    than they were spared. What is left is told when the process ends.
     """
-
-    def __init__(self, interval: float = 60.0) -> None:
-        self._interval = interval
-        self._admitted: dict[str, float] = {}
-        self._held: dict[str, int] = {}
-
-    def admit(self, key: str, *, now: float) -> int | None:
-        """Decide on one warning.
-
-        Returns:
-            None to hold it back; else how many of this *key* were held back since the last one.
-        """
-        last = self._admitted.get(key)
-        if last is not None and now - last < self._interval:
-            self._held[key] = self._held.get(key, 0) + 1
-            return None
-        self._admitted[key] = now
-        return self._held.pop(key, 0)
-
-
-def warn_limited(
-    logger: logging.Logger, limiter: RateLimiter, key: str, message: str, *args: object, now: float
-) -> None:
-    """Warn on *logger* unless *limiter* holds *key* back; say how many were held back.
-
-    Args:
-        logger: Where to.
-        limiter: Of the object that warns, so that two clients do not silence each other.
-        key: What kind of warning it is.
-        message: With `%s` for each of *args*.
-        args: For *message*.
-        now: The time, in seconds of a monotonic clock.
-    """
-    held = limiter.admit(key, now=now)
-    if held is None:
-        return
-    if held:
-        logger.warning(f"{message} (and %d more like it)", *args, held)  # noqa: G004 - a suffix
-    else:
-        logger.warning(message, *args)
+    SHARED.write(everything=False)
+    if metrics is not None:
+        SHARED.count(metrics)

@@ -10,7 +10,11 @@ from __future__ import annotations
 import os
 import tempfile
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from telefast import Metrics, limit_logs
+from telefast.logs import flush
 
 # No deadlines: no test asserts wall time. Slow data generation is judged by the suite's own limit.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -24,3 +28,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 # tests, nor in that of a program that a test starts.
 _STATE = tempfile.TemporaryDirectory(prefix="telefast-state-")
 os.environ["XDG_STATE_HOME"] = os.environ["LOCALAPPDATA"] = _STATE.name
+
+
+@pytest.fixture(autouse=True)
+def _fresh_log_limits() -> None:
+    """Let no test have the log records of another one held against it."""
+    limit_logs()
+    flush(Metrics())

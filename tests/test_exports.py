@@ -24,6 +24,7 @@ SOURCES = [
     "telefast.errors",
     "telefast.forum",
     "telefast.history",
+    "telefast.limited_logs",
     "telefast.media",
     "telefast.metrics",
     "telefast.ordered",

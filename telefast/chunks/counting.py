@@ -21,6 +21,7 @@ class Tally:
 
     def __init__(self, metrics: Metrics | None) -> None:
         self.own = Metrics()
+        self.given = metrics
         self._all = [self.own] if metrics is None else [self.own, metrics]
 
     def __getitem__(self, name: str) -> int:

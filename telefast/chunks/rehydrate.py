@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from telefast import logs
 from telefast.chunks.records import decode_records
 from telefast.errors import UsageError
 from telefast.transport import telethon as door
-from telefast.transport.account import Account
 from telefast.transport.messages import EntityLedger, Page
 
 if TYPE_CHECKING:
@@ -111,6 +109,4 @@ def _disarm(entity: Any) -> None:
 
 def _warn(client: TelegramClient, chunk: Chunk) -> None:
     message = "bound without input peers chunk_account=%s client_account=%s"
-    limiter = Account.of(client).limiter
-    accounts = (chunk.account, door.self_id(client))
-    logs.warn_limited(_log, limiter, "rehydrate", message, *accounts, now=time.monotonic())
+    _log.warning(message, chunk.account, door.self_id(client))

@@ -141,6 +141,7 @@ class ChunkStore:
         async with self._turn:
             if self._is_open:
                 self._is_open = False
+                logs.flush(self._tally.given)
                 await in_thread(self._folder.close)
 
     async def __aenter__(self) -> Self:

@@ -222,7 +222,7 @@ class Producer:
     def _report_missing(self, windows: Windows) -> None:
         if windows.is_given_up or (windows.missing and self._query.limit is None):
             text = "history ended missing=%d total=%s: hidden by Telegram, or deleted meanwhile"
-            self._runner.warn("missing", text, windows.missing, windows.count)
+            self._runner.warn(text, windows.missing, windows.count)
 
     async def _count(self) -> None:
         self.tally.set(path="pages")
@@ -257,7 +257,7 @@ class Producer:
                 break
             await self._out.room()
         if search.is_given_up:
-            self._runner.warn("global", "search of all chats ended: pages brought nothing new")
+            self._runner.warn("search of all chats ended: pages brought nothing new")
 
     # Stock
 
@@ -268,7 +268,7 @@ class Producer:
             raise error  # no id says where to go on in a search of all chats
         Account.of(self._client).metrics.add("history_fallbacks")
         text = "history falls back to iter_messages path=%s after=%d: %s"
-        self._runner.warn("fallback", text, self.tally.stats.path, out.delivered, error)
+        self._runner.warn(text, self.tally.stats.path, out.delivered, error)
         try:
             arguments = await rest(
                 self._road, self._entity, self._query, self._stock, self._list, out

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from telefast.logs import get_logger, warn_limited
+from telefast.logs import flush, get_logger
 from telefast.tasks import Crew
 from telefast.transport.account import Account
 from telefast.transport.messages import EntityLedger, Page
@@ -69,6 +69,7 @@ class Runner:
         """Write down what was learned."""
         self._tally.set(in_flight=0, held=0)
         self._tally.log()
+        flush(self._metrics)
         await self._ledger.flush()
         await self._account.memory.keep(self._account.pacer)
 
@@ -106,7 +107,7 @@ class Runner:
             self._metrics.add("history_requests", page.splits)
         if page.is_cut:
             self._metrics.add("undecodable_entities")
-            self.warn("entities", "an answer has users or chats that Telethon cannot decode")
+            self.warn("an answer has users or chats that Telethon cannot decode")
         if self.fetcher.shares:
             self._tally.set(shares=self.fetcher.shares)
         if page.is_foreign:  # of no use to the session of the first account
@@ -187,13 +188,12 @@ class Runner:
         """Return the messages with None in place of those."""
         for record in undecoded:
             text = "message not decoded id=%d constructor=%08x bytes=%d: Telethon is too old for it"
-            self.warn("undecodable", text, record.id, record.constructor, len(record.data))
+            self.warn(text, record.id, record.constructor, len(record.data))
         self._metrics.add("undecodable", len(undecoded))
         stats = self._tally.stats
         self._tally.set(undecodable=stats.undecodable + len(undecoded))
         return [None if isinstance(each, UndecodedMessage) else each for each in messages]
 
-    def warn(self, key: str, text: str, *args: object) -> None:
-        """Log a warning, unless too many of its *key* were logged lately."""
-        now = asyncio.get_running_loop().time()
-        warn_limited(_log, self._account.limiter, key, text, *args, now=now)
+    def warn(self, text: str, *args: object) -> None:
+        """Log a warning."""
+        _log.warning(text, *args)

@@ -17,6 +17,7 @@ from telefast.errors import (
     DiskFullError,
     UsageError,
 )
+from telefast.logs import flush
 from telefast.media.references import AT_ONCE
 from telefast.media.result_stream import ResultStream, each_of
 from telefast.media.results import DownloadResult
@@ -90,6 +91,12 @@ class _Work:
 
     async def run(self, pump: Pump[DownloadResult]) -> None:
         """Download all of it."""
+        try:
+            await self._run(pump)
+        finally:
+            flush(self._downloader.metrics)
+
+    async def _run(self, pump: Pump[DownloadResult]) -> None:
         number = 0
         async with Crew[int, DownloadResult]() as crew:
             pump.on_room = crew.wake

@@ -24,7 +24,7 @@ from telefast.errors import (
     TelefastError,
     UsageError,
 )
-from telefast.logs import get_logger, redact
+from telefast.logs import flush, get_logger, redact
 from telefast.media.folders import is_whole, prepare, tidy
 from telefast.media.lineup import Lineup
 from telefast.media.queue_jobs import Job, Place, Waiter
@@ -104,6 +104,7 @@ class Work:
         try:
             await self._chores.aclose()
         finally:
+            flush(self.downloader.metrics)
             async with self._turn:
                 await in_thread(self._store.close)
 

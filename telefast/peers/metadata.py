@@ -21,7 +21,7 @@ from telethon.tl.functions.users import GetFullUserRequest
 from telefast.checks import check_int, check_lifetimes, check_patience
 from telefast.disk import replace_file
 from telefast.errors import ArgumentError, FloodWaitTooLongError, PeerNotFoundError
-from telefast.logs import get_logger
+from telefast.logs import flush, get_logger
 from telefast.peers.asking import Asker
 from telefast.peers.cache import PeerCache
 from telefast.peers.links import MAX_ID
@@ -277,7 +277,10 @@ class MetadataCache:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.save()
+        try:
+            await self.save()
+        finally:
+            flush(self._metrics)
 
     # Asking
 

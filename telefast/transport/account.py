@@ -12,7 +12,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING
 
-from telefast.logs import RateLimiter
+from telefast.logs import flush
 from telefast.metrics import Metrics
 from telefast.transport import telethon as door
 from telefast.transport.gate import Gate
@@ -33,7 +33,7 @@ __all__ = ["Account"]
 
 
 class Account:
-    """Pacing, retry policy, metrics, takeout, pool and the limit on warnings of one client."""
+    """Pacing, retry policy, metrics, takeout and pool of one client."""
 
     def __init__(self, client: weakref.ref[TelegramClient]) -> None:
         self.pacer = FloodPacer()
@@ -42,7 +42,6 @@ class Account:
         self.on_wait: Callable[[WaitEvent], object] | None = None
         self.retry = RetryPolicy()
         self.metrics = Metrics()
-        self.limiter = RateLimiter()
         self.takeout = Lease()
         self.takeout_lock = asyncio.Lock()
         self._client = client
@@ -61,6 +60,7 @@ class Account:
         """Close the connections of our own; the client keeps its own."""
         if self._pool is not None:
             await self._pool.aclose()
+        flush(self.metrics)
 
     async def release(self) -> None:
         """Close them unless somebody uses them now; whoever wants them next has them again."""

@@ -145,8 +145,7 @@ class Turns:
             )
             account.metrics.add("flood_errors", label=flood.name)
             text = "flood wait method=%s seconds=%g kind=%s"
-            args = (self.method, seconds, flood.name)
-            logs.warn_limited(_log, account.limiter, self.kind, text, *args, now=now)
+            _log.warning(text, self.method, seconds, flood.name)
             await account.memory.keep(account.pacer)
         if more > 0:
             account.metrics.add("flood_wait_seconds", more, self.method)

@@ -9,7 +9,6 @@ habit, one write for each page, holds a write lock on the session file for up to
 from __future__ import annotations
 
 import sqlite3
-import time
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ from telethon.tl.types import contacts
 from telefast import logs
 from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.transport import telethon as door
-from telefast.transport.account import Account
 from telefast.transport.undecoded import (
     Broken,
     UndecodedMessage,
@@ -272,8 +270,4 @@ class EntityLedger:
         except sqlite3.OperationalError as error:
             # Another process holds the session file. The messages matter more than a look-up
             # that Telegram can answer as well.
-            self._warn("entities not saved reason=%s", error)
-
-    def _warn(self, message: str, error: Exception) -> None:
-        limiter = Account.of(self._client).limiter
-        logs.warn_limited(_log, limiter, "session", message, error, now=time.monotonic())
+            _log.warning("entities not saved reason=%s", error)

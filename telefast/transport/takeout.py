@@ -253,7 +253,10 @@ class Takeout:
     # Leaving
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        await self._leave(success=kind is None)
+        try:
+            await self._leave(success=kind is None)
+        finally:
+            logs.flush(self._account.metrics)
 
     async def _leave(self, *, success: bool) -> None:
         self._road = None

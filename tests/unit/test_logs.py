@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telefast.logs import RateLimiter, get_logger, redact, warn_limited
+from telefast.limited_logs import limit_logs
+from telefast.logs import flush, get_logger, redact
+from telefast.metrics import Metrics
 
 SESSION = base64.urlsafe_b64encode(bytes(range(256))).decode()
 API_HASH = "0123456789abcdef0123456789abcdef"
@@ -74,42 +76,51 @@ def test_paths_are_kept(path: str) -> None:
 
 def test_filter_is_added_once() -> None:
     """Asking for a logger again does not redact twice."""
-    logger = get_logger("test")
-    assert logger is get_logger("test")
+    logger = get_logger("test").logger
+    assert logger is get_logger("test").logger
     assert len(logger.filters) == 1
 
 
-def test_warning_says_what_was_held_back(caplog: pytest.LogCaptureFixture) -> None:
-    """Repetitions within the interval are counted, not written."""
-    limiter = RateLimiter(interval=10)
-    for now in (0.0, 3.0, 9.9, 10.0, 30.0):
-        warn_limited(get_logger("test"), limiter, "flood", "wait %d s", 7, now=now)
-    assert ["wait 7 s", "wait 7 s (and 2 more like it)", "wait 7 s"] == caplog.messages
+def test_summaries_are_redacted(caplog: pytest.LogCaptureFixture) -> None:
+    """A secret in a format, as a careless caller would write it, is not told when it is summed."""
+    limit_logs(burst=1)
+    for _ in range(3):
+        get_logger("test").warning(f"session={SESSION}")
+    limit_logs()
+    assert 2 == len(caplog.messages)
+    assert SESSION not in caplog.text
 
 
-def test_other_keys_are_not_held_back(caplog: pytest.LogCaptureFixture) -> None:
-    """Each kind of warning has its own interval."""
-    limiter = RateLimiter()
-    for key in ("flood", "stock", "flood"):
-        warn_limited(get_logger("test"), limiter, key, "%s", key, now=1.0)
-    assert ["flood", "stock"] == caplog.messages
+def test_a_piece_that_ends_says_what_was_held_back(caplog: pytest.LogCaptureFixture) -> None:
+    """Each record is written or counted; many short pieces do not tell of each single one."""
+    metrics, logger = Metrics(), get_logger("test")
+    caplog.set_level(logging.INFO, "telefast")
+    for number in range(50):
+        logger.info("piece=%d", number)
+        flush(metrics)
+    assert [f"piece={number}" for number in range(10)] == caplog.messages[:10]
+    assert ["1 more like: piece=%d"] == caplog.messages[10:]
+    assert 40 == metrics["log_suppressed"]
+    limit_logs()
+    assert ["39 more like: piece=%d"] == caplog.messages[11:]
+    flush(None)
+    assert 12 == len(caplog.messages)
 
 
-@given(st.floats(0, 100), st.lists(st.floats(0, 1000), max_size=50))
-def test_no_warning_is_lost(interval: float, steps: list[float]) -> None:
-    """Those let through, those they count, and those still held are all that were raised."""
-    limiter = RateLimiter(interval)
-    now, held, counted = 0.0, 0, 0
-    last: float | None = None
-    for step in steps:
-        now += step
-        admitted = limiter.admit("key", now=now)
-        if admitted is None:
-            held += 1
-            continue
-        assert last is None or now - last >= interval
-        last = now
-        assert held == admitted
-        counted += 1 + admitted
-        held = 0
-    assert len(steps) == counted + held
+def test_limits_of_the_process_can_be_lifted(caplog: pytest.LogCaptureFixture) -> None:
+    """With an interval of 0 every record is written."""
+    limit_logs(interval=0)
+    caplog.set_level(logging.DEBUG, "telefast")
+    for number in range(300):
+        get_logger("test").debug("step=%d", number)
+    assert 300 == len(caplog.messages)
+
+
+def test_what_is_not_asked_for_is_not_counted() -> None:
+    """A level that the program has switched off is neither written nor held back."""
+    metrics = Metrics()
+    logging.getLogger("telefast.quiet").setLevel(logging.WARNING)
+    for _ in range(50):
+        get_logger("quiet").debug("nobody wants this")
+    flush(metrics)
+    assert 0 == metrics["log_suppressed"]

@@ -21,7 +21,7 @@ from telefast.prometheus import MetricsCollector, exposition
 
 ROOT = Path(__file__).parents[2]
 
-FORUM = {name for name in CATALOGUE if name.startswith("forum_")} | {"log_suppressed"}
+FORUM = {name for name in CATALOGUE if name.startswith("forum_")}
 """Counted by the walker of forums."""
 
 
