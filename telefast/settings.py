@@ -23,14 +23,11 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator, mode
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from telefast.errors import SettingsError
-from telefast.settings_errors import PREFIX, check_names, explain
+from telefast.settings_errors import check_names, explain
+from telefast.settings_errors import names as _names
+from telefast.settings_logs import LogSettings
 
 __all__ = ["Settings"]
-
-
-def _names(field: str, *bare: str) -> AliasChoices:
-    """Return the names of the variables of *field*, the one that wins first."""
-    return AliasChoices(f"{PREFIX}{field.upper()}", *bare)
 
 
 def _word_of(value: object, on: str, off: str) -> object:
@@ -41,7 +38,7 @@ def _word_of(value: object, on: str, off: str) -> object:
     return off if word in (False, "false", "no", "off", "0") else word
 
 
-class Settings(BaseSettings):
+class Settings(LogSettings):
     """The knobs of telefast; frozen.
 
     `Settings(...)` takes arguments only; `Settings.from_env(...)` reads the environment as well.

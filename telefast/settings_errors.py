@@ -1,4 +1,4 @@
-"""What is wrong with settings, in the words of who made them."""
+"""The names of settings, and what is wrong with them, in the words of who made them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from telefast.errors import SettingsError
 
-__all__ = ["PREFIX", "check_names", "explain"]
+__all__ = ["PREFIX", "check_names", "explain", "names"]
 
 PREFIX = "TELEFAST_"
+
+
+def names(field: str, *bare: str) -> AliasChoices:
+    """Return the names of the variables of *field*, the one that wins first."""
+    return AliasChoices(f"{PREFIX}{field.upper()}", *bare)
 
 
 def check_names(environ: Mapping[str, str], known: list[str]) -> None:

@@ -14,10 +14,13 @@ from telefast.client.messages import MessageMethods
 from telefast.client.options import split_options
 from telefast.errors import ArgumentError
 from telefast.history import BatchedHistory
+from telefast.limited_logs import limit_logs
 from telefast.media.downloader import MediaDownloader
 from telefast.media.stock import StockDownloads
+from telefast.metrics import NoMetrics
 from telefast.transport import telethon as door
 from telefast.transport.account import Account
+from telefast.transport.counting import use_metrics
 
 if TYPE_CHECKING:
     from telefast.settings import Settings
@@ -40,7 +43,8 @@ def wrap(client: TelegramClient, settings: Settings | None = None, **options: An
         client: A `telethon.TelegramClient`, connected or not, one of a subclass, or its takeout
             proxy; or any object with its methods that stands before one.
         settings: Where the options below come from if they are not given, as in
-            `wrap(client, Settings.from_env())`.
+            `wrap(client, Settings.from_env())`. What they say of logs and metrics is put in force
+            as by `telefast.limit_logs`, for the whole process, and `telefast.use_metrics`.
         options: Defaults for every call. Of `telefast.BatchedHistory`, what it has beyond
             Telethon's own: `concurrency`, `prefetch`, `timeout`, `max_flood_wait`, `wait_time`,
             `fallback`, `takeout`, `request_size`, `batch_size`, `albums`, `by_ids`, `on_progress`,
@@ -64,6 +68,9 @@ def wrap(client: TelegramClient, settings: Settings | None = None, **options: An
     if settings is not None:
         history = settings.history_options() | history
         downloads = settings.download_options() | downloads
+        limit_logs(**settings.log_options())
+        if not settings.metrics_enabled:
+            use_metrics(client, NoMetrics())
     if (sync := sys.modules.get("telethon.sync")) is not None:
         sync.syncify(FastClient)  # as it has done with TelegramClient; a second time does nothing
     return FastClient(client, history, downloads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,28 @@ async def test_who_wants_no_metrics_has_none(tmp_path: Path) -> None:
         assert 1 == len(await telefast.wrap(here.client).get_messages("files", None))
         await here.downloader().download(await here.message(), tmp_path / "x")
         assert {} == telefast.metrics_of(here.client).snapshot()
+
+
+async def test_settings_switch_metrics_off_and_bound_logs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """`METRICS_ENABLED` and the `LOG_` knobs reach what `wrap` makes, and its process."""
+    world, chat = club(10)
+    for knobs, counted, written in (
+        ({}, 24, 10),
+        ({"METRICS_ENABLED": "false", "LOG_RATE_BURST": "3"}, 0, 3),
+        ({"LOG_BATCH_INTERVAL": "0"}, 24, 24),
+        ({"LOG_RATE_BURST": "200", "LOG_ADAPTIVE": "false"}, 24, 24),
+    ):
+        async with LocalTelegram(world) as telegram, telegram.client() as client:
+            fast = telefast.wrap(client, telefast.Settings.from_env(knobs))
+            caplog.clear()
+            with caplog.at_level(logging.INFO, "telefast.history"):
+                for _ in range(24):
+                    await fast.get_messages(chat.input_peer(), 1)
+            assert counted == telefast.metrics_of(client)["history_messages"]
+            texts = [text for text in caplog.messages if text.startswith("history path")]
+            assert written == len(texts)
 
 
 async def test_only_metrics_are_taken() -> None:

@@ -16,6 +16,7 @@ from telethon import TelegramClient
 from telefast.chunks import ChunkCodec
 from telefast.errors import SettingsError
 from telefast.history import BatchedHistory
+from telefast.limited_logs import limit_logs
 from telefast.media.downloader import MediaDownloader
 from telefast.reactions import ReactionCollector
 from telefast.settings import Settings
@@ -48,9 +49,20 @@ LEGAL = {
     "reactions_concurrency": 2,
     "reactions_cache_size": 0,
     "reactions_max_per_message": 50,
+    "log_batch_interval": 60.0,
+    "log_rate_burst": 3,
+    "log_adaptive": False,
+    "metrics_enabled": False,
 }
 """A legal value for each field, unlike its default."""
 
+
+LOGS = {
+    "log_batch_interval": "interval",
+    "log_rate_burst": "burst",
+    "log_adaptive": "adaptive",
+}
+"""What `limit_logs` calls its knobs."""
 
 REACTIONS = {
     "export_reactions": "enabled",
@@ -116,6 +128,14 @@ def test_each_setting_reaches_the_history(field: str, name: str) -> None:
         assert changed == settings.download_options() != Settings().download_options()
         assert set(changed) <= set(inspect.signature(MediaDownloader).parameters)
         return
+    if field in LOGS:
+        changed = Settings().log_options() | {LOGS[field]: LEGAL[field]}
+        assert changed == settings.log_options() != Settings().log_options()
+        assert set(changed) == set(inspect.signature(limit_logs).parameters)
+        return
+    if field == "metrics_enabled":
+        assert not settings.metrics_enabled
+        return  # tests/client/test_metrics.py
     if field in REACTIONS:
         changed = Settings().reactions_options() | {REACTIONS[field]: LEGAL[field]}
         assert changed == settings.reactions_options() != Settings().reactions_options()
