@@ -22,6 +22,8 @@ from benchmarks import (
     report,
     trips,
 )
+from benchmarks.ablation import Ablation
+from benchmarks.arms import PAIRS
 from benchmarks.plan import FULL, MAX_SIZE, QUICK, Mode, Plan
 from telefast.cli.race import RaceError, machine, run_program, write_json
 from telefast.cli.view import View
@@ -39,9 +41,14 @@ BENCHES: Final[dict[str, Any]] = {
     "dedupe": dedupe,
     "codec": codec,
     "pacing": pacing,
+    "reactions": Ablation("reactions", ["reactions"]),
+    "resume": Ablation("resume", ["resume"]),
+    "pre-warm": Ablation("pre-warm", ["metadata", "prewarm"]),
+    "logs": Ablation("logs", ["logs"]),
+    "ablation": Ablation("ablation", list(PAIRS)),
 }
-"""Name -> a module with `async def run(plan, view)`, in the order in which they run."""
-ON_DEMAND: Final[frozenset[str]] = frozenset()
+"""Name -> what has `async def run(plan, view)`, in the order in which they run."""
+ON_DEMAND: Final = frozenset({"ablation"})
 """Those that run only if they are named."""
 
 NAMES: Final = ", ".join(BENCHES)
@@ -144,7 +151,8 @@ def main(
     wrong arguments.
     """
     view = View()
-    for name in names or []:
+    names = list(dict.fromkeys(names or []))
+    for name in names:
         if name not in BENCHES:
             close = get_close_matches(name, BENCHES, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there is: {NAMES}"
@@ -167,7 +175,7 @@ def main(
         except (OSError, ValueError) as error:
             raise typer.BadParameter(f"{before}: {error}", param_hint="--before") from None
     chosen = names or [name for name in BENCHES if name not in ON_DEMAND]
-    run = Run(plan, view, list(dict.fromkeys(chosen)))
+    run = Run(plan, view, chosen)
     status = run.measure()
     if status == 0:
         status = run.leave(json, csv, earlier)

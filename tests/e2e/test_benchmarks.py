@@ -111,6 +111,35 @@ def test_the_gate_is_open() -> None:
     assert "better than recorded" not in done.stdout
 
 
+def test_pairs(tmp_path: Path) -> None:
+    """What was read before a stop is not read again; both ways know all messages."""
+    path = tmp_path / "resume.json"
+    done = _run("resume", "--quick", "--json", str(path))
+    assert (0, "") == (done.returncode, done.stderr)
+    off, on = json.loads(path.read_text("utf-8"))["records"]
+    assert ("off", "on", "8") == (off["setting"], on["setting"], on["item"])
+    assert on["bytes"] < 0.7 * off["bytes"]
+    assert on["requests"] <= off["requests"]
+    assert on["verdict"] == "better"
+    assert min(off["seconds"], off["cpu_s"], off["peak_rss_mb"] or 1) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_ablation(tmp_path: Path) -> None:
+    """Each of the ten has its rows, also what is not there yet; none costs requests or bytes."""
+    path = tmp_path / "ablation.json"
+    done = _run("ablation", "--quick", "--json", str(path))
+    assert (0, "") == (done.returncode, done.stderr)
+    records = json.loads(path.read_text("utf-8"))["records"]
+    assert {str(number) for number in range(1, 11)} | {""} == {each["item"] for each in records}
+    for each in records:
+        if each["setting"] == "on":
+            assert each["verdict"].split(",")[0] in {"better", "neutral"}, each
+        elif each["setting"] == "not there yet":
+            assert "sharded export" == each["what"]
+
+
 def test_trips(tmp_path: Path) -> None:
     """By default each kind of chat takes a quarter of stock's time at 100 ms; machines agree."""
     path = tmp_path / "trips.json"

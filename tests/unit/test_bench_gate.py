@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import gate
+from benchmarks.ablation import AblationRecord, verdict
 from benchmarks.instructions import count_instructions, edition
 from benchmarks.report import compared
 
@@ -104,3 +105,28 @@ def test_two_runs_are_compared_figure_by_figure() -> None:
     assert [("seconds", 2.0), ("messages_per_s", 2.0)] == [
         (row["figure"], row["gain"]) for row in compared(before, after)
     ]
+
+
+def arm(rounds: int = 3, seconds: float = 1.0, requests: int = 10, memory: float = 50.0) -> Any:
+    """Return one arm of a pair."""
+    return AblationRecord(
+        "ablation", "1", "a thing", "on", "", rounds, seconds, seconds, requests, 1, 1, 1.0, memory
+    )
+
+
+@pytest.mark.parametrize(
+    ("on", "word"),
+    [
+        (arm(), "neutral"),
+        (arm(seconds=1.09), "neutral"),
+        (arm(seconds=1.2), "more seconds"),
+        (arm(rounds=2, seconds=1.2), "neutral"),
+        (arm(seconds=0.9), "better"),
+        (arm(requests=9), "better"),
+        (arm(requests=11, seconds=0.5), "more requests"),
+        (arm(requests=9, memory=60), "better, more memory"),
+    ],
+)
+def test_a_verdict_is_better_neutral_or_says_what_is_worse(on: Any, word: str) -> None:
+    """Nothing is called better that costs more of anything; time needs three rounds to count."""
+    assert word == verdict(arm(), on)
