@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from telefast.forum.comment_desk import Comment
 from telefast.forum.comment_plan import CommentPlan, PostThread
-from telefast.forum.comment_sources import Comment
 from telefast.forum.comments import Comments, CommentStats, CommentStream
 from telefast.forum.topics import topic_of
 from telefast.forum.types import TopicInfo

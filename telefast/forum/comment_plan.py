@@ -12,6 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from telethon.utils import get_peer_id
+
+from telefast.errors import ArgumentError
+
 __all__ = ["PAGE", "CommentPlan", "PostThread", "Threads", "choose_way", "pass_cost"]
 
 PAGE = 100
@@ -49,15 +53,24 @@ class Threads:
 
     A post shows how many comments there are. The thread of an album hangs on one of its posts,
     and the others show nothing.
+
+    Args:
+        channel_id: Marked id of the channel.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channel_id: int) -> None:
+        self._channel_id = channel_id
         self.post_ids: set[int] = set()
         """All posts that were seen."""
         self._found: list[tuple[int, int, int | None]] = []  # album or 0, post, comments
 
     def add(self, post: Any) -> None:
-        """Look at a post: a message, or an id of which nothing is known; None is passed over."""
+        """Look at a post: a message, or an id of which nothing is known; None is passed over.
+
+        Raises:
+            ArgumentError: If it is a message of another chat.
+        """
+        check_post("posts", post, self._channel_id)
         post_id = post if isinstance(post, int) else getattr(post, "id", None)
         if post_id is None or post_id in self.post_ids:
             return
@@ -85,6 +98,14 @@ class Threads:
 def _of_album(posts: Iterable[tuple[int, int]]) -> PostThread:
     ranked = sorted(posts, key=lambda post: (-post[1], post[0]))
     return PostThread(tuple(post_id for post_id, _ in ranked), ranked[0][1])
+
+
+def check_post(name: str, post: Any, channel_id: int) -> None:
+    """Raise `ArgumentError` if a message is of another chat: its id means another post here."""
+    peer = getattr(post, "peer_id", None)
+    if peer is not None and get_peer_id(peer) != channel_id:
+        where = f"a message of chat {get_peer_id(peer)}"
+        raise ArgumentError(name, where, f"posts of channel {channel_id}")
 
 
 def comments_on(post: Any) -> int | None:

@@ -8,133 +8,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from telethon.errors import ChannelInvalidError, ChannelPrivateError, MsgIdInvalidError
+from telethon.errors import MsgIdInvalidError
 from telethon.utils import get_peer_id
 
-from telefast.errors import (
-    ArgumentError,
-    ConcurrentUseError,
-    DiscussionClosedError,
-    PeerNotFoundError,
-)
-from telefast.forum.comment_plan import PAGE, PostThread, comments_on
+from telefast.errors import ConcurrentUseError
+from telefast.forum.comment_desk import NO_ACCESS, Comment, Desk
+from telefast.forum.comment_plan import PAGE, PostThread, check_post, comments_on
 from telefast.forum.ties import Ties
 from telefast.history.grouping import ALBUM_NEIGHBOURS
 from telefast.history.stream import BatchedHistory
-from telefast.history.whole import MessageKey
 from telefast.ordered import OrderedMap, ordered_map
 from telefast.peers.links import CHANNEL_MARK
 
 if TYPE_CHECKING:
-    from telethon import TelegramClient
+    pass
 
-    from telefast.metrics import Metrics
-    from telefast.peers.meta import ChatMeta
-    from telefast.peers.metadata import MetadataCache
-    from telefast.transport.undecoded import UndecodedMessage
+__all__ = ["ByPosts", "ThreadOf", "Tied"]
 
-__all__ = ["NO_ACCESS", "ByPosts", "Comment", "Desk", "Nothing", "Source", "ThreadOf", "Tied"]
-
-NO_ACCESS = (ChannelInvalidError, ChannelPrivateError, PeerNotFoundError)
-"""What says that a group is closed to this account."""
 _WINDOW = 1000
 """Messages that wait for the copies of posts that they comment on, at most: our choice, so that
 several pages share the requests by ids that find the copies."""
-
-
-class Comment(NamedTuple):
-    """A message of a discussion group, and the post that it comments on.
-
-    Attributes:
-        post_id: The post of the channel; of an album the one that its thread hangs on. None if
-            the message is no comment.
-        message: The message, one of the group's.
-    """
-
-    post_id: int | None
-    message: Any
-
-    @property
-    def key(self) -> MessageKey:
-        """The group's marked id and the message's id, which name it among all chats."""
-        return MessageKey(get_peer_id(self.message.peer_id), self.message.id)
-
-
-class Source(Protocol):
-    """What hands out comments, one at a time."""
-
-    async def next(self) -> Comment:
-        """Return the next one; StopAsyncIteration at the end."""
-
-    async def aclose(self) -> None:
-        """Stop fetching."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What all sources of one channel ask through.
-
-    Attributes:
-        client: The client.
-        channel: The channel, as the user named it.
-        metadata: What is known of chats.
-        options: Arguments of each `BatchedHistory`.
-        counts: Where the user looks for figures.
-        metrics: Those of the account.
-        undecoded: Messages that came and cannot be decoded, by id.
-    """
-
-    client: TelegramClient
-    channel: Any
-    metadata: MetadataCache
-    options: dict[str, Any]
-    counts: Metrics
-    metrics: Metrics
-    undecoded: dict[int, UndecodedMessage]
-
-    async def full(self) -> ChatMeta:
-        """Return what the channel is; `ArgumentError` if its messages are no posts."""
-        meta = await self.metadata.full(self.channel)
-        if meta.kind != "channel":
-            raise ArgumentError("channel", meta.kind, "a broadcast channel")
-        return meta
-
-    def history(self, peer: Any, **options: Any) -> BatchedHistory:
-        """Return a stream of messages."""
-        return BatchedHistory(self.client, peer, **{**self.options, **options})
-
-    async def close(self, history: BatchedHistory) -> None:
-        """Stop a stream that brought comments, and keep what it could not decode."""
-        self.undecoded.update((each.id, each) for each in history.undecoded)
-        await history.aclose()
-
-    async def peer(self, chat_id: int | None = None) -> Any:
-        """Return the input peer of the channel, or of another chat that it has to do with."""
-        return await self.metadata.peers.resolve(self.channel if chat_id is None else chat_id)
-
-    async def closed(self) -> DiscussionClosedError:
-        """Return the error to raise where comments are refused."""
-        meta = await self.full()
-        return DiscussionClosedError(meta.id, meta.linked_chat_id or 0)
-
-    def count(self, name: str) -> None:
-        """Count one more, for the user and for the account."""
-        self.counts.add(name)
-        self.metrics.add(f"comments_{name}")
-
-
-class Nothing:
-    """No comments at all."""
-
-    async def next(self) -> Comment:
-        """End at once."""
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """Do nothing."""
 
 
 class ThreadOf:
@@ -144,6 +39,7 @@ class ThreadOf:
         desk: What to ask through.
         post_ids: Posts that may have the thread; the first that has it counts.
         album_of: A post whose album is looked at if none of these has a thread; None for none.
+        post: The post as the user gave it, which is refused if it is of another chat.
         options: Arguments of the history.
     """
 
@@ -153,11 +49,13 @@ class ThreadOf:
         post_ids: Iterable[int],
         *,
         album_of: int | None = None,
+        post: Any = None,
         options: dict[str, Any] | None = None,
     ) -> None:
         self._desk = desk
         self._post_ids = deque(post_ids)
         self._album_of = album_of
+        self._post = post
         self._options = options or {}
         self._post_id = 0
         self._history: BatchedHistory | None = None
@@ -197,7 +95,9 @@ class ThreadOf:
 
     async def _open(self) -> None:
         """Begin with the next post that may have the thread, if there is one."""
-        if (await self._desk.full()).linked_chat_id is None:
+        meta = await self._desk.full()
+        check_post("post", self._post, meta.id)
+        if meta.linked_chat_id is None:
             return
         if not self._post_ids and self._album_of is not None:
             self._post_ids += await self._find_album(self._album_of)

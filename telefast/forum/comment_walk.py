@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from telefast.forum.comment_desk import NO_ACCESS, Comment, Desk, Nothing, Source
 from telefast.forum.comment_plan import CommentPlan, Threads, choose_way, pass_cost
-from telefast.forum.comment_sources import (
-    NO_ACCESS,
-    ByPosts,
-    Comment,
-    Desk,
-    Nothing,
-    Source,
-    Tied,
-)
+from telefast.forum.comment_sources import ByPosts, Tied
 
 if TYPE_CHECKING:
     from telefast.history.stream import BatchedHistory
@@ -41,7 +34,7 @@ class Walk:
         self._min_id = min_id
         self._has_posts = posts is not None
         self._posts = posts
-        self._threads = Threads()
+        self._threads: Threads | None = None
         self._source: Source | None = None
         self._history: BatchedHistory | None = None  # that is read now
 
@@ -66,9 +59,11 @@ class Walk:
             await self._history.aclose()
 
     async def _choose(self) -> CommentPlan:
-        group_id = (await self._desk.full()).linked_chat_id
+        meta = await self._desk.full()
+        group_id = meta.linked_chat_id
         if group_id is None:
             return CommentPlan("none", None)
+        threads = self._threads = self._threads or Threads(meta.id)
         plan = CommentPlan("pass", group_id)
         if self._way != "posts":
             cost = await self._cost(group_id)
@@ -77,10 +72,10 @@ class Walk:
             if cost is not None:
                 plan = CommentPlan("pass", group_id, cost)
                 if self._way == "pass" or self._min_id or await self._is_less(cost):
-                    await self._gather(only_given=True)
+                    await self._gather(threads, only_given=True)
                     return plan
-        await self._gather()
-        return choose_way(plan, self._threads.all())
+        await self._gather(threads)
+        return choose_way(plan, threads.all())
 
     async def _cost(self, chat_id: int | None) -> int | None:
         """Return the requests that a chat takes, None if it is closed."""
@@ -98,22 +93,22 @@ class Walk:
         own = await self._cost(None)
         return own is not None and cost <= own
 
-    async def _gather(self, *, only_given: bool = False) -> None:
+    async def _gather(self, threads: Threads, *, only_given: bool = False) -> None:
         """Look at the posts."""
         if self._has_posts:
             if hasattr(self._posts, "__aiter__"):
                 async for post in self._posts:
-                    self._threads.add(post)
+                    threads.add(post)
             else:
                 for post in self._posts:
-                    self._threads.add(post)
+                    threads.add(post)
         elif not only_given:
             if self._history is None:
                 self._history = self._desk.history(await self._desk.peer(), reverse=True)
             async for post in self._history:
-                self._threads.add(post)
+                threads.add(post)
             for record in self._history.undecoded:  # may have comments all the same
-                self._threads.add(record)
+                threads.add(record)
             self._history = None
 
     async def _open(self, plan: CommentPlan) -> Source:
@@ -123,5 +118,5 @@ class Walk:
             return ByPosts(self._desk, plan.threads, self._min_id)
         group = await self._desk.peer(plan.group_id)
         self._history = self._desk.history(group, reverse=True, min_id=self._min_id)
-        wanted = self._threads.post_ids if self._has_posts else None
+        wanted = self._threads.post_ids if self._threads and self._has_posts else None
         return Tied(self._desk, self._history, is_whole=True, post_ids=wanted)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from telefast.checks import check_int
 from telefast.errors import ArgumentError, ConcurrentUseError
+from telefast.forum.comment_desk import Comment, Desk, Nothing, Source
 from telefast.forum.comment_plan import CommentPlan, comments_on
-from telefast.forum.comment_sources import Comment, Desk, Nothing, Source, ThreadOf, Tied
+from telefast.forum.comment_sources import ThreadOf, Tied
 from telefast.forum.comment_walk import Walk
 from telefast.history.arguments import check_chat, check_clients, check_flags
 from telefast.history.stream import BatchedHistory
@@ -158,7 +159,7 @@ class Comments:
 
     Raises:
         ArgumentError: By the constructor, if an argument has no legal value; by the first step, if
-            it is no broadcast channel.
+            it is no broadcast channel, or a post is of another chat.
     """
 
     def __init__(
@@ -221,6 +222,7 @@ class Comments:
             desk,
             [post_id] if has_thread else [],
             album_of=post_id if is_in_album else None,
+            post=post,
             options=options,
         )
         return CommentStream(source if has_thread or is_in_album else Nothing(), desk)

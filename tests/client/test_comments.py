@@ -551,6 +551,36 @@ async def test_one_consumer_and_any_cancellation(scene: Scene) -> None:
             await stream.aclose()
 
 
+async def test_stopping_early_leaves_nothing(scene: Scene) -> None:
+    """After one comment, or before any: no task is left, and the end is the end."""
+    async with LocalTelegram(scene.world) as telegram, telegram.client() as client:
+        comments = Comments(client, "news", concurrency=2)
+        await comments.group_id()
+        before = asyncio.all_tasks()
+        for way in ("pass", "posts", "auto"):
+            async with comments.walk(way=way) as stream:  # type: ignore[arg-type]
+                await anext(stream)
+            assert [] == [each async for each in stream]
+            for steps in (1, 5, 30):  # within the choice of the way
+                async with comments.walk(way=way) as stream:  # type: ignore[arg-type]
+                    task = asyncio.ensure_future(anext(stream))
+                    for _ in range(steps):
+                        await asyncio.sleep(0)
+                    task.cancel()
+                    await asyncio.wait({task})
+            assert before == asyncio.all_tasks()
+        async with BatchedHistory(client, "talk") as history:
+            stream = comments.tie(history)
+            task = asyncio.ensure_future(anext(history))
+            await asyncio.sleep(0)
+            with pytest.raises(ConcurrentUseError):
+                await anext(stream)
+            first = await task
+            found = await read(stream)
+            assert len(scene.talk.ids) - 1 == len(found)
+            assert first.id not in {id_ for _, id_ in found}
+
+
 async def test_arguments(scene: Scene) -> None:
     """What makes no sense is refused at once; a group's messages are no posts."""
     async with LocalTelegram(scene.world) as telegram, telegram.client() as client:
@@ -575,6 +605,11 @@ async def test_arguments(scene: Scene) -> None:
         for make in bad:
             with pytest.raises(ArgumentError):
                 make()
+        [foreign] = await client.get_messages("news", ids=[min(scene.truth)])
+        foreign.peer_id = scene.talk.peer()
+        for stream in (comments.of(foreign), comments.walk([foreign])):
+            with pytest.raises(ArgumentError, match="a message of chat"):
+                await read(stream)
         with pytest.raises(ArgumentError, match="broadcast channel"):
             await Comments(client, "talk").group_id()
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telethon import types
 
+from telefast.errors import ArgumentError
 from telefast.forum.comment_plan import (
     CommentPlan,
     PostThread,
@@ -20,6 +21,7 @@ from telefast.forum.comment_plan import (
 )
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
+CHANNEL = -1_000_000_000_007
 
 
 def post(post_id: int, count: int | None = None, album: int | None = None, **fields: Any) -> Any:
@@ -39,7 +41,7 @@ def post(post_id: int, count: int | None = None, album: int | None = None, **fie
 
 def gathered(*posts: Any) -> list[tuple[tuple[int, ...], int | None]]:
     """Return what the threads of these posts are."""
-    threads = Threads()
+    threads = Threads(CHANNEL)
     for each in posts:
         threads.add(each)
     return [(thread.post_ids, thread.count) for thread in threads.all()]
@@ -58,11 +60,17 @@ def test_posts_say_where_comments_are() -> None:
 
 def test_each_post_counts_once() -> None:
     """Whatever is given twice; all that were seen are remembered."""
-    threads = Threads()
+    threads = Threads(CHANNEL)
     for each in (post(1, 5), 1, post(1, 6), post(2)):
         threads.add(each)
     assert [PostThread((1,), 5)] == threads.all()
     assert {1, 2} == threads.post_ids
+
+
+def test_a_message_of_another_chat_is_no_post() -> None:
+    """Its id names another post here, with comments of its own."""
+    with pytest.raises(ArgumentError, match="a message of chat -1000000000007"):
+        Threads(CHANNEL - 1).add(post(1, 5))
 
 
 def test_an_album_is_one_thread() -> None:
