@@ -15,7 +15,7 @@ from telethon.tl.functions import channels, messages
 
 from telefast.history.order import Ask
 
-__all__ = ["ByIds", "History", "Listing", "Scheduled", "Search", "Thread"]
+__all__ = ["ByIds", "History", "Listing", "Scheduled", "Search", "Thread", "by_ids"]
 
 _CHANNELS = (types.InputPeerChannel, types.InputPeerChannelFromMessage)
 
@@ -43,6 +43,16 @@ class Listing:
         """Whether a gap in the list can be proven by asking for ids."""
         return False
 
+    @property
+    def root(self) -> int:
+        """A message of the list that pages need not show, older than all others; 0 for none."""
+        return 0
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether pages hold messages that are not wanted, so that their count says little."""
+        return self.sender is not None
+
     def keeps(self, message: Any) -> bool:
         """Tell whether a message of an answer is wanted."""
         return self.sender is None or bool(message.sender_id == self.sender)
@@ -66,7 +76,7 @@ class History(Listing):
     def request(self, ask: Ask) -> Any:
         """Return the request for *ask*: a page of the list, or messages by ids."""
         if ask.ids:
-            return _by_ids(self.peer, ask)
+            return by_ids(self.peer, ask)
         return messages.GetHistoryRequest(
             peer=self.peer,
             offset_id=ask.offset_id,
@@ -98,7 +108,7 @@ class Search(Listing):
     def request(self, ask: Ask) -> Any:
         """Return the request for *ask*: a page of the list, or messages by ids."""
         if ask.ids:
-            return _by_ids(self.peer, ask)
+            return by_ids(self.peer, ask)
         return messages.SearchRequest(
             peer=self.peer,
             q=self.words,
@@ -171,10 +181,11 @@ class ByIds(Listing):
 
     def request(self, ask: Ask) -> Any:
         """Return the request for the ids of *ask*."""
-        return _by_ids(self.peer, ask)
+        return by_ids(self.peer, ask)
 
 
-def _by_ids(peer: Any, ask: Ask) -> Any:
+def by_ids(peer: Any, ask: Ask) -> Any:
+    """Return the request for messages of a chat by their ids."""
     ids: list[Any] = [types.InputMessageID(i) for i in ask.ids]
     if isinstance(peer, _CHANNELS):
         return channels.GetMessagesRequest(peer, ids)  # type: ignore[arg-type]  # is resolved

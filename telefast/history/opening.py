@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
     from telefast.transport.messages import Page
 
-__all__ = ["Wanted", "id_before", "open_list"]
+__all__ = ["Opener", "Wanted", "id_before", "is_sent_at", "open_list"]
+
+Opener = Callable[[Any, Any, bool], Awaitable[Listing]]
+"""Opens a list of another room: of a client, the chat as an `InputPeer`, and whether messages are
+asked for by their ids."""
 
 _USERS = (types.InputPeerUser, types.InputPeerSelf, types.InputPeerUserFromMessage)
 _CHANNELS = (types.InputPeerChannel, types.InputPeerChannelFromMessage)
@@ -31,6 +36,9 @@ class Wanted:
 
     Which of them decides is Telethon's rule: `scheduled` before `reply_to` before the others; with
     those two, `search` and `filter` have no effect.
+
+    Attributes:
+        opener: Opens the list instead of all these; None if they decide.
     """
 
     search: str | None = None
@@ -38,6 +46,7 @@ class Wanted:
     from_user: Any = None
     reply_to: int | None = None
     scheduled: bool = False
+    opener: Opener | None = None
 
     def message_filter(self) -> Any:
         """Return the filter as an object, None for one that lets everything pass."""
@@ -60,6 +69,8 @@ async def open_list(
     is_private = isinstance(peer, _USERS)
     if not is_private and not isinstance(peer, (*_CHANNELS, types.InputPeerChat)):
         return f"a {type(peer).__name__}"
+    if wanted.opener is not None:
+        return await wanted.opener(client, peer, by_ids)
     if by_ids:
         is_channel = isinstance(peer, _CHANNELS)
         return ByIds(peer, owner=None if is_channel else await client.get_peer_id(peer))
@@ -98,7 +109,7 @@ async def id_before(fetch: _Fetch, when: int) -> int:
     for ask in asks:
         page = await fetch(ask)
         # A page may repeat what is newer than asked for; what has no date is believed.
-        ids = [i for i, m in page.found.items() if not _is_sent_at(m, when)]
+        ids = [i for i, m in page.found.items() if not is_sent_at(m, when)]
         ids += page.empty_ids
         if ids:
             return max(ids)
@@ -107,7 +118,7 @@ async def id_before(fetch: _Fetch, when: int) -> int:
     return 0
 
 
-def _is_sent_at(message: Any, when: int) -> bool:
+def is_sent_at(message: Any, when: int) -> bool:
     """Tell whether a message is known to be sent at a date, or after it."""
     date = getattr(message, "date", None)
     return date is not None and int(date.timestamp()) >= when

@@ -15,7 +15,7 @@ from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.history.fetcher import Fetcher
 from telefast.history.lanes import open_lanes
 from telefast.history.lists import History, Listing
-from telefast.history.opening import Wanted, id_before, open_list
+from telefast.history.opening import Wanted, id_before, is_sent_at, open_list
 from telefast.history.order import Ask
 from telefast.history.output import Output, Piece, Tally
 from telefast.history.plan import IdList
@@ -91,6 +91,7 @@ class Producer:
         self._prefetch = prefetch
         self._stretch_pages = stretch_pages
         self._by_ids = by_ids and len(clients) == 1  # others may see other messages
+        self._has_root = False
         self._list = Listing(None)
         self._out = Output(query.limit if stock[0]["ids"] is None else None)
         self._runner = Runner(
@@ -172,16 +173,39 @@ class Producer:
         elif self._query.limit == 0:
             await self._count()
         elif not self._query.is_empty():
+            if self._query.reverse:
+                await self._run_root()
             await self._run_pages()
+            await self._run_root()
 
     # Lists with positions
+
+    async def _run_root(self) -> None:
+        """Hand over the message that the list hangs on, once, if it is wanted."""
+        root, query = self._list.root, self._query
+        start = query.offset_id or (0 if query.reverse else root + 1)
+        is_behind = root > start if query.reverse else root < start
+        if not (root and is_behind and query.keeps(root)):
+            return
+        if self._has_root or self._out.left == 0:
+            return
+        if query.offset_date is not None:
+            page, _ = await self._runner.fetcher.fetch(Ask(ids=(root,)))
+            message = page.found.get(root)
+            if message is None or is_sent_at(message, query.offset_date) != query.reverse:
+                return
+        await self._runner.run(IdList((root,), request_size=1))
+        self._has_root = True
 
     async def _run_pages(self) -> None:
         self.tally.set(path="pages")
         if self._query.offset_date is not None and not self._list.takes_dates:
             await self._replace_date()
         # What is filtered here is counted here.
-        query = self._query if self._list.sender is None else replace(self._query, limit=None)
+        query = replace(self._query, limit=None) if self._list.is_filtered else self._query
+        query = replace(query, min_id=max(query.min_id, self._list.root))
+        if query.is_empty():
+            return
         by_ids = self._list.can_sweep and self._by_ids
         windows = Windows(
             query,
@@ -273,8 +297,11 @@ class Producer:
             arguments = await rest(
                 self._road, self._entity, self._query, self._stock, self._list, out
             )
+            if self._query.reverse:
+                await self._run_root()
             if arguments is not None:
                 await self._run_stock(arguments, f"after {type(error).__name__}")
+                await self._run_root()
         except (TypeNotFoundError, AttributeError):
             # The same again, as Telethon says it: with the answer's bytes, and so its texts.
             raise error from None

@@ -246,10 +246,14 @@ class Chain:
         return Takeout(self._client, optional=self._options["takeout"] == "auto", **patience)
 
 
-def key_of(arguments: Mapping[str, Any]) -> str:
+def key_of(arguments: Mapping[str, Any], name: str = "") -> str:
     """Return what names the list and the ids that *arguments* of `iter_messages` ask for.
 
     "" for a chat's history. Otherwise a digest: a cursor is not the place for what was searched.
+
+    Args:
+        arguments: The arguments.
+        name: What a list of another room is called; "" for none.
     """
     ids = arguments["ids"]
     named = {
@@ -257,6 +261,8 @@ def key_of(arguments: Mapping[str, Any]) -> str:
         for name in _LIST
         if arguments[name] not in (None, False) and ids is None
     }
+    if name:
+        named["list"] = name
     if ids is None and not named:
         return ""
     told = repr(named if ids is None else [_plain(each) for each in ids])

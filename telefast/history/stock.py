@@ -47,7 +47,7 @@ async def rest(
         return stock
     choice = {name: stock[name] for name in _CHOICE}
     # What is filtered here is counted here: Telethon would end at a page without a match.
-    is_filtered = listing.sender is not None
+    is_filtered = listing.is_filtered
     if is_filtered:
         choice["from_user"] = None
     if out.last is not None:

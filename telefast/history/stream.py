@@ -20,7 +20,7 @@ from telefast.history.arguments import (
     stock_reason,
 )
 from telefast.history.batching import Gathering
-from telefast.history.opening import Wanted
+from telefast.history.opening import Opener, Wanted
 from telefast.history.producer import Producer
 from telefast.history.query import Query
 from telefast.history.resumable import Resumable
@@ -205,11 +205,12 @@ class BatchedHistory(Resumable):
             "reply_to": reply_to,
             "scheduled": scheduled,
         }
+        name, opener = self._own_list()
         producer = Producer(
             clients,
             entity,
             query,
-            wanted=Wanted(search, filter, from_user, reply_to, scheduled),
+            wanted=Wanted(search, filter, from_user, reply_to, scheduled, opener),
             stock=(stock, reason),
             fallback=fallback,
             options=CallOptions(
@@ -222,6 +223,10 @@ class BatchedHistory(Resumable):
             takeout=takeout,
             by_ids=by_ids,
         )
-        track = Track(query, key_of(stock), has_ids=ids is not None)
+        track = Track(query, key_of(stock, name), has_ids=ids is not None)
         gathering = Gathering(batch_size, albums=albums)
         Taking.__init__(self, clients, producer, track, gathering, on_progress)
+
+    def _own_list(self) -> tuple[str, Opener | None]:
+        """Return what the list is called and what opens it, for a list of another room."""
+        return "", None
