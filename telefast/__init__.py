@@ -21,11 +21,12 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   supergroup with the basic group that it was.
 * `ReactionSummary` reads the reactions that a message shows; `ReactionCollector` finds who gave
   them, with few requests, and `ReactionsCsvWriter` and `ReactionsJsonWriter` write both to files.
-* `topic_of` tells which topic a message of a forum is in, `TopicInfo` what a topic is.
 * `Comments` reads the comments on a channel's posts, each once, and ties them to their posts.
 * `Metrics` counts what happens; `metrics_of` returns those of a client, `telefast.prometheus`
   exports them.
 * `limit_logs` says how much is logged; `RateLimitedLogger` does the same for a program's own logs.
+* `ForumWalker` lists the topics of a forum, and reads each of them, or all in one pass; `topic_of`
+  tells which topic a message is in, `TopicInfo` what a topic is.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -73,8 +74,10 @@ from telefast.errors import (
     FileMismatchError,
     FileUnavailableError,
     FloodWaitTooLongError,
+    ForumAccessError,
     GroupMigratedError,
     LinkError,
+    NotAForumError,
     PeerNotFoundError,
     RemoteError,
     SettingsError,
@@ -97,8 +100,16 @@ from telefast.forum import (
     Comments,
     CommentStats,
     CommentStream,
+    ForumListing,
+    ForumPlan,
+    ForumReading,
+    ForumSplit,
+    ForumWalker,
     PostThread,
+    TopicCounts,
+    TopicCursor,
     TopicInfo,
+    TopicStream,
     topic_of,
 )
 from telefast.history import (
@@ -222,6 +233,12 @@ __all__ = [
     "FileMismatchError",
     "FileUnavailableError",
     "FloodWaitTooLongError",
+    "ForumAccessError",
+    "ForumListing",
+    "ForumPlan",
+    "ForumReading",
+    "ForumSplit",
+    "ForumWalker",
     "GroupMigratedError",
     "HistoryCursor",
     "HistoryStats",
@@ -246,6 +263,7 @@ __all__ = [
     "MissingPart",
     "NameRecord",
     "NoMetrics",
+    "NotAForumError",
     "OrderedMap",
     "PartSizeTuner",
     "PeerCache",
@@ -281,7 +299,10 @@ __all__ = [
     "TakeoutDelayError",
     "TelefastError",
     "TelegramLink",
+    "TopicCounts",
+    "TopicCursor",
     "TopicInfo",
+    "TopicStream",
     "UndecodedMessage",
     "UndecodedRecord",
     "UnexpectedAnswerError",

@@ -65,8 +65,10 @@ __all__ = [
     "FileMismatchError",
     "FileUnavailableError",
     "FloodWaitTooLongError",
+    "ForumAccessError",
     "GroupMigratedError",
     "LinkError",
+    "NotAForumError",
     "PeerNotFoundError",
     "RemoteError",
     "SettingsError",
@@ -149,6 +151,30 @@ class PeerNotFoundError(UsageError, ValueError):
         super().__init__(f"{peer}: {problem}")
         self.peer = peer
         self.problem = problem
+
+
+class NotAForumError(UsageError, ValueError):
+    """A chat that is no forum, or none whose topics are messages of one chat.
+
+    Args:
+        chat_id: Marked id of the chat.
+        kind: What it is: `user`, `group` (basic), `supergroup` (topics are off), `channel`,
+            `bot_forum` (a bot in whose private chat there are topics) or `monoforum` (the direct
+            messages of a channel, where each topic is a person).
+    """
+
+    def __init__(self, chat_id: int, kind: str) -> None:
+        texts = {
+            "user": "is a person, who has no topics",
+            "group": "is a basic group, which has no topics",
+            "supergroup": "is a supergroup whose topics are turned off",
+            "channel": "is a channel, which has no topics",
+            "bot_forum": "is a bot with topics in its private chat; read them as a private chat",
+            "monoforum": "is the direct messages of a channel: its topics are people, not messages",
+        }
+        super().__init__(f"{chat_id}: no forum: it {texts.get(kind, kind)}")
+        self.chat_id = chat_id
+        self.kind = kind
 
 
 class ConcurrentUseError(UsageError, RuntimeError):
@@ -320,6 +346,22 @@ class FloodWaitTooLongError(RemoteError):
         self.seconds = seconds
         self.budget = budget
         self.resume_at = resume_at
+
+
+class ForumAccessError(RemoteError, PermissionError):
+    """This account may not see the topics of a forum.
+
+    Args:
+        chat_id: Marked id of the forum.
+        reason: Telegram's name for it, such as `CHANNEL_PRIVATE` or `CHAT_ADMIN_REQUIRED`.
+    """
+
+    retryable = False
+
+    def __init__(self, chat_id: int, reason: str) -> None:
+        super().__init__(f"{chat_id}: {reason}: this account may not see the topics of this forum")
+        self.chat_id = chat_id
+        self.reason = reason
 
 
 class TakeoutDelayError(RemoteError):

@@ -5,8 +5,13 @@ from __future__ import annotations
 from telefast.forum.comment_desk import Comment
 from telefast.forum.comment_plan import CommentPlan, PostThread
 from telefast.forum.comments import Comments, CommentStats, CommentStream
+from telefast.forum.listing import TopicStream
+from telefast.forum.planning import ForumPlan
+from telefast.forum.reading import ForumReading
+from telefast.forum.splitting import ForumSplit
 from telefast.forum.topics import topic_of
-from telefast.forum.types import TopicInfo
+from telefast.forum.types import ForumListing, TopicCounts, TopicCursor, TopicInfo
+from telefast.forum.walker import ForumWalker
 
 __all__ = [
     "Comment",
@@ -14,7 +19,15 @@ __all__ = [
     "CommentStats",
     "CommentStream",
     "Comments",
+    "ForumListing",
+    "ForumPlan",
+    "ForumReading",
+    "ForumSplit",
+    "ForumWalker",
     "PostThread",
+    "TopicCounts",
+    "TopicCursor",
     "TopicInfo",
+    "TopicStream",
     "topic_of",
 ]

@@ -46,6 +46,7 @@ async def test_page(
     news = world.add_channel("News", message_count=9, megagroup=False, username="some_news")
     world.link(news, world.add_channel("Talk", message_count=20))
     world.discuss(news, 5, 7, comments=3)
+    world.add_forum("Some forum", topics=12, message_count=600, username="some_forum")
     stored: list[Any] = []
 
     async def store(messages: list[Any]) -> None:
