@@ -7,7 +7,8 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `Checkpoint` keeps what was processed, for `BatchedHistory.resume`; `ProcessedIds` is an exact set
   of message ids.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
-  and `rehydrate` turns them into Telethon's messages again.
+  and `rehydrate` turns them into Telethon's messages again. Smaller chunks keep less of each
+  message; `refill` fetches the originals.
 * `items_of` lists the files of a message, or why they cannot be had; `FileKey` says which are one;
   `MediaDownloader` fetches them, many at once, each byte once; `PartSizeTuner` fits their parts to
   the network; `DownloadQueue` keeps what became of each; `MediaDedupeCache` knows which files are
@@ -124,10 +125,12 @@ from telefast.history import (
     MessageKey,
     MissingPart,
     ProcessedIds,
+    Refilled,
     UndecodedMessage,
     WaitEvent,
     WholeHistory,
     group_albums,
+    refill,
     widen_albums,
 )
 from telefast.limited_logs import RateLimitedLogger, limit_logs
@@ -286,6 +289,7 @@ __all__ = [
     "ReactionsJsonWriter",
     "Reactor",
     "ReactorList",
+    "Refilled",
     "RemoteError",
     "SenderNames",
     "Settings",
@@ -325,6 +329,7 @@ __all__ = [
     "metrics_of",
     "ordered_map",
     "parse_link",
+    "refill",
     "rehydrate",
     "remember_rates",
     "topic_of",

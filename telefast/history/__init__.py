@@ -4,6 +4,7 @@ from telefast.history.albums import AlbumGroups, group_albums, widen_albums
 from telefast.history.chat_progress import ChatProgress, MessageFailure
 from telefast.history.checkpoint import Checkpoint
 from telefast.history.progress import ProcessedIds
+from telefast.history.refill import Refilled, refill
 from telefast.history.stream import BatchedHistory
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.history.whole import MessageKey, MissingPart, WholeHistory
@@ -22,9 +23,11 @@ __all__ = [
     "MessageKey",
     "MissingPart",
     "ProcessedIds",
+    "Refilled",
     "UndecodedMessage",
     "WaitEvent",
     "WholeHistory",
     "group_albums",
+    "refill",
     "widen_albums",
 ]

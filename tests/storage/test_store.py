@@ -21,6 +21,7 @@ from telefast import (
 )
 from telefast.chunks import folder
 from tests.storage.stores import DAY, everything, fill, ids_in, marked, messages, sizes
+from tests.unit.chunk_model import club
 
 GOLDEN = Path(__file__).parents[1] / "data" / "chunks"
 
@@ -386,3 +387,39 @@ async def test_wrong_bounds_are_named_at_once(tmp_path: Path) -> None:
             store.chunks(min_id="5")  # type: ignore[arg-type]
         with pytest.raises(ArgumentError, match="message_id"):
             await store.find("5")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("schema", ["full", "light", "minimal"])
+async def test_each_schema_is_searched_alike(tmp_path: Path, schema: Any) -> None:
+    """Ids, dates and chats find the same chunks, whatever is kept; one store may hold them all."""
+    world, channel = club(300)
+    other = world.add_channel("Other", message_count=40)
+    sent = [channel.message(i) for i in channel.ids]
+    mixed = [*sent[:5], *(other.message(i) for i in other.ids)]
+    async with ChunkStore(tmp_path, codec=ChunkCodec(schema=schema)) as store:
+        for at in range(0, 300, 100):
+            await store.append(sent[at : at + 100])
+        await store.append(mixed)
+        assert 345 == store.stats().messages
+    async with ChunkStore(tmp_path, read_only=True) as store:
+        chunks, errors = await everything(store)
+        assert ([], [schema] * 4) == (errors, [chunk.schema for chunk in chunks])
+        for message in (sent[0], sent[150], sent[-1]):
+            found = await store.find(message.id, chat_id=channel.marked_id)
+            assert found is not None
+            assert message.id in found.ids
+        found = await store.find(mixed[-1].id, chat_id=other.marked_id)
+        assert found is not None
+        assert (None, 45) == (found.chat_id, len(found))
+        assert await store.find(10**6) is None
+        bounds = {"chat_id": channel.marked_id, "since": sent[250].date}
+        late = [chunk async for chunk in store.chunks(**bounds)]
+        assert all(chunk.newest >= sent[250].date for chunk in late if chunk.newest)
+        assert 1 <= len(late) < 4
+        last = await store.last(chat_id=other.marked_id)
+        assert last is not None
+        assert last.ids == [message.id for message in mixed]
+    async with ChunkStore(tmp_path) as store:  # the default codec writes whole messages behind
+        await store.append(sent[:3])
+        kinds = [chunk.schema async for chunk in store]
+        assert [*[schema] * 4, "full"] == kinds

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
-from telethon import types, utils
+from telethon import types
 from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl.alltlobjects import LAYER
 
@@ -27,16 +27,23 @@ from telefast import (
     LightMedia,
     LightMessage,
     MinimalMessage,
-    ReactionSummary,
     UnsupportedChunkError,
-    file_key,
     topic_of,
 )
-from telefast.chunks import light as forms
 from telefast.chunks.frames import CODECS, HEADER_SIZE
 from telefast.testing import sample_kinds, sample_media, world_from_export
 from tests.unit.chunk_model import ACCOUNT, batch_of, club, frame_of
-from tests.unit.light_model import WORLD, constructors, filled, messages
+from tests.unit.light_model import (
+    WORLD,
+    check,
+    check_media,
+    check_meta,
+    constructors,
+    filled,
+    marked,
+    messages,
+    sender,
+)
 from tests.unit.media_model import (
     REFERENCE,
     SECRET,
@@ -67,126 +74,6 @@ def minimal(*found: Any, account: int | None = ACCOUNT) -> list[Any]:
     return ChunkCodec().decode(MINIMAL.encode(found, account=account)).messages
 
 
-def marked(peer: Any) -> int | None:
-    """Return the marked id of a peer."""
-    return None if peer is None else utils.get_peer_id(peer)
-
-
-def true(holder: Any) -> set[str]:
-    """Return the names of the flags that an object has set."""
-    flags = vars(holder).items()
-    return {name for name, value in flags if value is True and not name.startswith("_")}
-
-
-def sender(found: Any) -> int | None:
-    """Return who sent a message, by its own fields."""
-    own = found.sender_id is None and found.out and isinstance(found.peer_id, types.PeerUser)
-    return ACCOUNT if own else found.sender_id
-
-
-def check(sent: Any, kept: LightMessage) -> None:
-    """Check each field of a message that came back against Telethon's object."""
-    assert (sent.id, marked(sent.peer_id), sender(sent)) == (kept.id, kept.chat_id, kept.sender_id)
-    assert (sent.date, sent.edit_date) == (kept.date, kept.edit_date)
-    assert (sent.message or "", sent.grouped_id) == (kept.text, kept.grouped_id)
-    assert (sent.views, sent.forwards) == (kept.views, kept.forwards)
-    assert (sent.replies and sent.replies.replies) == kept.replies
-    assert (sent.via_bot_id, sent.post_author) == (kept.via_bot_id, kept.post_author)
-    assert marked(sent.saved_peer_id) == kept.saved_peer_id
-    assert true(sent) == kept.flags
-    check_entities(sent.entities or [], kept.entities)
-    check_reply(sent, kept)
-    check_forward(sent.fwd_from, kept.forward)
-    summary = ReactionSummary.of(sent)
-    assert [(r.kind, r.key, r.count, r.chosen_order) for r in summary.items] == [
-        (r.kind, r.key, r.count, r.chosen_order) for r in kept.reactions
-    ]
-    assert (true(sent.reactions) if sent.reactions else set()) == kept.reaction_flags
-    if sent.action is None:
-        assert (None, None) == (kept.action, kept.action_data)
-    else:
-        assert (type(sent.action).__name__, bytes(sent.action)) == (kept.action, kept.action_data)
-    kinds = {types.Message: "message", types.MessageService: "service"}
-    assert kinds.get(type(sent), "empty") == kept.type
-    if sent.media is None:
-        assert kept.media is None
-    else:
-        check_media(sent, kept.media)
-
-
-def check_entities(sent: list[Any], kept: tuple[forms.LightEntity, ...]) -> None:
-    """Check the markup."""
-    assert len(sent) == len(kept)
-    for one, other in zip(sent, kept, strict=True):
-        assert (type(one).__name__, one.offset, one.length) == (
-            other.kind,
-            other.offset,
-            other.length,
-        )
-        texts = [getattr(one, name, None) for name in ("url", "language", "old_text")]
-        assert next((text for text in texts if text is not None), None) == other.text
-        numbers = [getattr(one, name, None) for name in ("user_id", "document_id")]
-        date = getattr(one, "date", None)
-        numbers.append(None if date is None else int(date.timestamp()))
-        assert next((n for n in numbers if n is not None), None) == other.number
-        assert true(one) == other.flags
-
-
-def check_reply(sent: Any, kept: LightMessage) -> None:
-    """Check what a message answers, and that its topic is telefast's."""
-    header, reply = sent.reply_to, kept.reply
-    if header is None or reply is None:
-        assert header is reply is None
-    elif isinstance(header, types.MessageReplyStoryHeader):
-        assert forms.LightReply(None, marked(header.peer), story_id=header.story_id) == reply
-    else:
-        assert (header.reply_to_msg_id, marked(header.reply_to_peer_id)) == (
-            reply.message_id,
-            reply.chat_id,
-        )
-        assert (header.reply_to_top_id, header.quote_text) == (reply.top_id, reply.quote)
-        assert true(header) == reply.flags
-        assert reply.story_id is None
-    assert topic_of(sent) == (kept.topic_id or 1)
-
-
-def check_forward(sent: Any, kept: forms.LightForward | None) -> None:
-    """Check where a message comes from."""
-    if sent is None or kept is None:
-        assert sent is kept is None
-        return
-    assert (sent.date, marked(sent.from_id), sent.from_name) == (
-        kept.date,
-        kept.from_id,
-        kept.from_name,
-    )
-    assert (sent.channel_post, sent.post_author) == (kept.post_id, kept.post_author)
-    assert (marked(sent.saved_from_peer), sent.saved_from_msg_id) == (
-        kept.saved_chat_id,
-        kept.saved_message_id,
-    )
-    assert true(sent) == kept.flags
-
-
-def check_media(sent: Any, kept: LightMedia | None) -> None:
-    """Check the medium: its name, its file as the media room sees it, and the rest as bytes."""
-    media, key = sent.media, file_key(sent)
-    assert kept is not None
-    assert type(media).__name__ == kept.constructor
-    if key is not None and key.kind == "web":
-        key = None  # a file of another site is none of Telegram's
-    assert (None if key is None else str(key)) == kept.file_key
-    plain = type(media).__name__ in (
-        "MessageMediaPhoto",
-        "MessageMediaDocument",
-        "MessageMediaWebPage",
-    )
-    assert (None if plain else bytes(media)) == kept.data
-    assert true(media) == kept.flags
-    assert getattr(media, "ttl_seconds", None) == kept.ttl_seconds
-    assert getattr(getattr(media, "webpage", None), "url", None) == kept.url
-
-
 @given(st.lists(messages(), max_size=8))
 def test_every_field_comes_back(sent: list[Any]) -> None:
     """Random messages of every kind, with each field that Telegram may leave out."""
@@ -203,18 +90,6 @@ def test_every_field_comes_back(sent: list[Any]) -> None:
         )
         assert (one.message or "") == small.text
         check_meta(one, small)
-
-
-def check_meta(sent: Any, kept: MinimalMessage) -> None:
-    """Check what `minimal` says of a medium: the key of its file, or what it is."""
-    shown = sent.media if sent.media is not None else sent.action
-    if shown is None:
-        assert kept.media_meta is None
-        return
-    key = None if sent.media is None else file_key(sent)
-    assert kept.media_meta == (
-        type(shown).__name__ if key is None or key.kind == "web" else str(key)
-    )
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "exports").glob("*.json")), ids=lambda p: p.stem)
