@@ -22,12 +22,13 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   supergroup with the basic group that it was.
 * `ReactionSummary` reads the reactions that a message shows; `ReactionCollector` finds who gave
   them, with few requests, and `ReactionsCsvWriter` and `ReactionsJsonWriter` write both to files.
+* `ForumWalker` lists the topics of a forum, and reads each of them, or all in one pass; `topic_of`
+  tells which topic a message is in, `TopicInfo` what a topic is; `ForumLayout` writes topics to
+  Markdown files, `TopicMetrics` adds up what is in one.
 * `Comments` reads the comments on a channel's posts, each once, and ties them to their posts.
 * `Metrics` counts what happens; `metrics_of` returns those of a client, `telefast.prometheus`
   exports them.
 * `limit_logs` says how much is logged; `RateLimitedLogger` does the same for a program's own logs.
-* `ForumWalker` lists the topics of a forum, and reads each of them, or all in one pass; `topic_of`
-  tells which topic a message is in, `TopicInfo` what a topic is.
 * `Settings` reads the knobs from the environment, for programs that want them there.
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
@@ -101,6 +102,7 @@ from telefast.forum import (
     Comments,
     CommentStats,
     CommentStream,
+    ForumLayout,
     ForumListing,
     ForumPlan,
     ForumReading,
@@ -109,7 +111,9 @@ from telefast.forum import (
     PostThread,
     TopicCounts,
     TopicCursor,
+    TopicFile,
     TopicInfo,
+    TopicMetrics,
     TopicStream,
     topic_of,
 )
@@ -237,6 +241,7 @@ __all__ = [
     "FileUnavailableError",
     "FloodWaitTooLongError",
     "ForumAccessError",
+    "ForumLayout",
     "ForumListing",
     "ForumPlan",
     "ForumReading",
@@ -305,7 +310,9 @@ __all__ = [
     "TelegramLink",
     "TopicCounts",
     "TopicCursor",
+    "TopicFile",
     "TopicInfo",
+    "TopicMetrics",
     "TopicStream",
     "UndecodedMessage",
     "UndecodedRecord",

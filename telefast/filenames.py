@@ -20,7 +20,7 @@ import re
 from typing import Final
 from unicodedata import ucd_3_2_0 as unicode_data
 
-__all__ = ["LONGEST", "clean_name", "folder_name", "safe_name"]
+__all__ = ["LONGEST", "clean_name", "folder_name", "safe_name", "without_controls"]
 
 _TEMPORARY: Final = len(".telefast.part.map.tmp")
 """What is added to the name of a file of media while a file is not whole."""
@@ -94,12 +94,17 @@ def safe_name(text: str) -> str:
     return clean_name(text, LONGEST) or "_"
 
 
+def without_controls(text: str) -> str:
+    """Return a text without what cannot be seen, or shows it in another order."""
+    return _DROPPED.sub("", text)
+
+
 def clean_name(text: str, room: int) -> str:
     """Return what is left of a text as the beginning of a name, in at most *room* bytes.
 
     That may be nothing. Two texts may give one name: an id has to follow.
     """
-    text = _REPLACED.sub("_", _BLANKS.sub(" ", _DROPPED.sub("", text)))
+    text = _REPLACED.sub("_", _BLANKS.sub(" ", without_controls(text)))
     text = text.lstrip(" .-~")
     if _DEVICE.match(text):
         text = f"_{text}"

@@ -1,38 +1,26 @@
 """Where a download queue keeps its files: one table in a SQLite data base.
 
-WAL, so that a write costs no wait for the disk and a kill at any moment costs nothing that was
-written. One process at a time has it open. Paths below the folder of the data base are kept
-relative to it, so that the whole archive can be moved.
+Paths below the folder of the data base are kept relative to it, so that the whole archive can be
+moved.
 
 All of it blocks: call it by `telefast.tasks.in_thread`, one call at a time.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from telefast.disk import NO_ROOM, Lock
-from telefast.errors import (
-    CorruptStateError,
-    DiskFullError,
-    StorageError,
-    TelefastError,
-    UnsupportedStateError,
-)
+from telefast.database import Database, Schema
 from telefast.media.keys import FileKey
 from telefast.media.queue_rows import Offer, QueuedFile, State, date_of, origin_of
 
 __all__ = ["Found", "QueueStore"]
 
-_APPLICATION: Final = 0x54464451  # "TFDQ"
-_VERSION: Final = 1
-_TABLE: Final = """
+_TABLES: Final = """
 CREATE TABLE files (
     number INTEGER PRIMARY KEY,
     folder TEXT NOT NULL,
@@ -61,12 +49,12 @@ CREATE TABLE files (
 CREATE INDEX by_state ON files (state, number) WHERE state != 'done';
 CREATE INDEX by_file ON files (folder, file) WHERE file != '';
 """
+_SCHEMA: Final = Schema("queue of downloads", b"TFDQ", 1, _TABLES)
 _COLUMNS: Final = (
     *("number", "state", "ident", "reason", "tries", "priority", "size", "received", "dc_id"),
     *("mime", "extension", "kind", "role", "place", "date", "origin", "is_nested", "folder"),
     *("file", "path", "name", "detail"),
 )
-_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +76,7 @@ class Found:
     is_new: bool
 
 
-class QueueStore:
+class QueueStore(Database):
     """The table of a queue.
 
     Args:
@@ -96,88 +84,8 @@ class QueueStore:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
+        super().__init__(path, _SCHEMA)
         self._folder = None if path is None else path.absolute().parent
-        self._lock = None if path is None else Lock(path.with_name(f"{path.name}.lock"), path)
-        self._base: sqlite3.Connection | None = None
-
-    def open(self) -> None:
-        """Take the data base, and make it if there is none: only its owner may read it (mode 0600).
-
-        What is no queue, or that of a later release, is not written to.
-
-        Raises:
-            StoreLockedError: If another process has it, or another queue of this one.
-            CorruptStateError: If it is damaged, or something else.
-            UnsupportedStateError: If a later release of telefast has made it.
-            DiskFullError: If there is no room.
-            StorageError: If it cannot be read or written otherwise.
-        """
-        try:
-            with self._typed():
-                if self.path is not None and self._lock is not None:
-                    if self.path.exists():
-                        self._look(self.path)
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-                    self._lock.take()
-                    if not self.path.exists():  # SQLite gives -wal and -shm its mode
-                        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-                self._base = sqlite3.connect(
-                    ":memory:" if self.path is None else self.path,
-                    isolation_level=None,
-                    check_same_thread=False,
-                )
-                self._prepare(self._base)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Let go of it; safe to call at any time."""
-        base, self._base = self._base, None
-        try:
-            if base is not None:
-                with self._typed():
-                    base.close()
-        finally:
-            if self._lock is not None:
-                self._lock.release()
-
-    def _look(self, path: Path) -> None:
-        """Raise if something else is there, and write nothing."""
-        if path.is_dir():
-            raise StorageError(f"{path}: unable to open it: it is a folder")
-        try:
-            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
-                self._is_made(base)
-        except sqlite3.OperationalError as error:
-            if _code(error) != sqlite3.SQLITE_READONLY:  # to be read, a kill must be undone first
-                raise
-
-    def _prepare(self, base: sqlite3.Connection) -> None:
-        is_made = self._is_made(base)
-        base.execute("PRAGMA journal_mode=WAL")
-        base.execute("PRAGMA synchronous=NORMAL")
-        if not is_made:
-            base.executescript(
-                f"BEGIN IMMEDIATE; {_TABLE} PRAGMA application_id={_APPLICATION};"
-                f"PRAGMA user_version={_VERSION}; COMMIT;"
-            )
-
-    def _is_made(self, base: sqlite3.Connection) -> bool:
-        """Return whether it is a queue; False if it is empty."""
-        [application] = base.execute("PRAGMA application_id").fetchone()
-        [version] = base.execute("PRAGMA user_version").fetchone()
-        tables = base.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-        if (application, version) == (0, 0) and tables is None:
-            return False
-        if application != _APPLICATION:
-            raise CorruptStateError("it is no queue of downloads", path=str(self.path))
-        if version > _VERSION:
-            raise UnsupportedStateError(
-                "a later release of telefast has made this queue", path=str(self.path)
-            )
-        return True
 
     # Files
 
@@ -328,45 +236,3 @@ class QueueStore:
 
     def _path(self, kept: str) -> Path:
         return Path(kept) if self._folder is None else self._folder / kept
-
-    def _opened(self) -> sqlite3.Connection:
-        assert self._base is not None  # noqa: S101 - for the type checker
-        return self._base
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Write at once or not at all."""
-        base = self._opened()
-        with self._typed():
-            base.execute("BEGIN IMMEDIATE")
-            try:
-                yield base
-                base.execute("COMMIT")
-            except BaseException:
-                if base.in_transaction:
-                    base.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _typed(self) -> Iterator[None]:
-        """Raise errors of SQLite and of the disk as ours."""
-        try:
-            yield
-        except TelefastError:
-            raise
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise DiskFullError(str(self.path), 0) from error
-            raise StorageError(f"{self.path}: {error.strerror or error}") from error
-        except sqlite3.DatabaseError as error:
-            code = _code(error)
-            if code == sqlite3.SQLITE_FULL:
-                raise DiskFullError(str(self.path), 0) from error
-            if code in _DAMAGED:
-                raise CorruptStateError(str(error), path=str(self.path)) from error
-            raise StorageError(f"{self.path}: {error}") from error
-
-
-def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code (https://www.sqlite.org/rescode.html)."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

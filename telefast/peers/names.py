@@ -15,7 +15,7 @@ from telethon import types
 
 from telefast.peers.links import mark_channel
 
-__all__ = ["NameRecord", "SenderNames"]
+__all__ = ["NameRecord", "SenderNames", "display_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class SenderNames:
             if getattr(entity, "deleted", None):
                 self._deleted[marked_id] = min(self._deleted.get(marked_id, at), at)
                 continue
-            name = _display_name(entity)
+            name = display_name(entity)
             if name:
                 is_partial = bool(getattr(entity, "min", None))
                 self._note(marked_id, NameRecord(name, _username(entity), at, at, is_partial))
@@ -164,10 +164,11 @@ def _marked_id(entity: Any) -> int | None:
     return None
 
 
-def _display_name(entity: Any) -> str:
+def display_name(entity: Any) -> str:
+    """Return what a user or chat is called; an empty text for what has no name."""
     if isinstance(entity, types.User):
         return " ".join(part for part in (entity.first_name, entity.last_name) if part)
-    return str(entity.title or "")
+    return str(getattr(entity, "title", None) or "")
 
 
 def _username(entity: Any) -> str | None:

@@ -28,6 +28,7 @@ from telefast import (
     FastClient,
     FileKey,
     FloodWaitTooLongError,
+    ForumLayout,
     HistoryCursor,
     HistoryStats,
     MediaDedupeCache,
@@ -54,6 +55,9 @@ from telefast import (
     SkippedItem,
     StoreStats,
     TelefastError,
+    TopicFile,
+    TopicInfo,
+    TopicMetrics,
     UndecodedRecord,
     WholeHistory,
     chat_photo_item,
@@ -278,6 +282,17 @@ async def reactions(client: TelegramClient, message: Message) -> None:
             assert_type(reactors, ReactorList | None)
             assert_type(item.rows(), list[ReactionRow])
             await writer.write(item)
+
+
+async def forum_files(message: Message, topic: TopicInfo) -> None:
+    """Files of a forum."""
+    async with ForumLayout("export", message.chat, style="title_id", names={5: "x"}.get) as layout:
+        assert_type(layout.last_id(), int)
+        assert_type(await layout.write(topic, [message]), TopicFile)
+        assert_type(await layout.write_all([topic], [(1, message)]), list[TopicFile])
+    metrics = TopicMetrics()
+    metrics.add(message)
+    assert_type(metrics.participants, int)
 
 
 async def connections(client: TelegramClient) -> None:

@@ -1,0 +1,244 @@
+"""The topics of a forum in memory, between the messages that come and the files."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from telefast.forum.describe import Names
+from telefast.forum.layout_store import Change, LayoutStore
+from telefast.forum.metrics import IDS
+from telefast.forum.pages import (
+    TOPICS,
+    NameStyle,
+    index_page,
+    message_block,
+    metrics_file,
+    topic_file_name,
+    topic_header,
+)
+from telefast.forum.record import Draft, Home, Page, TopicState, known_better
+from telefast.forum.types import TopicInfo
+from telefast.tasks import in_thread
+
+__all__ = ["Frame", "Shelf", "TopicFile"]
+
+_FLUSH_AT: Final = 1024 * 1024
+"""Characters of all topics gathered before they are written down: our choice, about 5,000
+messages. It is what a kill costs, and what waits in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFile:
+    """What became of the page of a topic.
+
+    Attributes:
+        topic_id: The topic.
+        path: Where its page is.
+        messages: How many messages are in it.
+        added: How many of them are new.
+        is_rewritten: Whether the file was written; if not, there was nothing new.
+    """
+
+    topic_id: int
+    path: Path
+    messages: int
+    added: int
+    is_rewritten: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How pages look.
+
+    Attributes:
+        home: The forum.
+        style: How they are called.
+        names: Tells what peers are called.
+        has_ids: Whether the file of metrics names who wrote.
+    """
+
+    home: Home
+    style: NameStyle
+    names: Names
+    has_ids: bool
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """What is known of a topic, and not yet written down.
+
+    Attributes:
+        state: What was read.
+        page: The page that is in its place, and stays but for what is added.
+        known: The page that is in its place, also if it begins anew.
+        is_anew: Whether what was written down before is to be dropped.
+        parts: Messages that are new.
+        added: How many there were.
+    """
+
+    state: TopicState = field(default_factory=TopicState)
+    page: Page | None = None
+    known: Page | None = None
+    is_anew: bool = False
+    parts: list[str] = field(default_factory=list)
+    added: int = 0
+
+
+class Shelf:
+    """What was read, and what of it is on the disk.
+
+    Args:
+        folder: That of the forum.
+        frame: How pages look.
+    """
+
+    def __init__(self, folder: Path, frame: Frame) -> None:
+        self._folder = folder
+        self._frame = frame
+        self._store = LayoutStore(folder)
+        self._buckets: dict[int, _Bucket] = {}
+        self._anew: set[int] = set()
+        self._size = 0
+        self._turn = asyncio.Lock()
+        self.seen = 0
+        """Up to which message one pass over all topics has come."""
+
+    async def open(self, *, rewrite: bool) -> None:
+        """Read what is known; if *rewrite*, only to begin anew with each topic that comes.
+
+        Raises:
+            TelefastError: As by `LayoutStore.load`.
+        """
+        try:
+            self.seen, saved = await in_thread(self._store.load)
+        except BaseException:  # also if cancelled when it was open already
+            await self.aclose()
+            raise
+        self._buckets = {
+            topic_id: _Bucket(state, page, page, is_anew=not state.last_id and page is None)
+            for topic_id, (state, page) in saved.items()
+        }
+        self._anew = {*self._buckets} if rewrite else set()
+
+    async def aclose(self) -> None:
+        """Let go of the files."""
+        await in_thread(self._store.close)
+
+    def last_id(self, topic_id: int) -> int:
+        """Return up to which message a topic is there; 0 for none."""
+        bucket = self._buckets.get(topic_id)
+        return 0 if bucket is None or topic_id in self._anew else bucket.state.last_id
+
+    async def add(self, topic: TopicInfo, message: Any) -> None:
+        """Add a message to a topic, unless it is there."""
+        bucket = self._bucket(topic.id)
+        if message.id <= bucket.state.last_id:
+            return
+        text = message_block(message, self._frame.names)
+        bucket.state.add(message, topic, self._frame.names)
+        bucket.parts.append(text)
+        bucket.added += 1
+        self._size += len(text)
+        if self._size >= _FLUSH_AT:
+            await self.save({})
+
+    def _bucket(self, topic_id: int) -> _Bucket:
+        if topic_id in self._anew or topic_id not in self._buckets:
+            self._anew.discard(topic_id)
+            known = self._buckets.get(topic_id, _Bucket()).known
+            self._buckets[topic_id] = _Bucket(known=known, is_anew=True)
+        return self._buckets[topic_id]
+
+    async def save(self, topics: dict[int, TopicInfo]) -> list[TopicFile]:
+        """Keep all that is new, and put the pages of *topics* in their places."""
+        async with self._turn:
+            store, seen = self._store, self.seen
+            drafts = {topic_id: self._draft(topic) for topic_id, topic in topics.items()}
+            changes, taken = self._changes(drafts), {}
+            for change in changes:
+                bucket = self._buckets[change.topic_id]
+                taken[change.topic_id], bucket.parts = bucket.parts, []
+            is_saved = False
+
+            def work() -> None:
+                nonlocal is_saved
+                store.save(seen, changes)
+                is_saved = True
+                store.place()
+
+            try:
+                await in_thread(work)
+            finally:
+                for topic_id, parts in taken.items():
+                    self._taken(self._buckets[topic_id], parts, is_saved=is_saved)
+                for topic_id in taken:
+                    bucket = self._buckets[topic_id]
+                    bucket.page = store.pages.get(topic_id)
+                    bucket.known = bucket.page or bucket.known
+            return [self._told(topic_id, draft) for topic_id, draft in drafts.items()]
+
+    def _changes(self, drafts: dict[int, Draft | None]) -> list[Change]:
+        return [
+            Change(
+                topic_id,
+                bucket.state.to_json(),
+                "".join(bucket.parts).encode(),
+                bucket.is_anew,
+                drafts.get(topic_id),
+            )
+            for topic_id, bucket in self._buckets.items()
+            if bucket.parts or drafts.get(topic_id) is not None
+        ]
+
+    def _taken(self, bucket: _Bucket, parts: list[str], *, is_saved: bool) -> None:
+        if is_saved:
+            bucket.is_anew = False
+            self._size -= sum(map(len, parts))
+        else:
+            bucket.parts = parts + bucket.parts
+
+    def _draft(self, topic: TopicInfo) -> Draft | None:
+        """Return the page that a topic is to have; None if it has it."""
+        bucket = self._bucket(topic.id)
+        topic = known_better(topic, bucket.known)
+        name = topic_file_name(topic, self._frame.style)
+        header = topic_header(topic, self._frame.home, bucket.state, self._frame.names)
+        page = bucket.page
+        if page is not None and (page.name, page.header) == (name, header):
+            return None
+        metrics = bucket.state.metrics.to_json(participant_ids=self._frame.has_ids)
+        return Draft(name, header, bucket.state.last_id, topic, metrics)
+
+    def _told(self, topic_id: int, draft: Draft | None) -> TopicFile:
+        bucket = self._buckets[topic_id]
+        assert bucket.page is not None  # noqa: S101 - it was put in its place
+        added, bucket.added = bucket.added, 0
+        path = self._folder / TOPICS / bucket.page.name
+        return TopicFile(
+            topic_id, path, bucket.state.metrics.messages, added, is_rewritten=draft is not None
+        )
+
+    async def write_lists(self, *, has_metrics: bool) -> None:
+        """Write the index, and what the topics add up to."""
+        found = [self._counted(each) for each in self._buckets.values()]
+        pages = [page for page in found if page is not None]
+        await in_thread(self._write_lists, pages, has_metrics)
+
+    def _write_lists(self, pages: list[Page], has_metrics: bool) -> None:
+        self._store.replace("index.md", index_page(self._frame.home, pages))
+        if has_metrics:
+            self._store.replace("topic_metrics.json", metrics_file(self._frame.home, pages))
+
+    def _counted(self, bucket: _Bucket) -> Page | None:
+        """Return a page with what its messages add up to, as this layout tells it."""
+        page = bucket.known
+        if page is None:
+            return None
+        if bucket.page is not None and bucket.state.last_id == page.last_id:
+            found = bucket.state.metrics.to_json(participant_ids=self._frame.has_ids)
+        else:
+            found = {name: each for name, each in page.metrics.items() if name != IDS}
+        return replace(page, metrics=found)

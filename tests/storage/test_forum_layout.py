@@ -1,0 +1,523 @@
+"""Files of a forum: the same however and in how many runs they were written, and whole always."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from telefast import (
+    ArgumentError,
+    ClosedError,
+    ConcurrentUseError,
+    CorruptStateError,
+    DiskFullError,
+    ForumLayout,
+    StorageError,
+    StoreLockedError,
+    UnsupportedStateError,
+    disk,
+)
+from telefast.forum import shelf
+from tests.storage.layout_scene import (
+    FORUM,
+    TOPICS,
+    chat,
+    each_topic,
+    files,
+    message,
+    of,
+    one_pass,
+    pending,
+)
+
+FOLDER = "Harbour_-1000000000077"
+GENERAL, SHIPS, TIDES = TOPICS
+
+
+def topics_in(found: dict[str, bytes]) -> list[str]:
+    """Return the names of the pages."""
+    return [name.rpartition("/")[2] for name in found if "/topics/" in name]
+
+
+async def test_one_pass_and_topic_by_topic_are_the_same(tmp_path: Path) -> None:
+    """Byte for byte, index and metrics included; each message is in one page."""
+    told = await one_pass(tmp_path / "a", chat(60))
+    assert told == [
+        replace(each, path=tmp_path / "a" / each.path.relative_to(tmp_path / "b"))
+        for each in await each_topic(tmp_path / "b", chat(60))
+    ]
+    found = files(tmp_path / "a")
+    assert found == files(tmp_path / "b")
+    assert [
+        f"{FOLDER}/index.md",
+        f"{FOLDER}/topic_metrics.json",
+        *(f"{FOLDER}/topics/topic_{each.id}.md" for each in TOPICS),
+    ] == list(found)
+    assert 60 == sum(each.messages for each in told) == sum(each.added for each in told)
+    text = b"".join(found.values()).decode()
+    assert all(1 == text.count(f"### #{number}, ") for number in range(1, 61))
+    assert "- Messages: 60\n" in found[f"{FOLDER}/index.md"].decode()
+    assert 0 == pending(tmp_path / "a")
+
+
+@settings(
+    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=5))
+def test_any_runs_are_as_one(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[int, bool]]
+) -> None:
+    """However a chat grows from run to run, and in whatever way each reads: as if read at once."""
+    root = tmp_path_factory.mktemp("runs")
+    counts = sorted(count for count, _ in runs)
+    for count, (_, is_one_pass) in zip(counts, runs, strict=True):
+        way = one_pass if is_one_pass else each_topic
+        asyncio.run(way(root / "many", chat(count)))
+    asyncio.run(one_pass(root / "many", chat(60)))
+    asyncio.run(each_topic(root / "one", chat(60)))
+    assert files(root / "one") == files(root / "many")
+
+
+async def test_nothing_new_is_not_written(tmp_path: Path) -> None:
+    """A later run touches only the pages, and lists, in which there is something new."""
+    await one_pass(tmp_path, chat(30))
+    times = {path: path.stat().st_mtime_ns for path in map(tmp_path.joinpath, files(tmp_path))}
+    for way in (one_pass, each_topic):
+        told = await way(tmp_path, chat(30))
+        assert [False] * 3 == [each.is_rewritten for each in told]
+        assert [0] * 3 == [each.added for each in told]
+        assert [10] * 3 == [each.messages for each in told]
+    for path, time in times.items():
+        assert time == path.stat().st_mtime_ns
+    told = await one_pass(tmp_path, [*chat(30), message(31)])
+    assert [(False, 10), (True, 11), (False, 10)] == [(e.is_rewritten, e.messages) for e in told]
+
+
+async def test_where_to_go_on(tmp_path: Path) -> None:
+    """For each topic by its last message, for all of them by how far one pass has come."""
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        assert (0, 0) == (layout.last_id(), layout.last_id(2))
+        await layout.write(SHIPS, of(SHIPS, chat(30)))
+        assert (0, 28) == (layout.last_id(), layout.last_id(2))
+        await layout.write_all(TOPICS, chat(29))
+        assert (29, 28, 29) == (layout.last_id(), layout.last_id(2), layout.last_id(3))
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        assert (29, 28, 27, 0) == (layout.last_id(), *map(layout.last_id, (2, 1, 99)))
+        assert layout.is_current(replace(SHIPS, top_message_id=28))
+        assert not layout.is_current(replace(SHIPS, top_message_id=31))
+        assert not layout.is_current(SHIPS)
+
+
+async def test_what_is_there_already_is_passed_over(tmp_path: Path) -> None:
+    """Messages that come again are there once; None and empty messages are none."""
+    await one_pass(tmp_path / "a", chat(30))
+    async with ForumLayout(tmp_path / "b", FORUM) as layout:
+        await layout.write_all(TOPICS, [None, *chat(20)])
+        await layout.write_all(TOPICS, chat(30))
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+async def test_messages_with_their_topics(tmp_path: Path) -> None:
+    """Where each comes with the id of its topic, that counts."""
+
+    async def pairs() -> AsyncIterator[tuple[int, Any]]:
+        for each in chat(9):
+            yield 3 if each.id == 9 else 2, each
+
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        told = await layout.write_all([], pairs())
+    assert [(2, 8), (3, 1)] == [(each.topic_id, each.messages) for each in told]
+
+
+async def test_the_wrong_order_is_refused(tmp_path: Path) -> None:
+    """Newest first would leave out all but the newest: it is an error, and nothing is lost."""
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        with pytest.raises(ArgumentError, match="oldest first"):
+            await layout.write_all(TOPICS, reversed(chat(30)))
+        with pytest.raises(ArgumentError, match="oldest first"):
+            await layout.write(SHIPS, reversed(of(SHIPS, chat(30))))
+
+
+async def test_a_topic_that_was_renamed(tmp_path: Path) -> None:
+    """Its page has the new name, and there is no other; another style renames all of them."""
+    await one_pass(tmp_path, chat(9), style="title_id")
+    assert ["topic_General_1.md", "topic_Ships_2.md", "topic_Tides_3.md"] == topics_in(
+        files(tmp_path)
+    )
+    renamed = [GENERAL, replace(SHIPS, title="SHIPS"), replace(TIDES, title="a/../b", closed=True)]
+    told = await one_pass(tmp_path, chat(9), renamed, style="title_id")
+    assert [False, True, True] == [each.is_rewritten for each in told]
+    found = files(tmp_path)
+    assert ["topic_General_1.md", "topic_SHIPS_2.md", "topic_a_.._b_3.md"] == topics_in(found)
+    page = found[f"{FOLDER}/topics/topic_a_.._b_3.md"].decode()
+    assert page.startswith("# a/../b\n")
+    assert "- State: closed\n" in page
+    assert (
+        "[topic\\_SHIPS\\_2.md](<topics/topic_SHIPS_2.md>)" in found[f"{FOLDER}/index.md"].decode()
+    )
+    await each_topic(tmp_path, chat(9))
+    assert ["topic_1.md", "topic_2.md", "topic_3.md"] == topics_in(files(tmp_path))
+    await one_pass(tmp_path / "fresh", chat(9))
+    assert files(tmp_path / "fresh") == {
+        name.removeprefix("fresh/"): data
+        for name, data in files(tmp_path).items()
+        if name.startswith("fresh/")
+    }
+
+
+async def test_a_disk_that_folds_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the old name is the new file, it is not removed."""
+    await one_pass(tmp_path, chat(9), style="title_id")
+    monkeypatch.setattr(Path, "samefile", lambda *_: True)
+    await one_pass(tmp_path, chat(9), [replace(SHIPS, title="ships")], style="title_id")
+    assert {"topic_ships_2.md", "topic_Ships_2.md"} < {*topics_in(files(tmp_path))}
+
+
+async def test_a_forum_that_was_renamed(tmp_path: Path) -> None:
+    """Its folder stays, found by its id; what is in it has the new title."""
+    await one_pass(tmp_path, chat(9))
+    (tmp_path / "x_-1000000000077").write_text("no folder")
+    async with ForumLayout(tmp_path, replace(FORUM, title="Port")) as layout:
+        assert tmp_path / FOLDER == layout.folder
+        await layout.write_all(TOPICS, chat(12, 10))
+    found = files(tmp_path)
+    assert {FOLDER, "x_-1000000000077"} == {name.split("/")[0] for name in found}
+    assert all(b"Port" in data for name, data in found.items() if name.startswith(FOLDER))
+
+
+async def test_topics_that_are_not_listed(tmp_path: Path) -> None:
+    """They have pages of their own; what was known of one is shown on, as deleted."""
+    await one_pass(tmp_path, chat(9), [GENERAL, SHIPS])
+    text = files(tmp_path)[f"{FOLDER}/topics/topic_3.md"].decode()
+    assert text.startswith("# Topic 3\n")
+    assert "- State: deleted\n" in text
+    await one_pass(tmp_path, chat(20), [GENERAL])
+    text = files(tmp_path)[f"{FOLDER}/topics/topic_2.md"].decode()
+    assert text.startswith("# Ships\n")
+    assert "- State: deleted\n" in text
+
+
+async def test_written_anew(tmp_path: Path) -> None:
+    """With `rewrite`, what has changed since is there; the rest of the pages stays as it is."""
+    edited = [message(each.id, f"new {each.id}") for each in chat(30)]
+    await one_pass(tmp_path / "new", edited)
+    for way in (one_pass, each_topic):
+        root = tmp_path / way.__name__
+        await one_pass(root, chat(30))
+        await way(root, edited)
+        assert b"new 9" not in b"".join(files(root).values())
+        told = await way(root, edited, rewrite=True)
+        assert [(True, 10, 10)] * 3 == [(e.is_rewritten, e.messages, e.added) for e in told]
+        assert files(tmp_path / "new") == files(root)
+        told = await way(root, edited)
+        assert not any(each.is_rewritten for each in told)
+    async with ForumLayout(root, FORUM, rewrite=True) as layout:
+        assert (0, 0) == (layout.last_id(), layout.last_id(2))
+        await layout.write(SHIPS, of(SHIPS, chat(30)))
+        assert (0, 28, 0) == (layout.last_id(), layout.last_id(2), layout.last_id(3))
+    assert b"text 4" in files(root)[f"{FOLDER}/topics/topic_2.md"]
+    assert b"new 5" in files(root)[f"{FOLDER}/topics/topic_3.md"]
+    assert 0 == pending(root)
+
+
+async def test_written_anew_and_renamed(tmp_path: Path) -> None:
+    """The page of a title that is no more goes, also then."""
+    await one_pass(tmp_path, chat(9), style="title_id")
+    told = await one_pass(
+        tmp_path,
+        chat(9),
+        [GENERAL, replace(SHIPS, title="x"), TIDES],
+        style="title_id",
+        rewrite=True,
+    )
+    assert [3, 3, 3] == [each.messages for each in told]
+    assert ["topic_General_1.md", "topic_Tides_3.md", "topic_x_2.md"] == topics_in(files(tmp_path))
+
+
+async def test_a_page_that_was_changed_begins_anew(tmp_path: Path) -> None:
+    """A page that is not as it was written, or gone, is read again from its first message."""
+    await one_pass(tmp_path, chat(30))
+    before = files(tmp_path)
+    pages = tmp_path / FOLDER / "topics"
+    (pages / "topic_1.md").unlink()
+    (pages / "topic_2.md").write_bytes((pages / "topic_2.md").read_bytes() + b"x")
+    (pages / "topic_3.md").write_bytes(b"x" * len((pages / "topic_3.md").read_bytes()))
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        assert [0, 0, 0] == [layout.last_id(topic.id) for topic in TOPICS]
+    await each_topic(tmp_path, chat(30))
+    assert before == files(tmp_path)
+
+
+async def test_an_error_of_the_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came before it is kept for the next run; pages and lists stay as they are."""
+    monkeypatch.setattr(shelf, "_FLUSH_AT", 200)
+    await one_pass(tmp_path, chat(9))
+    before = files(tmp_path)
+
+    async def broken(error: type[BaseException]) -> AsyncIterator[Any]:
+        for each in chat(25, 10):
+            yield each
+        raise error
+
+    for error in (ValueError, asyncio.CancelledError):
+        with pytest.raises(error):
+            async with ForumLayout(tmp_path, FORUM) as layout:
+                await layout.write_all(TOPICS, broken(error))
+        assert before == files(tmp_path)
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        assert (25, 25, 23) == (layout.last_id(), layout.last_id(2), layout.last_id(3))
+    assert before == files(tmp_path)
+    told = await one_pass(tmp_path, chat(30))
+    assert [10, 10, 10] == [each.messages for each in told]
+    await one_pass(tmp_path / "fresh", chat(30))
+    assert files(tmp_path / "fresh") == {
+        name: data for name, data in files(tmp_path).items() if not name.startswith("fresh")
+    }
+
+
+async def test_one_topic_fails_the_others_go_on(tmp_path: Path) -> None:
+    """Who catches the error of a topic has the index of the others, with what is in the pages."""
+    await each_topic(tmp_path, chat(9))
+
+    def broken() -> Iterable[Any]:
+        yield from of(SHIPS, chat(15, 10))
+        raise ValueError("broken")
+
+    async with ForumLayout(tmp_path, FORUM, participant_ids=True) as layout:
+        with pytest.raises(ValueError, match="broken"):
+            await layout.write(SHIPS, broken())
+        await layout.write(TIDES, of(TIDES, chat(15)))
+    index = files(tmp_path)[f"{FOLDER}/index.md"].decode()
+    assert "- Messages: 11\n" in index
+    assert "| Ships | 3 |" in index
+    metrics = json.loads(files(tmp_path)[f"{FOLDER}/topic_metrics.json"])
+    assert [3, 3, 5] == [each["messages"] for each in metrics["topics"]]
+    assert [True, False, True] == ["participant_ids" in each for each in metrics["topics"]]
+
+
+async def test_metrics_are_optional_and_name_nobody(tmp_path: Path) -> None:
+    """Ids of people are in no file but `state.db`, unless they are asked for."""
+    await one_pass(tmp_path, chat(9), metrics=False)
+    assert not any("metrics" in name for name in files(tmp_path))
+    await one_pass(tmp_path, chat(12))
+    metrics = json.loads(files(tmp_path)[f"{FOLDER}/topic_metrics.json"])
+    assert [28, 23, 27] == [each["views"] for each in metrics["topics"]]
+    assert [2, 2, 2] == [each["participants"] for each in metrics["topics"]]
+    assert not any("participant_ids" in each for each in metrics["topics"])
+    await one_pass(tmp_path, chat(12), participant_ids=True)
+    metrics = json.loads(files(tmp_path)[f"{FOLDER}/topic_metrics.json"])
+    assert [[5, 6], [6, 7], [5, 7]] == [each["participant_ids"] for each in metrics["topics"]]
+
+
+async def test_names_from_elsewhere(tmp_path: Path) -> None:
+    """Who is known by id alone is called as the caller says, creators too."""
+    await one_pass(tmp_path, chat(12), names={5: "Ada", 6: "Bob"}.get)
+    text = files(tmp_path)[f"{FOLDER}/topics/topic_3.md"].decode()
+    assert "by Ada\n" in text
+    assert "UTC, Ada\n" in text
+    assert "UTC, 7\n" in text
+
+
+async def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many messages no more text is held than one lot, however many topics it is of."""
+    monkeypatch.setattr(shelf, "_FLUSH_AT", 2_000)
+    held = []
+
+    async def watched(layout: ForumLayout) -> AsyncIterator[Any]:
+        for each in chat(2_000):
+            held.append(layout._shelf._size)  # type: ignore[union-attr]
+            yield each
+
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        await layout.write_all(TOPICS, watched(layout))
+    assert 1_000 < max(held) < 2_000
+    assert 0 == pending(tmp_path)
+
+
+async def test_the_record_shrinks(tmp_path: Path) -> None:
+    """What has come into pages takes no room in the record for long."""
+    big = [message(each, "x" * 4_000) for each in range(1, 1_000)]
+    await one_pass(tmp_path, big)
+    assert (tmp_path / FOLDER / "state.db").stat().st_size < 100_000
+
+
+# Disks that are full
+
+
+@pytest.mark.parametrize("name", ["write_all", "fsync"])
+async def test_a_full_disk(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typed error, pages as they were, nothing lost, and the same call may be repeated."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    await one_pass(tmp_path / "fresh", chat(30))
+    root = tmp_path / "x"
+    await one_pass(root, chat(9))
+    before = files(root)
+    async with ForumLayout(root, FORUM) as layout:
+        with monkeypatch.context() as patch:
+            patch.setattr(disk if name == "write_all" else disk.os, name, full)
+            with pytest.raises(DiskFullError):
+                await layout.write_all(TOPICS, chat(30))
+            assert before == files(root)
+        told = await layout.write_all(TOPICS, chat(30))
+        assert [10, 10, 10] == [each.messages for each in told]
+        assert [7, 7, 7] == [each.added for each in told]
+    assert files(tmp_path / "fresh") == files(root)
+
+
+async def test_a_full_disk_at_the_second_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that were written are new, the others old, each of them whole; the rest follows."""
+    await one_pass(tmp_path / "fresh", chat(30))
+    root = tmp_path / "x"
+    await one_pass(root, chat(9))
+    commit, calls = disk.Replacement.commit, []
+
+    def full(self: disk.Replacement) -> None:
+        calls.append(self)
+        if len(calls) > 1:
+            self.discard()
+            raise DiskFullError("x", 1)
+        commit(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.Replacement, "commit", full)
+        with pytest.raises(DiskFullError):
+            await one_pass(root, chat(30))
+    fresh, found = files(tmp_path / "fresh"), files(root)
+    assert [True, False, False] == [
+        fresh[f"{FOLDER}/topics/topic_{n}.md"] == found[f"{FOLDER}/topics/topic_{n}.md"]
+        for n in (1, 2, 3)
+    ]
+    told = await one_pass(root, chat(30))
+    assert [(False, 10), (True, 10), (True, 10)] == [(e.is_rewritten, e.messages) for e in told]
+    assert fresh == files(root)
+
+
+async def test_a_record_that_is_full(tmp_path: Path) -> None:
+    """No room in the data base: nothing of the lot is there, or all of it."""
+    await one_pass(tmp_path / "fresh", chat(30))
+    root = tmp_path / "x"
+    await one_pass(root, chat(9))
+    async with ForumLayout(root, FORUM) as layout:
+        base = layout._shelf._store._opened()  # type: ignore[union-attr]
+        [pages] = base.execute("PRAGMA page_count").fetchone()
+        base.execute(f"PRAGMA max_page_count={pages}")
+        with pytest.raises(DiskFullError):
+            await layout.write_all(TOPICS, [message(n, "x" * 3_000) for n in range(10, 31)])
+        assert 0 == base.execute("SELECT COUNT(*) FROM pending").fetchone()[0]
+        with pytest.raises(DiskFullError):
+            await layout.write(SHIPS, ())
+        base.execute("PRAGMA max_page_count=100000")
+    async with ForumLayout(root, FORUM) as layout:
+        assert 30 == layout.last_id()
+        told = await layout.write_all(TOPICS, ())
+    assert [10, 10, 10] == [each.messages for each in told]
+
+
+async def test_cancelled_while_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call ends when the disk is done; nothing is there twice, and the next run completes."""
+    await one_pass(tmp_path / "fresh", chat(30))
+    root, loop, sync = tmp_path / "x", asyncio.get_running_loop(), disk.os.fsync
+    task = asyncio.create_task(one_pass(root, chat(30)))
+
+    def fsync(descriptor: int) -> None:
+        loop.call_soon_threadsafe(task.cancel)
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.os, "fsync", fsync)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert not [name for name in files(root) if name.endswith(".tmp")]
+    told = await one_pass(root, chat(30))
+    assert [10, 10, 10] == [each.messages for each in told]
+    assert files(tmp_path / "fresh") == files(root)
+
+
+# Misuse, and what is not ours
+
+
+async def test_misuse(tmp_path: Path) -> None:
+    """One writer at a time, open within `async with` only; arguments are named."""
+    with pytest.raises(ArgumentError, match="style"):
+        ForumLayout(tmp_path, FORUM, style="title")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="forum"):
+        ForumLayout(tmp_path, "harbour")
+    layout = ForumLayout(tmp_path, FORUM)
+    with pytest.raises(ClosedError):
+        layout.last_id()
+    with pytest.raises(ClosedError):
+        await layout.write(SHIPS, [])
+    async with layout:
+        with pytest.raises(ClosedError):
+            await layout.__aenter__()
+        with pytest.raises(StoreLockedError):
+            await one_pass(tmp_path, chat(3))
+
+        async def nested() -> AsyncIterator[Any]:
+            for call in (layout.write(SHIPS, []), layout.write_all(TOPICS, [])):
+                with pytest.raises(ConcurrentUseError):
+                    await call
+            await layout.write(TIDES, of(TIDES, chat(9)))
+            yield message(4)
+
+        await layout.write(SHIPS, nested())
+    async with layout:
+        assert (4, 8) == (layout.last_id(2), layout.last_id(3))
+
+
+async def test_a_record_that_is_not_ours(tmp_path: Path) -> None:
+    """Damaged, another program's or of a later release: an error, and not a byte is changed."""
+    await one_pass(tmp_path, chat(9))
+    path = tmp_path / FOLDER / "state.db"
+    whole = path.read_bytes()
+    for column, value in (("state", "{}"), ("page", '{"topic": {}}'), ("next", "[1]")):
+        with sqlite3.connect(path) as base:
+            base.execute(f"UPDATE topics SET {column}=? WHERE id=2", (value,))  # noqa: S608 - our own names
+        base.close()
+        with pytest.raises(CorruptStateError, match="topic 2"):
+            await one_pass(tmp_path, chat(9))
+        path.write_bytes(whole)
+    with sqlite3.connect(path) as base:
+        base.execute("PRAGMA user_version=2")
+    base.close()
+    with pytest.raises(UnsupportedStateError):
+        await one_pass(tmp_path, chat(9))
+    path.write_bytes(b"nothing of ours" * 99)
+    with pytest.raises(CorruptStateError):
+        await one_pass(tmp_path, chat(9))
+    assert b"nothing of ours" * 99 == path.read_bytes()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError):
+        await one_pass(tmp_path / "file", chat(9))
+
+
+async def test_opening_that_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is free for the next one."""
+    load = shelf.LayoutStore.load
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(one_pass(tmp_path, chat(9)))
+
+    def late(self: Any) -> Any:
+        loop.call_soon_threadsafe(task.cancel)
+        return load(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shelf.LayoutStore, "load", late)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert [3, 3, 3] == [each.messages for each in await one_pass(tmp_path, chat(9))]
