@@ -76,6 +76,8 @@ nitpick_ignore_regex = [
     ("py:class", r"telefast\.ordered\.(R|T|_Work)"),  # more of them, and what a map does inside
     # What a queue of downloads does inside.
     ("py:class", r"(telefast\.media\.queue_\w+\.)?(Stream|Work)"),
+    # What lazy messages read from.
+    ("py:class", r"telefast\.transport\.lazy\.Source"),
     # What a chunk is made of inside.
     ("py:class", r"telefast\.chunks\.schema\.Body"),
     # Parts of the embedded server that only its own handlers meet.

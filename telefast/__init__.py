@@ -4,6 +4,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 
 * `wrap` makes a drop-in for the client that a program already has.
 * `BatchedHistory` reads a chat's history, message by message or in `Batch`es.
+* With `view="lazy"` it yields `LazyMessage`s, read from the wire bytes as they are asked.
 * `Checkpoint` keeps what was processed, for `BatchedHistory.resume`; `ProcessedIds` is an exact set
   of message ids.
 * `ChunkStore` keeps what was read on the disk, as Telegram sent it; `ChunkCodec` makes the chunks,
@@ -187,6 +188,7 @@ from telefast.reactions import (
     ReactorList,
 )
 from telefast.transport.counting import metrics_of, use_metrics
+from telefast.transport.lazy import LazyMessage
 from telefast.transport.pool import Line, Pool, PoolStats
 from telefast.transport.remember import remember_rates
 from telefast.transport.takeout import Takeout
@@ -250,6 +252,7 @@ __all__ = [
     "GroupMigratedError",
     "HistoryCursor",
     "HistoryStats",
+    "LazyMessage",
     "LightEntity",
     "LightForward",
     "LightMedia",

@@ -33,6 +33,7 @@ SOURCES = [
     "telefast.settings",
     "telefast.transport.counting",
     "telefast.transport.remember",
+    "telefast.transport.lazy",
     "telefast.transport.pool",
     "telefast.transport.takeout",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl import types
 from telethon.tl.alltlobjects import LAYER
 
@@ -19,6 +20,7 @@ from telefast.chunks.records import is_message, is_user, marked_id
 from telefast.chunks.rows import body_of
 from telefast.chunks.schema import Body
 from telefast.errors import ArgumentError
+from telefast.transport.lazy import LazyMessage
 
 __all__ = ["BatchLike", "PageLike", "collect", "collect_rows"]
 
@@ -67,7 +69,7 @@ def collect(items: Any, account: int | None) -> Body:
     """
     found = _Collection()
     for item in _flat(items):
-        if is_message(item):
+        if is_message(item) or isinstance(item, LazyMessage):
             found.add([item], ())
         elif item is not None:
             found.add(item.messages, item.pages)
@@ -119,7 +121,7 @@ def _flat(items: Any) -> Iterator[Any]:
 
 
 def _is_item(item: Any) -> bool:
-    if item is None or is_message(item):
+    if item is None or is_message(item) or isinstance(item, LazyMessage):
         return True
     return all(hasattr(item, name) for name in ("messages", "pages", "account"))
 
@@ -128,7 +130,13 @@ class _Collection:
     """Everything found so far."""
 
     def __init__(self) -> None:
-        self._found: list[Any] = []
+        self._ids: list[int] = []
+        self._dates: list[Any] = []
+        self._peers: list[Any] = []
+        self._input: Any = None
+        # Of lazy messages: chats as they are on the wire, dates in seconds.
+        self._chats: set[bytes] = set()
+        self._seconds: list[int] = []
         self._records: list[bytes] = []
         # By marked id: the object, and the page that has its bytes.
         self._entities: dict[int, tuple[Any, PageLike | None]] = {}
@@ -147,7 +155,16 @@ class _Collection:
         for message in messages:
             if message is None:
                 continue
-            self._found.append(message)
+            self._ids.append(message.id)
+            if self._input is None:
+                self._input = message.input_chat
+            if isinstance(message, LazyMessage):
+                if message.source is not None:
+                    self._add_lazy(message)
+                    continue
+                message = message.full()
+            self._dates.append(message.date)
+            self._peers.append(message.peer_id)
             key = id(message)
             if key not in spans:  # most lie in the same page as the one before
                 spans, data = next(((p.spans, p.data) for p in pages if key in p.spans), ({}, b""))
@@ -159,30 +176,35 @@ class _Collection:
 
     def body(self, account: int | None) -> Body:
         """Return all that was found."""
-        found = self._found
         users: list[bytes] = []
         chats: list[bytes] = []
         for entity, page in self._entities.values():
             span = None if page is None else page.spans.get(id(entity))
             data = bytes(entity) if page is None or span is None else page.data[slice(*span)]
             (users if is_user(entity) else chats).append(data)
-        chat = _common_chat([message.peer_id for message in found])
-        peer = None
-        if chat is not None:
-            peer = next((p for m in found if (p := m.input_chat) is not None), None)
-        oldest, newest = _ends([message.date for message in found])
+        peers = [*self._peers, *(BinaryReader(peer).tgread_object() for peer in self._chats)]
+        chat = _common_chat(peers)
+        peer = None if chat is None else self._input
+        seconds = [s for s in (*_ends(self._dates), *self._seconds) if s is not None]
         return Body(
             layer=LAYER,
             account=account,
             chat=chat,
             peer=None if peer is None else bytes(peer),
-            ids=[message.id for message in found],
-            oldest=oldest,
-            newest=newest,
+            ids=self._ids,
+            oldest=min(seconds, default=None),
+            newest=max(seconds, default=None),
             messages=self._records,
             users=users,
             chats=chats,
         )
+
+    def _add_lazy(self, message: LazyMessage) -> None:
+        """Add a message that was never decoded: its bytes, its chat, its date."""
+        self._records.append(bytes(message))
+        chat, seconds = message.stamp()
+        self._chats.add(chat)
+        self._seconds.append(seconds)
 
     def _is_new(self, found: object) -> bool:
         count = len(self._seen)

@@ -22,6 +22,7 @@ __all__ = [
     "check_sizes",
     "check_takeout",
     "check_together",
+    "check_view",
     "check_waits",
     "split_ids",
     "stock_reason",
@@ -83,6 +84,12 @@ def check_callables(**callables: Any) -> None:
     for name, value in callables.items():
         if value is not None and not callable(value):
             raise ArgumentError(name, value, "a callable, or None")
+
+
+def check_view(view: Any) -> None:
+    """Raise `ArgumentError` unless it names what messages can be."""
+    if view not in ("full", "lazy"):
+        raise ArgumentError("view", view, '"full" or "lazy"')
 
 
 def check_takeout(takeout: Any) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from telefast.history.lists import Listing
     from telefast.history.order import Ask
+    from telefast.transport.scan import Known
 
 __all__ = ["Fetcher"]
 
@@ -37,6 +38,7 @@ class Fetcher:
         source: The list.
         options: What one call may cost.
         road: The client that requests go through; None for the same.
+        is_lazy: Whether messages are to be `LazyMessage`s, wherever that is possible.
     """
 
     def __init__(
@@ -45,11 +47,15 @@ class Fetcher:
         source: Listing,
         options: CallOptions,
         road: TelegramClient | None = None,
+        *,
+        is_lazy: bool = False,
     ) -> None:
         self._client = client
         self._road = client if road is None else road
         self._source = source
         self._options = options
+        self._is_lazy = is_lazy
+        self._same: Known = {}
 
     @property
     def width(self) -> int:
@@ -65,7 +71,7 @@ class Fetcher:
         """Return the page that answers *ask*, and how many seconds it took, pacing included."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        page = await self._ask(ask)
+        page = await self._ask(ask, is_lazy=self._is_lazy)
         if isinstance(page, Broken):
             page = await self._isolate(ask, page)
         if ask.ids:
@@ -80,24 +86,24 @@ class Fetcher:
         """
         loop = asyncio.get_running_loop()
         started = loop.time()
-        page = await self._send(request)
+        page = await self._send(request, is_lazy=self._is_lazy)
         if isinstance(page, Broken):
             name = f"constructor {page.constructor:08x} in {door.method_of(request)}"
             raise CompatibilityError(name, telethon_version)
         return page, loop.time() - started
 
-    async def _ask(self, ask: Ask) -> Page | Broken:
+    async def _ask(self, ask: Ask, *, is_lazy: bool = False) -> Page | Broken:
         text = "ask offset_id=%d add_offset=%d limit=%d ids=%d"
         _log.debug(text, ask.offset_id, ask.add_offset, ask.limit, len(ask.ids))
-        return await self._send(self._source.request(ask))
+        return await self._send(self._source.request(ask), is_lazy=is_lazy)
 
-    async def _send(self, request: Any) -> Page | Broken:
+    async def _send(self, request: Any, *, is_lazy: bool = False) -> Page | Broken:
         try:
             data = await call(self._road, request, self._options)
         except MessageIdsEmptyError:
             # Telegram's way to say that none of these ids exists.
             return Page(b"", [], [], [], None, None)
-        return read_page(data, request)
+        return read_page(data, request, self._same, is_lazy=is_lazy)
 
     async def _isolate(self, ask: Ask, broken: Broken) -> Page:
         """Return the page, asked for in parts around the messages that cannot be decoded."""
@@ -124,11 +130,9 @@ class Fetcher:
         None where there is none, or none that the list keeps. What cannot be decoded is an
         `UndecodedMessage`.
         """
-        keeps = self._source.keeps
-        found = {
-            i: m
-            for i in dict.fromkeys(ids)
-            if (m := page.found.get(i)) and (isinstance(m, UndecodedMessage) or keeps(m))
-        }
+        found = {i: m for i in dict.fromkeys(ids) if (m := page.found.get(i)) is not None}
+        if self._source.is_filtered:
+            keeps = self._source.keeps
+            found = {i: m for i, m in found.items() if isinstance(m, UndecodedMessage) or keeps(m)}
         page.finished(found, self._client, self._source.peer)
         return [found.get(i) for i in ids]

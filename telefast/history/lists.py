@@ -175,6 +175,11 @@ class ByIds(Listing):
 
     owner: int | None = None
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether answers may hold messages of other chats."""
+        return self.owner is not None
+
     def keeps(self, message: Any) -> bool:
         """Tell whether a message is one of the chat."""
         return self.owner is None or bool(utils.get_peer_id(message.peer_id) == self.owner)

@@ -88,7 +88,9 @@ class Order:
 
     def behind(self, ids: Sequence[int], last: int) -> list[int]:
         """Return those ids that the walk comes to after *last*."""
-        return [i for i in ids if self.is_behind(i, last)]
+        if self.query.reverse:
+            return [i for i in ids if i > last]
+        return [i for i in ids if i < last]
 
     def one_behind(self, message_id: int) -> int:
         """Return the next id along the walk."""

@@ -42,7 +42,7 @@ class Outbox:
             Whether the walk goes on.
         """
         fresh = self.fresh(answer)
-        kept = [i for i in fresh if self._query.keeps(i)][: self.left]
+        kept = self._query.kept(fresh)[: self.left]
         self._deliveries.append(Delivery(answer.token, kept))
         self.left -= len(kept)
         self.delivered += len(kept)

@@ -10,6 +10,7 @@ from telefast.history.order import PAGE_SIZE
 from telefast.history.types import Batch, HistoryStats
 from telefast.logs import get_logger
 from telefast.tasks import Crew
+from telefast.transport.lazy import LazyMessage, lazy_of
 
 if TYPE_CHECKING:
     from telefast.history.batching import Part
@@ -94,6 +95,7 @@ class Output:
 
     Args:
         limit: Most messages to hand over, None for all.
+        is_lazy: Whether to hand them over as `LazyMessage`s.
 
     Attributes:
         left: How many of them are still wanted, None for all. A plan that counts by itself comes
@@ -102,7 +104,8 @@ class Output:
         delivered: Entries handed over.
     """
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, limit: int | None, *, is_lazy: bool = False) -> None:
+        self._is_lazy = is_lazy
         self.tally = Tally()
         self.left = limit
         self.last: int | None = None
@@ -136,6 +139,8 @@ class Output:
         if self.left is not None:
             messages = messages[: self.left]
             self.left -= len(messages)
+        if self._is_lazy:
+            messages = [m if type(m) is LazyMessage else lazy_of(m) for m in messages]
         if (messages or undecoded) and self._pump is not None:
             self.delivered += len(messages)
             is_page = page is not None and self.tally.stats.path == "pages"

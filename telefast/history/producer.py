@@ -57,6 +57,7 @@ class Producer:
         fallback: Whether to go on with `iter_messages` where a fast path fails.
         prefetch: Pages held or in flight, at most.
         stretch_pages: The same while a dense stretch is read by ids.
+        is_lazy: Whether messages are to be `LazyMessage`s.
         takeout: Whether to make the requests as a takeout; "auto": if Telegram lets it begin.
     """
 
@@ -76,6 +77,7 @@ class Producer:
         stretch_pages: int,
         takeout: bool | Literal["auto"] = False,
         by_ids: bool = True,
+        is_lazy: bool = False,
     ) -> None:
         self._clients = clients
         self._client = client = clients[0]
@@ -93,7 +95,9 @@ class Producer:
         self._by_ids = by_ids and len(clients) == 1  # others may see other messages
         self._has_root = False
         self._list = Listing(None)
-        self._out = Output(query.limit if stock[0]["ids"] is None else None)
+        self._is_lazy = is_lazy
+        limit = query.limit if stock[0]["ids"] is None else None
+        self._out = Output(limit, is_lazy=is_lazy)
         self._runner = Runner(
             client,
             self._out,
@@ -155,7 +159,9 @@ class Producer:
             await self._run_stock(self._stock, found)
             return
         self._list = found
-        self._runner.fetcher = Fetcher(self._client, found, self._options, self._road)
+        self._runner.fetcher = Fetcher(
+            self._client, found, self._options, self._road, is_lazy=self._is_lazy
+        )
         if len(self._clients) > 1:
             self._runner.fetcher = await open_lanes(
                 self._clients,

@@ -12,6 +12,7 @@ negative, and where both `max_id` and `offset_id` are given forward: it begins b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -97,6 +98,11 @@ class Query:
     def keeps(self, message_id: int) -> bool:
         """Tell whether an id lies within the bounds."""
         return self.low < message_id < self.high
+
+    def kept(self, ids: Sequence[int]) -> Sequence[int]:
+        """Return those ids that lie within the bounds, in their order."""
+        low, high = self.low, self.high
+        return [i for i in ids if low < i < high]
 
     def is_empty(self) -> bool:
         """Tell whether no id can match, so that nothing need be asked."""

@@ -15,6 +15,7 @@ from telefast.history.arguments import (
     check_sizes,
     check_takeout,
     check_together,
+    check_view,
     check_waits,
     split_ids,
     stock_reason,
@@ -91,6 +92,9 @@ class BatchedHistory(Resumable):
             for. Default True: it is logged as a WARNING and counted as `history_fallbacks`;
             False raises the error.
         request_size: Messages per request, 1 to 100 (the server's limit, tdlib MessagesManager.h).
+        view: What messages are: `full` (the default), Telethon's own; `lazy`, a `LazyMessage` each,
+            which is read from the bytes of the answer as its parts are asked for, and takes a
+            fraction of time and memory.
         batch_size: Messages per batch of `batches`.
         albums: Whether batches are longer where they would cut an album. Bounds and *limit* cut
             as always; `widen_albums` fetches what they cut off. Default False.
@@ -148,6 +152,7 @@ class BatchedHistory(Resumable):
         reply_to: int | None = None,
         scheduled: bool = False,
         fallback: bool = True,
+        view: Literal["full", "lazy"] = "full",
         request_size: int = 100,
         batch_size: int = 100,
         albums: bool = False,
@@ -169,6 +174,7 @@ class BatchedHistory(Resumable):
         check_list_arguments(search, filter, from_user, reply_to, scheduled)
         check_flags(albums=albums, fallback=fallback, by_ids=by_ids)
         check_takeout(takeout)
+        check_view(view)
         check_callables(on_progress=on_progress, on_wait=on_wait)
         tell = None if on_wait is None else told_once(on_wait)
         ids, wanted, others = split_ids(ids)
@@ -222,6 +228,7 @@ class BatchedHistory(Resumable):
             stretch_pages=max(pages, 0 if prefetch else LONGEST_STRETCH + concurrency),
             takeout=takeout,
             by_ids=by_ids,
+            is_lazy=view == "lazy",
         )
         track = Track(query, key_of(stock, name), has_ids=ids is not None)
         gathering = Gathering(batch_size, albums=albums)

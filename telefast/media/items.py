@@ -22,6 +22,7 @@ from telefast.media.policy import Policy, Protection, protections_of, skip_prote
 from telefast.media.reading import Seen, read_slot
 from telefast.media.types import MediaItem, SkippedItem
 from telefast.media.walk import Group, forwarded_from, groups_in, groups_of, is_holder
+from telefast.transport.lazy import whole
 
 __all__ = ["MediaItem", "SkippedItem", "chat_photo_item", "file_key", "first_item", "items_of"]
 
@@ -64,8 +65,9 @@ def items_of(
     `telefast.media.policy`; there is no other way around it.
 
     Args:
-        message: A message; or `MessageMedia`, a photo, a document, a story, a web page, a rich
-            message or a service action. Of these only the message knows its own protection.
+        message: A message, also a lazy one; or `MessageMedia`, a photo, a document, a story, a web
+            page, a rich message or a service action. Of these only the message knows its own
+            protection.
         policy: Decides about each protected item: called with *message* and the item, returns
             whether it may be fetched.
         chat: The chat, for its protection, where the message does not know it: a `Chat`, `Channel`,
@@ -107,6 +109,7 @@ def items_of(
         "quoted": quoted,
     }
     wanted = frozenset(name for name, is_on in options.items() if is_on)
+    message = whole(message)
     found: list[MediaItem | SkippedItem] = []
     for each in _all_of(message, wanted, origin, protections_of(message, chat)):
         if isinstance(each, MediaItem) and each.protection and not _allows(policy, message, each):

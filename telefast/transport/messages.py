@@ -19,6 +19,8 @@ from telethon.tl.types import contacts
 from telefast import logs
 from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.transport import telethon as door
+from telefast.transport.lazy import LazyMessage, Source
+from telefast.transport.scan import Known, Scanned, scan
 from telefast.transport.undecoded import (
     Broken,
     UndecodedMessage,
@@ -73,6 +75,7 @@ class Page:
         is_foreign: Whether another account than the stream's first one has fetched it.
         next_rate: Where the next page of a search of all chats begins, None if the answer does
             not say.
+        source: What lazy messages read from; None where they were decoded.
         pts: Telegram's counter of changes in a channel, None if the answer does not say; answers
             asked for in parts never do.
         found: The messages by id, `MessageEmpty` left out.
@@ -93,14 +96,21 @@ class Page:
     next_rate: int | None = None
     is_foreign: bool = False
     pts: int | None = None
+    source: Source | None = None
 
     found: dict[int, Any] = field(init=False)
     empty_ids: list[int] = field(init=False)
     entities: dict[int, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.found = {m.id: m for m in self.messages if not isinstance(m, types.MessageEmpty)}
         self.empty_ids = []
+        if self.source is not None:
+            self.entities = self.source.entities
+            self.found = {m.id: m for m in self.messages if type(m) is LazyMessage}
+            if len(self.found) < len(self.messages):
+                self.empty_ids = [m.id for m in self.messages if type(m) is not LazyMessage]
+            return
+        self.found = {m.id: m for m in self.messages if not isinstance(m, types.MessageEmpty)}
         if len(self.found) < len(self.messages):
             self.empty_ids = [m.id for m in self.messages if isinstance(m, types.MessageEmpty)]
         for record in self.undecoded:
@@ -121,6 +131,8 @@ class Page:
     @property
     def marked(self) -> set[int]:
         """Ids of messages that carry a reason why their display is restricted."""
+        if self.source is not None:
+            return self.source.marked
         return {i for i, m in self.found.items() if getattr(m, "restriction_reason", None)}
 
     def finished(self, ids: Iterable[int], client: TelegramClient, input_chat: Any) -> list[Any]:
@@ -129,23 +141,37 @@ class Page:
         What cannot be decoded is an `UndecodedMessage`.
         """
         messages = [self.found[i] for i in ids]
+        if self.source is not None:
+            self.source.bind(client, door.self_id(client), input_chat, door.finish)
+            return messages
         for message in messages:
             if not isinstance(message, UndecodedMessage):
                 door.finish(message, client, self.entities, input_chat)
         return messages
 
 
-def read_page(data: bytes, request: Any) -> Page | Broken:
+def read_page(
+    data: bytes, request: Any, known: Known | None = None, *, is_lazy: bool = False
+) -> Page | Broken:
     """Decode the answer to *request*, or tell which of its messages cannot be decoded.
 
     Where a user or a chat cannot be decoded, the page lacks it and those that follow; Telethon
     asks for a sender that is missing when the program does.
+
+    Args:
+        data: What came.
+        request: What was asked.
+        known: Users and chats of the pages read before for the same reader: those that come again
+            with the very same bytes are the same objects. It is added to.
+        is_lazy: Whether messages are to be `LazyMessage`s, wherever that is possible.
 
     Raises:
         RPCError: If the answer is an error.
         CompatibilityError: If this Telethon cannot decode it.
         UnexpectedAnswerError: If it is no list of messages.
     """
+    if is_lazy and (scanned := scan(data, {} if known is None else known)) is not None:
+        return _scanned_page(data, scanned)
     spans: dict[int, tuple[int, int]] = {}
     try:
         answer, end = door.decode(data, request, spans)
@@ -176,6 +202,22 @@ def read_page(data: bytes, request: Any) -> Page | Broken:
         spans,
         next_rate=getattr(answer, "next_rate", None),
         pts=getattr(answer, "pts", None),
+    )
+
+
+def _scanned_page(data: bytes, scanned: Scanned) -> Page:
+    head = scanned.head
+    return Page(
+        data[: scanned.end] if scanned.end != len(data) else data,
+        scanned.messages,
+        scanned.users,
+        scanned.chats,
+        head.get("count"),
+        head.get("offset_id_offset"),
+        scanned.spans,
+        next_rate=head.get("next_rate"),
+        pts=head.get("pts"),
+        source=scanned.source,
     )
 
 

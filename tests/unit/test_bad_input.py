@@ -82,6 +82,8 @@ WRONG = [
     ("takeout", 1, 'True, False or "auto"'),
     ("takeout", None, 'True, False or "auto"'),
     ("scheduled", 0, "True or False"),
+    ("view", "raw", '"full" or "lazy"'),
+    ("view", None, '"full" or "lazy"'),
     ("request_size", 0, "an integer from 1 to 100"),
     ("request_size", 101, "an integer from 1 to 100"),
     ("batch_size", 0, "an integer from 1 up"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from telethon import types
+from telethon import functions, types
 from telethon.tl.alltlobjects import LAYER
 from telethon.tl.custom.forward import Forward
 
 from telefast.chunks.collect import collect
 from telefast.errors import ArgumentError
-from telefast.transport.messages import Page
+from telefast.transport.lazy import lazy_of
+from telefast.transport.messages import Page, read_page
 from tests.unit.chunk_model import ACCOUNT, SomeBatch, batch_of, club, page_of
 
 PEER = types.PeerChannel(9)
@@ -50,6 +53,27 @@ def test_messages_are_slices_of_their_page() -> None:
     assert (LAYER, ACCOUNT, channel.marked_id) == (body.layer, body.account, body.chat)
     dates = [channel.timestamp(i) for i in ids]
     assert (min(dates), max(dates)) == (body.oldest, body.newest)
+
+
+def test_lazy_messages_give_what_they_came_as() -> None:
+    """Their bytes, ids, chat and dates are those of the decoded ones, and nothing is decoded."""
+    world, channel = club()
+    ids = list(channel.ids)[::-1][:100]
+    plain = page_of(world, channel, ids)
+    request = functions.messages.GetHistoryRequest(channel.input_peer(), 0, None, 0, 100, 0, 0, 0)
+    lazy = read_page(plain.data, request, {}, is_lazy=True)
+    assert isinstance(lazy, Page)
+    chat = channel.input_peer()
+    lazy.finished(ids, cast("Any", SimpleNamespace(_self_id=1)), chat)
+    bodies = []
+    for page in (plain, lazy):
+        body = collect(SomeBatch(page.messages, [page]), None)
+        bodies.append(replace(body, peer=None))
+    assert bodies[0] == bodies[1]
+    assert all(message._full is None for message in lazy.messages)
+    mixed = collect([*lazy.messages[:50], lazy_of(plain.messages[50])], None)
+    assert ids[:51] == mixed.ids
+    assert plain.messages[50].CONSTRUCTOR_ID.to_bytes(4, "little") == mixed.messages[50][:4]
 
 
 def test_a_batch_with_a_part_of_its_page() -> None:
