@@ -97,7 +97,8 @@ class RateLimitedLogger(_Adapter):
         ArgumentError: If an argument has no legal value.
 
     Example:
-        >>> import sys
+        >>> import logging, sys
+        >>> from telefast import RateLimitedLogger
         >>> logger = logging.getLogger("example")
         >>> handler = logging.StreamHandler(sys.stdout)
         >>> logger.addHandler(handler)

@@ -34,6 +34,8 @@ class MetricsCollector(Collector):
 
     Example:
         >>> from prometheus_client import CollectorRegistry, generate_latest
+        >>> from telefast import Metrics
+        >>> from telefast.prometheus import MetricsCollector
         >>> metrics = Metrics()
         >>> metrics.add("requests", 3)
         >>> registry = CollectorRegistry()
