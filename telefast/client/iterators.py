@@ -137,6 +137,9 @@ class MessagesIter(Iter[T, BatchedHistory]):
         low, high = arguments.get("min_id"), arguments.get("max_id")
         if isinstance(low, int) and isinstance(high, int) and 0 < high < low:
             arguments = arguments | {"min_id": high}  # nothing, as there, and no error
+        is_down = not low and not arguments.get("reverse")
+        if is_down and (arguments.get("offset_id"), high) in ((1, 0), (0, 1), (1, 1)):
+            limit = 0  # nothing lies below 1, but there, the total is asked for
         self._arguments = entity, limit, arguments
         super().__init__(client, lambda: BatchedHistory(client, entity, limit, **arguments))
 

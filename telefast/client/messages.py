@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast, overload
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
 
 from telethon.tl.types import InputMessageID, InputMessagePinned, InputMessageReplyTo
 
@@ -17,10 +17,41 @@ if TYPE_CHECKING:
     from telethon import TelegramClient
     from telethon.tl.custom.message import Message
 
+    from telefast.transport.waits import WaitEvent
+
 __all__ = ["MessageMethods"]
 
 _OneId = int | InputMessageID | InputMessageReplyTo | InputMessagePinned
 _ManyIds = Iterable[_OneId]
+
+
+class _More(TypedDict, total=False):
+    """What can be said besides, for type checkers."""
+
+    offset_date: datetime | date | float | None
+    offset_id: int
+    max_id: int
+    min_id: int
+    add_offset: int
+    search: str | None
+    filter: Any
+    from_user: Any
+    wait_time: float | None
+    reverse: bool
+    reply_to: int | None
+    scheduled: bool
+    request_size: int
+    batch_size: int
+    concurrency: int
+    fallback: bool
+    prefetch: int | None
+    timeout: float | None
+    max_flood_wait: float
+    takeout: bool | Literal["auto"]
+    on_progress: Callable[[int, int | None], object] | None
+    on_wait: Callable[[WaitEvent], object] | None
+    albums: bool
+    by_ids: bool
 
 
 class MessageMethods:
@@ -34,11 +65,11 @@ class MessageMethods:
 
     @overload
     def iter_messages(
-        self, entity: Any, limit: float | None = None, *, ids: _ManyIds, **options: Any
+        self, entity: Any, limit: float | None = ..., *, ids: _ManyIds, **more: Unpack[_More]
     ) -> MessagesIter[Message | None]: ...
     @overload
     def iter_messages(
-        self, entity: Any, limit: float | None = None, *, ids: None = None, **options: Any
+        self, entity: Any, limit: float | None = ..., *, ids: None = ..., **more: Unpack[_More]
     ) -> MessagesIter[Message]: ...
     def iter_messages(
         self,
@@ -108,15 +139,15 @@ class MessageMethods:
 
     @overload
     async def get_messages(
-        self, entity: Any, limit: float | None = ..., *, ids: _OneId, **options: Any
+        self, entity: Any, limit: float | None = ..., *, ids: _OneId, **more: Unpack[_More]
     ) -> Message | None: ...
     @overload
     async def get_messages(
-        self, entity: Any, limit: float | None = ..., *, ids: _ManyIds, **options: Any
+        self, entity: Any, limit: float | None = ..., *, ids: _ManyIds, **more: Unpack[_More]
     ) -> Listed[Message | None]: ...
     @overload
     async def get_messages(
-        self, entity: Any, limit: float | None = ..., *, ids: None = ..., **options: Any
+        self, entity: Any, limit: float | None = ..., *, ids: None = ..., **more: Unpack[_More]
     ) -> Listed[Message]: ...
     async def get_messages(self, *args: Any, **kwargs: Any) -> Any:
         """Return messages at once, as `TelegramClient.get_messages` does.

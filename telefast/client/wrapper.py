@@ -225,9 +225,8 @@ class FastClient(MessageMethods, DownloadMethods):
         return self.wrapped(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name in FastClient.__slots__:  # not made yet
-            raise AttributeError(name)
-        return getattr(self.wrapped, name)
+        wrapped = object.__getattribute__(self, "wrapped")  # no way back to here, if not yet made
+        return getattr(wrapped, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(FastClient, name):

@@ -11,6 +11,7 @@ from telethon.helpers import TotalList
 
 import telefast
 from telefast import ArgumentError, BatchedHistory, FastClient, MediaDownloader, Settings, wrap
+from telefast.client.messages import _More
 from telefast.testing import LocalTelegram, World
 from tests.client.exact import HISTORY, assert_same, club, ids_of, stock
 
@@ -181,6 +182,8 @@ def test_every_option_of_the_pieces_is_an_option() -> None:
     expected = sorted(ours - theirs - {"client"} | {"wait_time"} | files)
     assert expected == caught.value.expected.split(" are ")[1].split(", ")
     assert all(f"`{name}`" in (wrap.__doc__ or "") for name in expected)
+    shown = (theirs | ours) - {"client"}
+    assert shown - {"self", "entity", "limit", "ids"} == set(_More.__annotations__)
 
 
 async def test_one_message_costs_one_request() -> None:

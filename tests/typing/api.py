@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -14,6 +15,7 @@ import telefast
 from telefast import (
     Batch,
     BatchedHistory,
+    BytesIter,
     Chunk,
     ChunkCodec,
     ChunkStore,
@@ -183,10 +185,47 @@ async def wrapped(client: TelegramClient) -> None:
     fast = wrap(client, Settings(), concurrency=8)
     assert_type(fast, FastClient)
     assert_type(fast.wrapped, TelegramClient)
+    assert_type(fast.downloads, MediaDownloader)
     messages = fast.iter_messages("chat", 5, reverse=True, timeout=None)
     assert_type(messages, MessagesIter[Message])
     assert_type(messages.total, int | None)
     assert_type(messages.stats(), HistoryStats)
+    async for message in messages:
+        assert_type(message, Message)
+    assert_type(fast.iter_messages("chat", ids=[5]), MessagesIter[Message | None])
+    async with fast.takeout(channels=True) as takeout:
+        assert_type(takeout, FastClient)
+    assert_type(await fast.end_takeout(True), bool)
+    async with fast as same:
+        assert_type(same, FastClient)
+
+
+async def wrapped_messages(fast: FastClient) -> None:
+    """One or many, by what is asked for; a misspelt argument is found."""
+    await fast.get_messages("chat", revers=True)  # type: ignore[call-overload]
+    assert_type(await fast.get_messages("chat", ids=5), Message | None)
+    some = await fast.get_messages("chat", ids=[5, 6])
+    assert_type([each.id for each in some if each], list[int])
+    assert_type(some.total, int | None)
+    for found in (await fast.get_messages("chat", 5), await fast.get_messages("chat", search="a")):
+        assert_type(found[0], Message)
+        assert_type(found.total, int | None)
+
+
+async def wrapped_files(fast: FastClient, message: Message, stream: BytesIO) -> None:
+    """To memory, to the disk, to a stream."""
+    assert_type(await fast.download_media(message, bytes), bytes | None)
+    assert_type(await fast.download_media(message, file=bytes, thumb=-1), bytes | None)
+    assert_type(await fast.download_media(message), str | None)
+    assert_type(await fast.download_media(message, Path("folder")), str | None)
+    assert_type(await fast.download_media(message, stream), BytesIO | None)
+    assert_type(await fast.download_profile_photo("me", bytes), bytes | None)
+    assert_type(await fast.download_profile_photo("me", download_big=False), str | None)
+    assert_type(await fast.download_file(message.document, bytes), bytes | None)
+    pieces = fast.iter_download(message, offset=5)
+    assert_type(pieces, BytesIter)
+    async for piece in pieces:
+        assert_type(piece, bytes)
 
 
 async def peers(client: TelegramClient) -> None:
