@@ -52,6 +52,7 @@ class _More(TypedDict, total=False):
     on_wait: Callable[[WaitEvent], object] | None
     albums: bool
     by_ids: bool
+    view: Literal["full", "lazy"]
 
 
 class MessageMethods:

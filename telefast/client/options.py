@@ -24,6 +24,7 @@ HISTORY_OPTIONS = frozenset(
         "on_wait",
         "albums",
         "by_ids",
+        "view",
     }
 )
 """The arguments of `BatchedHistory` that Telethon's `iter_messages` does not have, and

@@ -48,7 +48,7 @@ def wrap(client: TelegramClient, settings: Settings | None = None, **options: An
         options: Defaults for every call. Of `telefast.BatchedHistory`, what it has beyond
             Telethon's own: `concurrency`, `prefetch`, `timeout`, `max_flood_wait`, `wait_time`,
             `fallback`, `takeout`, `request_size`, `batch_size`, `albums`, `by_ids`, `on_progress`,
-            `on_wait`. Of `telefast.MediaDownloader`: `dedupe`, `max_connections`, `memory`,
+            `on_wait`, `view`. Of `telefast.MediaDownloader`: `dedupe`, `max_connections`, `memory`,
             `part_size`, `policy`, `set_mtime`, `tuner`, `verify`, and `timeout` and
             `max_flood_wait` as well.
 
