@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgpack
 
@@ -29,7 +29,8 @@ __all__ = ["CodecRecord", "run"]
 
 BLOCKS = (100, 1_000)
 """Messages in one chunk: a page, and what the documentation says."""
-HEADS = ["bytes/message", "encode us", "decode us", "to objects us", "to pickle"]
+HEADS = ["bytes/message", "encode us", "decode us", "to objects us", "to full", "to pickle"]
+"""The last two are of bytes, of time to encode, and of time to read: to objects, where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,13 @@ class CodecRecord:
         encode_max: In the slowest round.
         decode_us: To have ids and data again.
         objects_us: To have Telethon's objects again; None where nothing gives them.
-        to_pickle: Bytes over those of pickle and zlib; None where that did not run.
+        to_full: Bytes over those of `ChunkCodec()`; None where that did not run.
+        to_pickle: Bytes over those of pickle and zlib; likewise.
+        encode_to_full: The same of the time to encode.
+        encode_to_pickle: Likewise.
+        read_to_full: The same of the time to read: to Telethon's objects, or, of what has none, to
+            its own.
+        read_to_pickle: Likewise.
     """
 
     bench: str
@@ -62,7 +69,12 @@ class CodecRecord:
     encode_max: float
     decode_us: float
     objects_us: float | None
+    to_full: float | None
     to_pickle: float | None
+    encode_to_full: float | None
+    encode_to_pickle: float | None
+    read_to_full: float | None
+    read_to_pickle: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields, rounded to what they mean."""
@@ -82,6 +94,7 @@ class Contender:
         encode: To bytes.
         decode: Back.
         to_objects: From that to Telethon's objects, None if it cannot.
+        to_texts: From that to ids and texts, where there are no such objects.
     """
 
     name: str
@@ -89,6 +102,7 @@ class Contender:
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
     to_objects: Callable[[Any], list[Any]] | None
+    to_texts: Callable[[Any], list[tuple[int, str]]] = list
 
 
 def _objects(batch: Batch) -> list[list[Any]]:
@@ -121,9 +135,24 @@ def _telefast(**options: Any) -> Contender:
     return Contender(name, lambda batch: batch, codec.encode, codec.decode, _decode_all)
 
 
+def _small(schema: Any) -> Contender:
+    codec = ChunkCodec(schema=schema)
+    return Contender(
+        f"telefast, {schema}",
+        lambda batch: batch,
+        codec.encode,
+        codec.decode,
+        None,
+        lambda chunk: [(message.id, message.text) for message in chunk.messages],
+    )
+
+
+FULL = _telefast()
 PICKLE = Contender("pickle, zlib 6", _objects, pickled.dump, pickled.load, lambda found: found[0])
 CONTENDERS = (
-    _telefast(),
+    FULL,
+    _small("light"),
+    _small("minimal"),
     _telefast(compression="zlib", level=6),
     _telefast(compression="none"),
     PICKLE,
@@ -133,6 +162,7 @@ CONTENDERS = (
         _dicts,
         lambda data: msgpack.unpackb(zlib.decompress(data), strict_map_key=False),
         None,
+        lambda found: [(message["id"], message.get("message") or "") for message in found[0]],
     ),
 )
 
@@ -181,7 +211,8 @@ def _measure(size: int, block: int, batches: Sequence[Batch], plan: Plan) -> lis
                 times[each].append(_time(each, inputs[each], encoded[each], size))
     finally:
         gc.unfreeze()
-    bytes_of = {each: sum(map(len, encoded[each])) for each in takers}
+    found = {each: _Figures.of(sum(map(len, encoded[each])) / size, times[each]) for each in takers}
+    full, pickle = found.get(FULL), found.get(PICKLE)
     return [
         CodecRecord(
             bench="codec",
@@ -189,27 +220,47 @@ def _measure(size: int, block: int, batches: Sequence[Batch], plan: Plan) -> lis
             block=block,
             contender=each.name,
             rounds=plan.rounds,
-            bytes=bytes_of[each] / size,
-            encode_us=median(one for one, _, _ in found),
-            encode_min=min(one for one, _, _ in found),
-            encode_max=max(one for one, _, _ in found),
-            decode_us=median(two for _, two, _ in found),
-            objects_us=None if each.to_objects is None else median(three for _, _, three in found),
-            to_pickle=bytes_of[each] / bytes_of[PICKLE] if PICKLE in bytes_of else None,
+            bytes=own.bytes,
+            encode_us=own.encode,
+            encode_min=min(one for one, _, _ in times[each]),
+            encode_max=max(one for one, _, _ in times[each]),
+            decode_us=own.decode,
+            objects_us=None if each.to_objects is None else own.read,
+            to_full=own.bytes / full.bytes if full else None,
+            to_pickle=own.bytes / pickle.bytes if pickle else None,
+            encode_to_full=own.encode / full.encode if full else None,
+            encode_to_pickle=own.encode / pickle.encode if pickle else None,
+            read_to_full=own.read / full.read if full else None,
+            read_to_pickle=own.read / pickle.read if pickle else None,
         )
-        for each, found in times.items()
+        for each, own in found.items()
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Bytes a message, and medians of the times."""
+
+    bytes: float
+    encode: float
+    decode: float
+    read: float
+
+    @classmethod
+    def of(cls, size: float, times: Sequence[tuple[float, float, float]]) -> Self:
+        encode, decode, read = (median(each) for each in zip(*times, strict=True))
+        return cls(size, encode, decode, read)
+
+
 def _verify(each: Contender, batches: Sequence[Batch], encoded: Sequence[bytes]) -> None:
-    """Check that every message comes back: its bytes, or, of dicts, its id."""
+    """Check that every message comes back: its bytes, or, without objects, its id and text."""
     found: list[Any] = []
     expected: list[Any] = []
     for batch, data in zip(batches, encoded, strict=True):
         decoded = each.decode(data)
         if each.to_objects is None:
-            found += [message["id"] for message in decoded[0]]
-            expected += [message.id for message in batch.messages]
+            found += each.to_texts(decoded)
+            expected += [(message.id, message.message or "") for message in batch.messages]
         else:
             found += map(bytes, each.to_objects(decoded))
             expected += map(bytes, batch.messages)
@@ -245,6 +296,11 @@ def _row(record: CodecRecord) -> tuple[str, list[str]]:
             f"{record.encode_us:.2f}",
             f"{record.decode_us:.2f}",
             "-" if record.objects_us is None else f"{record.objects_us:.2f}",
-            ratio_text(record.to_pickle),
+            _ratios(record.to_full, record.encode_to_full, record.read_to_full),
+            _ratios(record.to_pickle, record.encode_to_pickle, record.read_to_pickle),
         ],
     )
+
+
+def _ratios(*ratios: float | None) -> str:
+    return " ".join(map(ratio_text, ratios))

@@ -159,16 +159,20 @@ def test_codec(tmp_path: Path) -> None:
     done = _run("codec", "--sizes", "2000", "--rounds", "1", "--json", str(path))
     assert (0, "") == (done.returncode, done.stderr)
     records = json.loads(path.read_text("utf-8"))["records"]
-    assert [100] * 5 + [1000] * 5 == [each["block"] for each in records]
+    assert [100] * 7 + [1000] * 7 == [each["block"] for each in records]
     for each in records:
         assert ("codec", 2000) == (each["bench"], each["size"])
         assert each["encode_min"] <= each["encode_us"] <= each["encode_max"]
-        has_objects = each["contender"] != "dicts in msgpack, zlib 6"
+        small = ("telefast, light", "telefast, minimal")
+        has_objects = each["contender"] not in ("dicts in msgpack, zlib 6", *small)
         assert has_objects == (each["objects_us"] is not None)
     for block in (100, 1000):
         sizes = {e["contender"]: e["bytes"] for e in records if e["block"] == block}
         rivals = (sizes["pickle, zlib 6"], sizes["dicts in msgpack, zlib 6"])
         assert sizes["telefast, zstd"] < 0.9 * min(rivals)
+        assert sizes["telefast, light"] <= 0.7 * sizes["telefast, zstd"]
+        if block == 1000:
+            assert sizes["telefast, minimal"] <= 52
 
 
 def test_download(tmp_path: Path) -> None:
