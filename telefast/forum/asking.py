@@ -16,7 +16,7 @@ from telefast.errors import (
     NotAForumError,
     UnexpectedAnswerError,
 )
-from telefast.forum.rows import TopicPage, page_of
+from telefast.forum.rows import TopicPage, page_of, readable_part
 from telefast.forum.topics import GENERAL
 from telefast.history.lists import Listing, Thread
 from telefast.history.lists import by_ids as request_by_ids
@@ -152,14 +152,14 @@ class ForumAsker:
     async def _newest(self, request: Any) -> tuple[int, int] | None:
         try:
             answer = await self._ask(request)
-        except errors.BadRequestError:
-            return None  # MSG_ID_INVALID, MESSAGE_IDS_EMPTY
+        except (errors.BadRequestError, CompatibilityError):
+            return None  # MSG_ID_INVALID, MESSAGE_IDS_EMPTY; or Telethon cannot read it
         dated = [each for each in answer.messages if not isinstance(each, types.MessageEmpty)]
         return max(((int(each.date.timestamp()), each.id) for each in dated), default=None)
 
     async def _topics(self, request: Any) -> Any:
         try:
-            answer = await self._ask(request)
+            answer = await self._list(request)
         except errors.ChannelForumMissingError as error:
             raise NotAForumError(self.chat_id, await self._kind()) from error
         except _NO_ACCESS as error:
@@ -189,10 +189,25 @@ class ForumAsker:
             return "user"
         return _kind_of(user) or "user"
 
+    async def _list(self, request: Any) -> Any:
+        """Return a list of topics, without the messages in it that Telethon cannot read."""
+        data = await self._send(request)
+        spans: dict[int, tuple[int, int]] = {}
+        try:
+            return door.decode(data, request, spans)[0]
+        except CompatibilityError:
+            spans.pop(door.STOPPED_AT, None)
+            part = readable_part(data, spans.values())
+            if part is None:
+                raise
+            return door.decode(part, request)[0]
+
     async def _ask(self, request: Any) -> Any:
+        return door.decode(await self._send(request), request)[0]
+
+    async def _send(self, request: Any) -> bytes:
         door.check_loop(self._client)
-        data = await call(self._client, request, self._options)
-        return door.decode(data, request)[0]
+        return await call(self._client, request, self._options)
 
 
 def check_kind(chat: Any) -> None:

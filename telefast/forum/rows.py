@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,12 @@ from telethon.utils import get_peer_id
 
 from telefast.forum.types import TopicInfo
 
-__all__ = ["Row", "TopicPage", "page_of", "topic_begun_by"]
+__all__ = ["Row", "TopicPage", "page_of", "readable_part", "topic_begun_by"]
+
+_HEAD = 12
+"""Bytes of an answer before its topics: constructor, flags, count."""
+_VECTOR = struct.Struct("<Ii")
+_VECTOR_ID = 0x1CB5C415
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,32 @@ def page_of(answer: Any) -> TopicPage:
     }
     by_creation = bool(answer.order_by_create_date)
     return TopicPage([_row(each, dates, by_creation) for each in answer.topics], answer.count)
+
+
+def readable_part(data: bytes, spans: Collection[tuple[int, int]]) -> bytes | None:
+    """Return an answer that Telethon cannot read, without what it cannot read.
+
+    The topics come first, then their latest messages: where one of these is unknown, the list is
+    all there.
+
+    Args:
+        data: The bytes of a `messages.forumTopics`.
+        spans: Where its objects lie that were read, in order, as (start, end).
+
+    Returns:
+        The same with the messages that were read, and no users and chats; None if not even the
+        topics were read.
+    """
+    size = _VECTOR.unpack_from(data, _HEAD)[1]
+    if len(spans) < size:
+        return None
+    read = sorted(spans)
+    first = read[size - 1][1] if size else _HEAD + _VECTOR.size
+    most = _VECTOR.unpack_from(data, first)[1]
+    messages = read[size : size + most]
+    end = messages[-1][1] if messages else first + _VECTOR.size
+    found = data[:first] + _VECTOR.pack(_VECTOR_ID, len(messages)) + data[first + 8 : end]
+    return found + 2 * _VECTOR.pack(_VECTOR_ID, 0) + struct.pack("<i", 0)
 
 
 def _row(row: Any, dates: dict[int, int], by_creation: bool) -> Row:

@@ -29,6 +29,7 @@ from telefast.testing import (
     ReducedTopics,
     RepeatTopics,
     ShortTopics,
+    UnknownConstructor,
     World,
 )
 from telefast.transport.account import Account
@@ -179,6 +180,26 @@ async def test_topics_move_all_the_time(world: World, count: int) -> None:
         assert listing.complete
         assert sorted(forum.topics) == sorted(ids(listing))
         assert telegram.requests[LIST] <= 12
+
+
+@pytest.mark.parametrize("of", [types.Message, types.MessageService, types.User, types.Channel])
+async def test_what_telethon_cannot_read(world: World, of: Any) -> None:
+    """A latest message, or somebody, that Telethon does not know costs no topic."""
+    rule = UnknownConstructor(LIST, of)
+    async with LocalTelegram(world, rules=[rule]) as telegram, telegram.client() as client:
+        listing = await ForumWalker(client, "harbour").listing()
+        assert rule.fired
+        assert listing.complete
+        assert sorted(forum_of(world).topics) == sorted(ids(listing))
+
+
+async def test_topics_that_telethon_cannot_read(world: World) -> None:
+    """A topic of a later kind is an error that says to upgrade; what was listed before is kept."""
+    rule = UnknownConstructor(LIST, types.ForumTopic, nth=2)
+    async with LocalTelegram(world, rules=[rule]) as telegram, telegram.client() as client:
+        listing = await ForumWalker(client, "harbour").listing()
+        assert (False, 100) == (listing.complete, len(listing.topics))
+        assert isinstance(listing.problem, CompatibilityError)
 
 
 async def test_error_after_the_first_page(world: World) -> None:

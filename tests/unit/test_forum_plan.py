@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from telethon import types
+from telethon.extensions import BinaryReader
 from telethon.tl.types import messages
 
 from telefast.errors import CorruptStateError
@@ -22,7 +23,7 @@ from telefast.forum.planning import (
     needs_counts,
     uncounted,
 )
-from telefast.forum.rows import page_of, topic_begun_by
+from telefast.forum.rows import page_of, readable_part, topic_begun_by
 from telefast.forum.sharding import positions_of, ranges_of
 from telefast.forum.types import TopicCursor
 from telefast.peers.meta import MessageCount
@@ -192,6 +193,29 @@ def test_what_a_row_says() -> None:
     )
     assert (None, 45) == (silent.place, silent.rank)
     assert (33, True) == (deleted.topic.id, deleted.topic.deleted)
+
+
+def test_what_is_left_of_an_answer() -> None:
+    """Of an answer that breaks off, all topics are left, and the messages before the break."""
+    tops = tuple(types.Message(44 + i, CHAT, date=NOW, message="x") for i in range(3))
+    rows = row(), row(id=31)
+    data = bytes(answer(*rows, tops=tops))
+    spans, at = [], 20
+    for each in (*rows, None, *tops):
+        size = 8 if each is None else len(bytes(each))
+        if each is not None:
+            spans.append((at, at + size))
+        at += size
+    for read in range(2, 6):
+        part = readable_part(data, spans[:read])
+        assert part is not None
+        with BinaryReader(part) as reader:
+            found: Any = reader.tgread_object()
+            assert len(part) == reader.tell_position()
+        assert [30, 31] == [each.id for each in found.topics]
+        assert [44, 45, 46][: read - 2] == [each.id for each in found.messages]
+    assert readable_part(data, spans[:1]) is None
+    assert readable_part(bytes(answer()), []) == bytes(answer())[:-4] + bytes(4)
 
 
 def test_rows_by_creation() -> None:
