@@ -229,6 +229,22 @@ def test_dedupe(tmp_path: Path) -> None:
     assert cached["disk_bytes"] == again["disk_bytes"] < plain["disk_bytes"]
 
 
+def test_forum(tmp_path: Path) -> None:
+    """Every way sorts all messages; one pass takes fewer requests, and the plan says so."""
+    path = tmp_path / "forum.json"
+    done = _run("forum", "--quick", "--rtt", "0", "--json", str(path))
+    assert (0, "") == (done.returncode, done.stderr)
+    records = {each["contender"]: each for each in json.loads(path.read_text("utf-8"))["records"]}
+    one, each, planned, stock, stock_each = records.values()
+    assert {("forum", 41, 3000)} == {
+        (record["bench"], record["topics"], record["messages"]) for record in records.values()
+    }
+    assert [0, 0, 0, 0, 41] == [record["missing"] for record in records.values()]
+    assert one["requests"] < stock["requests"] < stock_each["requests"]
+    assert one["requests"] <= planned["requests"] <= one["requests"] + 3
+    assert planned["requests"] < each["requests"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_pacing(tmp_path: Path) -> None:
