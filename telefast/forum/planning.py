@@ -25,7 +25,7 @@ EACH: Final = 3
 ends of its thread (measured, `python -m benchmarks forum`)."""
 ENDS: Final = 2
 """The same for the whole history, which no message began."""
-BY_IDS: Final = 170
+BY_IDS: Final = 185
 """Ids for each request where a dense chat is read by ids: 200 at a time, confirmed by pages
 (measured there)."""
 
@@ -36,8 +36,8 @@ class ForumPlan:
 
     Attributes:
         way: `per topic`, each with requests of its own, or `one pass` over the whole history.
-        requests: Requests that it will take, about.
-        others: Requests that the other way would take, about.
+        requests: Requests that it will take, about; 0 if that cannot be told.
+        others: Requests that the other way would take at least, about; 0 likewise.
         topics: Ids of the topics to read; None for all, those included that nobody knows.
         why: The reason, in words.
     """
@@ -88,13 +88,13 @@ def make_plan(
         whole: Requests that one pass takes; None if the forum cannot be counted.
         known: How many topics there are, for a plan of all.
     """
-    if whole is None:
-        number = known if topics is None else len(topics)
-        return _plan("per topic", number * (1 + EACH), 0, topics, "the forum cannot be counted")
     if topics is None:
-        each = max(whole, known * (1 + EACH))
+        each = max(whole or 0, known * (1 + EACH))
         why = f"all {known} topics: each would have pages of its own, which are not full"
-        return _plan("one pass", whole, each, None, why)
+        return _plan("one pass", whole or 0, each, None, why)
+    if whole is None:
+        each = len(topics) * (1 + EACH)
+        return _plan("per topic", each, 0, topics, "the forum cannot be counted")
     if counts is None:
         each = len(topics) * (1 + EACH)
         why = f"{len(topics)} topics take {each} requests or more, and as many to count them"

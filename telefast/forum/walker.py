@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from telefast.checks import check_int, check_patience
 from telefast.errors import ArgumentError
@@ -57,7 +57,7 @@ class ForumWalker(Catalog):
 
     Args:
         client: A connected `telethon.TelegramClient`, or its takeout proxy.
-        entity: The forum: whatever `PeerCache.resolve` takes.
+        entity: The forum: a marked id, a username or an entity.
         page_size: Topics to ask for in one request, 1 to 100 (default).
         include_general: Whether General is among the topics. Default True.
         include_hidden: Whether General is, also if it is hidden. Default True.
@@ -95,6 +95,8 @@ class ForumWalker(Catalog):
         **options: Any,
     ) -> None:
         check_telethon()
+        if isinstance(cast("Any", client), list | tuple):
+            raise ArgumentError("client", client, "one telethon.TelegramClient")
         check_int("page_size", page_size, 1, MOST)
         check_flags(
             include_general=include_general,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from telethon.tl import functions
 from telefast import (
     ArgumentError,
     CompatibilityError,
+    ConcurrentUseError,
     ForumAccessError,
     ForumListing,
     ForumWalker,
@@ -29,6 +31,7 @@ from telefast.testing import (
     ReducedTopics,
     RepeatTopics,
     ShortTopics,
+    TakeoutRequired,
     UnknownConstructor,
     World,
 )
@@ -375,14 +378,40 @@ async def test_no_access(world_of_few: World) -> None:
 
 async def test_in_a_takeout(world_of_few: World) -> None:
     """Through a takeout's client all requests are made within the takeout."""
-    async with (
-        LocalTelegram(world_of_few) as telegram,
-        telegram.client() as client,
-        Takeout(client) as takeout,
-    ):
-        listing = await ForumWalker(takeout.client, "quay").listing()
-        assert listing.complete
-        assert 13 == len(listing.topics)
+    rules = [TakeoutRequired(LIST, BY_ID, "messages.getReplies", "messages.getHistory")]
+    async with LocalTelegram(world_of_few, rules=rules) as telegram, telegram.client() as client:
+        with pytest.raises(errors.TakeoutRequiredError):
+            await ForumWalker(client, "quay").listing()
+        async with Takeout(client) as takeout:
+            walker = ForumWalker(takeout.client, "quay")
+            listing = await walker.listing()
+            assert listing.complete
+            assert 13 == len(listing.topics)
+            counts = await walker.counts(listing.topics)
+            assert not counts.failed
+            assert "one pass" == (await walker.plan()).way
+
+
+async def test_one_consumer_at_a_time(world: World) -> None:
+    """A second consumer is refused, and a cancelled one loses nothing."""
+    async with LocalTelegram(world, rtt=0.02) as telegram, telegram.client() as client:
+        stream = ForumWalker(client, "harbour").topics()
+        first = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        with pytest.raises(ConcurrentUseError):
+            await anext(stream)
+        found = [(await first).id]
+        while len(found) < 352:
+            waiting = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            if waiting.done():
+                found.append(waiting.result().id)
+            else:
+                waiting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+                found.append((await anext(stream)).id)
+        assert sorted(forum_of(world).topics) == sorted(found)
 
 
 async def test_old_telethon(monkeypatch: pytest.MonkeyPatch, world_of_few: World) -> None:
@@ -409,6 +438,8 @@ async def test_bad_arguments(world_of_few: World) -> None:
         ):
             with pytest.raises((ArgumentError, TypeError), match=name):
                 ForumWalker(client, "quay", **{name: value})
+        with pytest.raises(ArgumentError, match="client"):
+            ForumWalker([client], "quay")  # type: ignore[arg-type]
         with pytest.raises(ArgumentError, match="entity"):
             ForumWalker(client, None)
         walker = ForumWalker(client, "quay")
