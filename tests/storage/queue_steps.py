@@ -29,7 +29,10 @@ STEPS = {
 }
 """Names of functions in C; `open` and `write` are those of `os` and of files."""
 
-WHERE = (f"{os.sep}telefast{os.sep}media", "database.py", "disk.py", "pathlib")
+WHERE = (
+    *(f"{os.sep}telefast{os.sep}media", f"{os.sep}telefast{os.sep}forum"),
+    *("database.py", "disk.py", "pathlib"),
+)
 """Files of the functions that call them."""
 
 
