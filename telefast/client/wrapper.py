@@ -199,7 +199,7 @@ class FastClient(MessageMethods, DownloadMethods):
         return self
 
     async def __aexit__(self, *exc_info: Any) -> None:
-        was_connected = self._found_connected.pop()
+        was_connected = bool(self._found_connected) and self._found_connected.pop()
         if door.is_takeout_proxy(self.wrapped):
             await self.wrapped.__aexit__(*exc_info)
             return

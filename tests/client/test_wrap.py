@@ -10,7 +10,15 @@ from telethon import TelegramClient, functions, types
 from telethon.helpers import TotalList
 
 import telefast
-from telefast import ArgumentError, BatchedHistory, FastClient, MediaDownloader, Settings, wrap
+from telefast import (
+    ArgumentError,
+    BatchedHistory,
+    FastClient,
+    LazyMessage,
+    MediaDownloader,
+    Settings,
+    wrap,
+)
 from telefast.client.messages import _More
 from telefast.testing import LocalTelegram, World
 from tests.client.exact import HISTORY, assert_same, club, ids_of, stock
@@ -143,6 +151,8 @@ async def test_options_are_defaults_for_each_call() -> None:
         messages = fast.iter_messages("club", concurrency=3)
         assert 1000 == len([m async for m in messages])
         assert 3 == messages.stats().peak_in_flight
+        found = await fast.get_messages("club", 3, view="lazy")
+        assert ([1000, 999, 998], {LazyMessage}) == (ids_of(found), {type(m) for m in found})
 
 
 async def test_wrong_options_die_at_once() -> None:

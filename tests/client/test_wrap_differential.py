@@ -104,7 +104,7 @@ class Side:
         if isinstance(value, Message):
             owner = value.client
             assert owner is self.plain or type(owner).__name__ == "_TakeoutClient"
-            return fingerprint(value, owner)
+            return type(owner).__name__, fingerprint(value, owner)
         if isinstance(value, TotalList):
             return "total", value.total, [self.shown(each) for each in value]
         if isinstance(value, list | tuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import inspect
 from contextlib import suppress
@@ -19,6 +20,7 @@ from telefast import (
     FastClient,
     MediaDownloader,
     Pool,
+    UsageError,
     wrap,
 )
 from telefast.testing import LocalTelegram, TakeoutSession
@@ -105,6 +107,9 @@ async def test_a_client_that_was_not_connected_is_disconnected() -> None:
         with pytest.raises(ZeroDivisionError):
             async with wrap(client):
                 raise ZeroDivisionError
+        assert not client.is_connected()
+        await client.connect()
+        await wrap(client).__aexit__(None, None, None)  # never entered: as Telethon does
         assert not client.is_connected()
 
 
@@ -261,6 +266,21 @@ async def test_handlers_are_the_clients() -> None:
         assert ("hello", client) == (message.text, message.client)
         assert 1 == fast.remove_event_handler(handler)
         assert [] == client.list_event_handlers()
+
+
+async def test_another_loop_is_refused() -> None:
+    """A client belongs to the loop that it was connected in: a typed error, and nothing is sent."""
+    async with scene(1000) as here:
+        fast, message = wrap(here.client), await here.message()
+        before = here.counts.total
+
+        async def elsewhere() -> None:
+            for call in (fast.get_messages("files"), fast.download_media(message, bytes)):
+                with pytest.raises(UsageError, match="another event loop"):
+                    await call
+
+        await asyncio.to_thread(asyncio.run, elsewhere())
+        assert before == here.counts.total
 
 
 # Takeouts

@@ -176,12 +176,12 @@ async def read_by_id(client: Any, here: Scene) -> None:
 @use
 async def search(client: Any, here: Scene) -> None:
     """By words, by a kind of media, by sender."""
-    words = [m async for m in client.iter_messages("club", search="the")]
+    words = [m async for m in client.iter_messages("club", 1000, search="the")]
     assert all("the" in m.raw_text.casefold() for m in words)
-    photos = await client.get_messages("club", None, filter=types.InputMessagesFilterPhotos)
+    photos = await client.get_messages("club", 1000, filter=types.InputMessagesFilterPhotos)
     assert all(message.photo for message in photos)
     assert photos.total == len(photos)
-    mine = await client.get_messages("club", None, from_user="me")
+    mine = await client.get_messages("club", 1000, from_user="me")
     assert all(message.out for message in mine)
 
 
@@ -197,7 +197,7 @@ async def what_a_message_knows(client: Any, here: Scene) -> None:
     client.parse_mode = None
     assert message.text == message.raw_text
     client.parse_mode = "html"
-    found = await client.get_messages("club", None)
+    found = await client.get_messages("club", 1000)
     assert any("</" in (message.text or "") for message in found)
 
 
@@ -207,7 +207,7 @@ async def what_a_message_knows(client: Any, here: Scene) -> None:
 @use
 async def download_what_is_there(client: Any, here: Scene) -> None:
     """Each photo to a folder, by the method of the client and by that of the message."""
-    async for message in client.iter_messages("club", filter=types.InputMessagesFilterPhotos()):
+    async for message in client.iter_messages("club", 50, filter=types.InputMessagesFilterPhotos()):
         path = await client.download_media(message, f"{here.folder}/one/")
         again = await message.download_media(f"{here.folder}/two/")
         assert Path(path).name == Path(again).name
