@@ -41,6 +41,7 @@ from telefast.errors import ClosedError
 from telefast.testing import ErrorOn, HoldBack, LocalTelegram, World
 from telefast.transport import retry
 from telefast.transport import telethon as door
+from telefast.transport.making import recipe_of
 from telefast.transport.naming import Naming
 from telefast.transport.schema import layout_of
 from telefast.transport.wire import Wire
@@ -366,6 +367,17 @@ def test_reading_methods_are_understood() -> None:
     assert odd <= {"AccessPointRule", "ConfigSimple", "FutureSalts", "TlsClientHello"}
     late = [x for x in map(layout_of, tlobjects) if x is not None and x.leading < len(x.words)]
     assert {layout.cls.__name__ for layout in late} == {"Poll", "WallPaper", "WallPaperNoFile"}
+
+
+def test_messages_are_made_as_we_think() -> None:
+    """All that `__init__` does is understood, but for what would make up an id of its own."""
+    for cls in (types.Message, types.MessageService, types.MessageEmpty):
+        recipe = recipe_of(cls)
+        assert recipe is not None
+        assert recipe.attributes.keys() == vars(cls(1, types.PeerUser(2))).keys()
+    odd = {cls for cls in tlobjects.values() if recipe_of(cls) is None}
+    answers = {cls for cls in odd if not issubclass(cls, TLRequest)}
+    assert all("random_id" in inspect.signature(cls).parameters for cls in answers)
 
 
 def test_an_error_speaks_of_the_inner_request(telegram: LocalTelegram) -> None:

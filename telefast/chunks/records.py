@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from telethon.errors.common import TypeNotFoundError
-from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl import types
+
+from telefast.transport.decode import decode
 
 __all__ = [
     "Kind",
@@ -92,14 +93,13 @@ def decode_peer(data: bytes) -> Any:
 
 
 def _decode(data: bytes) -> tuple[Any, str]:
-    reader = BinaryReader(data)
     try:
-        found = reader.tgread_object()
+        found, end = decode(data)
     except TypeNotFoundError as error:
         return None, f"constructor {error.invalid_constructor_id:08x} is not known"
     except Exception as error:  # noqa: BLE001 - whatever Telethon's reader meets in wrong bytes
         return None, f"not in the form of its constructor ({type(error).__name__})"
-    if reader.position != len(data):
+    if end != len(data):
         return None, "longer than its constructor says"
     return found, ""
 

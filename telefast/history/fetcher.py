@@ -13,6 +13,7 @@ from telefast.history.isolate import Isolated, TooManyBrokenError, isolate
 from telefast.logs import get_logger
 from telefast.transport import telethon as door
 from telefast.transport.calls import CallOptions, call
+from telefast.transport.decode import Known
 from telefast.transport.messages import Page, joined, read_page
 from telefast.transport.undecoded import Broken, UndecodedMessage
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from telefast.history.lists import Listing
     from telefast.history.order import Ask
-    from telefast.transport.scan import Known
 
 __all__ = ["Fetcher"]
 
@@ -55,7 +55,7 @@ class Fetcher:
         self._source = source
         self._options = options
         self._is_lazy = is_lazy
-        self._same: Known = {}
+        self._same = Known()
 
     @property
     def width(self) -> int:

@@ -19,8 +19,9 @@ from telethon.tl.types import contacts
 from telefast import logs
 from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.transport import telethon as door
+from telefast.transport.decode import Known
 from telefast.transport.lazy import LazyMessage, Source
-from telefast.transport.scan import Known, Scanned, scan
+from telefast.transport.scan import Scanned, scan
 from telefast.transport.undecoded import (
     Broken,
     UndecodedMessage,
@@ -170,11 +171,11 @@ def read_page(
         CompatibilityError: If this Telethon cannot decode it.
         UnexpectedAnswerError: If it is no list of messages.
     """
-    if is_lazy and (scanned := scan(data, {} if known is None else known)) is not None:
+    if is_lazy and (scanned := scan(data, {} if known is None else known.entities)) is not None:
         return _scanned_page(data, scanned)
     spans: dict[int, tuple[int, int]] = {}
     try:
-        answer, end = door.decode(data, request, spans)
+        answer, end = door.decode(data, request, spans, known)
     except CompatibilityError:
         if door.STOPPED_AT not in spans:
             raise

@@ -7,15 +7,15 @@ from functools import cache
 from struct import Struct
 from typing import Any, Final
 
-from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl import types
 from telethon.utils import get_peer_id
 
+from telefast.transport.decode import Entities, decode
 from telefast.transport.lazy import HEADS, LazyMessage, Source
 from telefast.transport.schema import layout_of
 from telefast.transport.skip import UnknownObjectError, end_of, places, walks_of
 
-__all__ = ["Known", "Scanned", "scan"]
+__all__ = ["Scanned", "scan"]
 
 _INT_AT: Final = Struct("<i").unpack_from
 _START_AT: Final = Struct("<IIi").unpack_from
@@ -27,10 +27,6 @@ _KEY: Final = 20
 """Bytes of a user or chat that say which it is: constructor, flags, id."""
 _MOST_KNOWN: Final = 20_000
 """Users and chats that are remembered, our choice: some 40 MiB; then the memory starts anew."""
-
-
-Known = dict[bytes, tuple[bytes, Any]]
-"""Users and chats by how their bytes begin: all of their bytes, and the object."""
 
 
 @dataclass(slots=True)
@@ -57,7 +53,7 @@ class Scanned:
     end: int
 
 
-def scan(data: bytes, known: Known) -> Scanned | None:
+def scan(data: bytes, known: Entities) -> Scanned | None:
     """Take an answer of messages apart.
 
     Args:
@@ -74,7 +70,7 @@ def scan(data: bytes, known: Known) -> Scanned | None:
         return None
 
 
-def _scan(data: bytes, known: Known) -> Scanned | None:
+def _scan(data: bytes, known: Entities) -> Scanned | None:
     layout = layout_of(_uint(data, 0))
     names = [field.name for field in layout.fields] if layout is not None else []
     # What is last is decoded, so that it cannot end behind the data.
@@ -131,7 +127,7 @@ def _messages(source: Source, place: int, count: int, restricting: int) -> tuple
     return found, place
 
 
-def _entity(data: bytes, start: int, known: Known) -> tuple[Any, int]:
+def _entity(data: bytes, start: int, known: Entities) -> tuple[Any, int]:
     """Return the user or chat at *start*, and where it ends."""
     key = data[start : start + _KEY]
     found = known.get(key)
@@ -139,7 +135,7 @@ def _entity(data: bytes, start: int, known: Known) -> tuple[Any, int]:
         return found[1], start + len(found[0])
     end = end_of(data, start)
     record = data[start:end]
-    each = BinaryReader(record).tgread_object()
+    each = decode(record)[0]
     if len(known) >= _MOST_KNOWN:
         known.clear()
     known[key] = record, each
@@ -154,7 +150,7 @@ def _other(source: Source, start: int) -> tuple[Any, int]:
         end, head = service.walk(data, start)
         return LazyMessage(source, start, end, _INT_AT(data, start + 8)[0], head), end
     end = end_of(data, start)
-    return BinaryReader(data[start:end]).tgread_object(), end
+    return decode(data, start)[0], end
 
 
 @cache

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import takewhile
 from types import FunctionType
 from typing import Any, Final, Literal
@@ -79,6 +79,9 @@ _CALLS: Final[dict[str, Kind]] = {
     "tgread_date()": "date",
     "tgread_object()": "object",
 }
+
+_ITEMS: Final = ("int", "long", "string", "bytes", "object")
+"""What vectors hold, in all releases so far."""
 
 _HEAD = "@classmethod\ndef from_reader(cls, reader):\n"
 _READ = r"(\w+) = reader\.(\w+\([\w=]*\))\n"
@@ -141,7 +144,7 @@ class Layout:
     leading: int
 
 
-@cache
+@lru_cache(maxsize=4096)  # all that there are; anybody can make up others
 def layout_of(constructor: int) -> Layout | None:
     """Return what follows a constructor's number on the wire.
 
@@ -208,6 +211,8 @@ def _field(found: re.Match[str]) -> Field | None:
             return None
     name, call = groups[0], groups[1]
     kind = _CALLS.get(call)
+    if groups[2:] and kind not in _ITEMS:
+        return None
     if kind is None or not name.startswith("_") or groups[2:] not in ([], [name]):
         return None
     return Field(name[1:], kind, groups[2:] == [name], word, mask)

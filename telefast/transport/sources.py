@@ -34,12 +34,19 @@ def source_of(function: FunctionType) -> str | None:
     """
     text, starts = _lines(function.__module__)
     code = function.__code__
+    known = function.__globals__
+    # What calls a method of an imported name depends on that it is imported (`is_import_originated`
+    # in CPython's compiler).
+    imported = [
+        name
+        for name in code.co_names
+        if name in known and getattr(known[name], "__module__", "") != function.__module__
+    ]
     first = code.co_firstlineno - 1
     method = _METHOD.match(text, starts[first]) if first < len(starts) else None
     if method is None:
         return None
-    source = textwrap.dedent(method[0])
-    return source if _does_the_same(source, code) else None
+    return textwrap.dedent(method[0]) if _does_the_same(method[0], imported, code) else None
 
 
 @cache
@@ -55,14 +62,16 @@ def _lines(module: str) -> tuple[str, array[int]]:
     return text, array("I", [0, *(found.end() for found in re.finditer("\n", text))])
 
 
-def _does_the_same(source: str, code: CodeType) -> bool:
+def _does_the_same(method: str, imported: list[str], code: CodeType) -> bool:
+    head = f"import {', '.join(imported)}\n" if imported else ""
     try:
         # No inherited __future__: the functions are those of another package.
-        module = compile(source, "<source>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
+        body = compile(f"{head}class _:\n{method}", "<source>", "exec", dont_inherit=True)
+        for _ in range(2):  # the class, the function
+            body = next(each for each in body.co_consts if isinstance(each, CodeType))
+    except (SyntaxError, ValueError, StopIteration):
         return False
-    found = next((each for each in module.co_consts if isinstance(each, CodeType)), None)
-    return found is not None and _facts(found) == _facts(code)
+    return _facts(body) == _facts(code)
 
 
 def _facts(code: CodeType) -> tuple[object, ...]:

@@ -27,12 +27,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from telethon import __version__ as telethon_version
 from telethon import errors, functions, types, utils
 from telethon.errors.common import TypeNotFoundError
-from telethon.extensions.binaryreader import BinaryReader
 from telethon.network.connection.tcpabridged import ConnectionTcpAbridged
 from telethon.network.connection.tcpfull import ConnectionTcpFull
 from telethon.network.connection.tcpintermediate import ConnectionTcpIntermediate
@@ -40,13 +40,14 @@ from telethon.network.mtprotosender import MTProtoSender
 from telethon.tl.alltlobjects import LAYER
 
 from telefast.errors import ClosedError, CompatibilityError, ConnectionLostError, UsageError
+from telefast.logs import get_logger
+from telefast.transport.decode import STOPPED_AT, Known, Spans, is_fast
+from telefast.transport.decode import decode as decode_object
 from telefast.transport.envelopes import ENVELOPES, Raw, innermost, method_of, unwrap
 from telefast.transport.quiet import Hushed, once
 from telefast.transport.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from telethon import TelegramClient
     from telethon.crypto.authkey import AuthKey
 
@@ -82,10 +83,9 @@ __all__ = [
     "user_flood_due",
 ]
 
+_log = get_logger("decode")
+
 _RPC_ERROR = types.RpcError.CONSTRUCTOR_ID.to_bytes(4, "little")
-STOPPED_AT = -1
-"""Names, among spans, the object that cannot be read: where it begins, and what is unknown in it.
-No object has this `id()`."""
 _PLAIN = (ConnectionTcpFull, ConnectionTcpIntermediate, ConnectionTcpAbridged)
 """Kinds of connections that hide nothing: a `Wire` does what they do, with less work."""
 _KEY_RETRIES = 2
@@ -243,7 +243,7 @@ def reap_sender(sender: MTProtoSender, *, now: float) -> int:
 
 
 def decode(
-    data: bytes, request: Any, spans: dict[int, tuple[int, int]] | None = None
+    data: bytes, request: Any, spans: Spans | None = None, known: Known | None = None
 ) -> tuple[Any, int]:
     """Decode an answer.
 
@@ -252,6 +252,7 @@ def decode(
         request: The innermost request, named in an error.
         spans: Filled with the place in *data* of each object directly within the answer, by the
             object's `id()`: its messages, users and chats.
+        known: Users and chats of answers that belong together, see `telefast.transport.decode`.
 
     Returns:
         The object and the position behind it.
@@ -261,43 +262,22 @@ def decode(
         CompatibilityError: If it holds a constructor that this Telethon does not know. Then
             *spans* tells at `STOPPED_AT` where.
     """
-    reader = BinaryReader(data)
+    _say_if_slow()
     try:
-        result = reader.tgread_object() if spans is None else _read_with_spans(reader, spans)
+        result, end = decode_object(data, spans=spans, known=known)
     except TypeNotFoundError as error:
         # Telethon's own error shows the remaining bytes, and so the text of messages.
         name = f"constructor {error.invalid_constructor_id:08x} in {method_of(request)}"
         raise CompatibilityError(name, telethon_version) from None
     if data[:4] == _RPC_ERROR:
         raise unwrap(errors.rpc_message_to_error(result, request), request)
-    return result, reader.tell_position()
+    return result, end
 
 
-def _read_with_spans(reader: BinaryReader, spans: dict[int, tuple[int, int]]) -> Any:
-    """Read an object, noting where each object directly within it lies.
-
-    While one of those is read, the reader is its plain self, so that what lies deeper costs
-    nothing: 0.2 us for each message.
-    """
-    plain: Callable[[], Any] = reader.tgread_object
-
-    def noting() -> Any:
-        start = reader.position
-        reader.tgread_object = plain  # type: ignore[method-assign]
-        try:
-            found = plain()
-        except TypeNotFoundError as error:
-            spans[STOPPED_AT] = (start, error.invalid_constructor_id)
-            raise
-        reader.tgread_object = noting  # type: ignore[method-assign]
-        spans[id(found)] = (start, reader.position)
-        return found
-
-    reader.tgread_object = noting  # type: ignore[method-assign]
-    try:
-        return plain()
-    finally:
-        del reader.tgread_object  # it refers to the reader
+@cache
+def _say_if_slow() -> None:
+    if not is_fast():
+        _log.info("decoding by telethon: its sources are not there, as in a frozen application")
 
 
 def finish(message: Any, client: TelegramClient, entities: dict[int, Any], input_chat: Any) -> None:

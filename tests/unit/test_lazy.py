@@ -12,8 +12,9 @@ from telethon.extensions import html, markdown
 from telethon.extensions.binaryreader import BinaryReader
 
 from telefast.testing.pages import channel_messages
+from telefast.transport.decode import Entities
 from telefast.transport.lazy import LazyMessage, lazy_of, whole
-from telefast.transport.scan import Known, Scanned, _entity, _restricting, scan
+from telefast.transport.scan import Scanned, _entity, _restricting, scan
 from telefast.transport.schema import layout_of
 from telefast.transport.skip import UnknownObjectError
 from tests.unit.chunk_model import club
@@ -236,7 +237,7 @@ def test_an_answer_taken_apart_is_the_answer_decoded() -> None:
 
 def test_who_comes_again_with_the_same_bytes_is_the_same_object() -> None:
     """And whoever has changed meanwhile is another one."""
-    known: Known = {}
+    known: Entities = {}
     user, renamed = types.User(5, first_name="A"), types.User(5, first_name="B")
     found = []
     for each in (user, user, renamed, user):
@@ -251,7 +252,7 @@ def test_who_comes_again_with_the_same_bytes_is_the_same_object() -> None:
 def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the memory starts anew."""
     monkeypatch.setattr("telefast.transport.scan._MOST_KNOWN", 3)
-    known: Known = {}
+    known: Entities = {}
     for number in range(10):
         data = bytes(types.User(number, first_name="A"))
         assert number == _entity(data, 0, known)[0].id

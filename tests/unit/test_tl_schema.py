@@ -88,6 +88,7 @@ def test_the_class_is_the_one_that_telethon_makes() -> None:
     [
         odd_readers.OtherElse,
         odd_readers.OtherList,
+        odd_readers.OtherItems,
         odd_readers.OtherCall,
         odd_readers.OtherWord,
         odd_readers.OtherArgument,
