@@ -16,6 +16,7 @@ from telefast.errors import (
     NotAForumError,
     UnexpectedAnswerError,
 )
+from telefast.forum.paging import FIRST, AskPage, LookUp
 from telefast.forum.rows import TopicPage, page_of, readable_part
 from telefast.forum.topics import GENERAL
 from telefast.history.lists import Listing, Thread
@@ -28,7 +29,6 @@ from telefast.transport.centre import reason_of
 if TYPE_CHECKING:
     from telethon import TelegramClient
 
-    from telefast.forum.paging import AskPage, LookUp
     from telefast.peers.cache import PeerCache
 
 __all__ = ["MOST_IDS", "ForumAsker", "check_kind", "check_telethon"]
@@ -74,6 +74,7 @@ class ForumAsker:
         self._peers = peers
         self._options = options
         self._peer: Any = None
+        self._is_checked = False
         self.chat_id = 0
         """Marked id of the forum; 0 until `peer` has found it."""
 
@@ -97,6 +98,24 @@ class ForumAsker:
                 raise NotAForumError(self.chat_id, "group")
             self._peer = peer
         return self._peer
+
+    async def check(self) -> None:
+        """Make sure, once, that messages of the chat can be sorted by topic.
+
+        Topics may be turned off: the messages name them all the same.
+
+        Raises:
+            NotAForumError: If it can be no forum.
+        """
+        if not self._is_checked:
+            try:
+                await self.page(FIRST, 1, None)
+            except NotAForumError as error:
+                if error.kind != "supergroup":
+                    raise
+            except ForumAccessError:
+                pass  # reading will tell what may be read
+            self._is_checked = True
 
     async def page(self, ask: AskPage, limit: int, q: str | None) -> TopicPage:
         """Return a page of the list of topics.
@@ -170,6 +189,7 @@ class ForumAsker:
         for chat in answer.chats:
             if utils.get_peer_id(chat) == self.chat_id:
                 check_kind(chat)
+        self._is_checked = True
         return answer
 
     async def _kind(self) -> str:

@@ -101,17 +101,23 @@ class _TopicByIds(ByIds):
 
 
 def opener_of(
-    topic_id: int, way: Callable[[], Awaitable[GeneralWay]], *, with_root: bool
+    topic_id: int,
+    check: Callable[[], Awaitable[None]],
+    way: Callable[[], Awaitable[GeneralWay]],
+    *,
+    with_root: bool,
 ) -> Opener:
     """Return what opens the list of a topic.
 
     Args:
         topic_id: The topic.
+        check: Called first; raises if the chat can be no forum.
         way: Decides how General is read; called when that is to be known.
         with_root: Whether the message that began the topic belongs to it.
     """
 
     async def open_topic(_client: Any, peer: Any, by_ids: bool) -> Listing:
+        await check()
         if by_ids:
             return _TopicByIds(peer, topic_id=topic_id)
         if topic_id == GENERAL and await way() == "scan":

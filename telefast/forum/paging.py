@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from telefast.forum.rows import Row, TopicPage
 from telefast.forum.topics import GENERAL
 from telefast.forum.types import TopicInfo
 
-__all__ = ["AskGeneral", "AskPage", "LookUp", "TopicPaging"]
+__all__ = ["FIRST", "AskGeneral", "AskPage", "LookUp", "TopicPaging"]
 
 _STALLS = 3
 """How often an answer that leads nowhere is asked for at most: our choice."""
@@ -47,6 +47,10 @@ class AskPage:
     date: int = 0
     message_id: int = 0
     topic_id: int = 0
+
+
+FIRST: Final = AskPage()
+"""The top of the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class TopicPaging:
         self,
         *,
         with_general: bool = False,
-        first: AskPage = AskPage(),
+        first: AskPage = FIRST,
         seen: Iterable[int] = (),
         start: int = 0,
     ) -> None:
@@ -241,7 +245,7 @@ class TopicPaging:
             return
         self._until = self.start
         self._phase = "again" if self._phase == "catch up" and not found else "catch up"
-        self._begin_pass(AskPage())
+        self._begin_pass(FIRST)
 
     def _end(self, problem: Problem) -> None:
         self.problem = problem

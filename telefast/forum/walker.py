@@ -183,7 +183,9 @@ class ForumWalker(Catalog):
             **({} if limit is None else {"limit": limit}),
             "topic_id": topic_id,
             "with_root": include_root,
-            "opener": opener_of(topic_id, self._general.way, with_root=include_root),
+            "opener": opener_of(
+                topic_id, self._asker.check, self._general.way, with_root=include_root
+            ),
         }
         if start is None:
             return TopicHistory(self._client, self._entity, **options)

@@ -285,6 +285,8 @@ async def test_general_of_what_is_no_forum(world: World) -> None:
             with pytest.raises(NotAForumError):
                 await ids_of(walker.history(1))
             with pytest.raises(NotAForumError):
+                await ids_of(walker.history(5))
+            with pytest.raises(NotAForumError):
                 await buckets(walker.split())
 
 
