@@ -14,7 +14,12 @@ import telefast.testing
 from telefast.testing import LocalTelegram, World
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+GUIDES = [
+    *ROOT.glob("docs/*.md"),
+    *ROOT.glob("docs/howto/*.md"),
+    *ROOT.glob("docs/explanation/*.md"),
+]
+PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in GUIDES)]
 
 pytestmark = pytest.mark.e2e
 
