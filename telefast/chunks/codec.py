@@ -22,6 +22,7 @@ from telefast.errors import (
     CorruptChunkError,
     UnsupportedChunkError,
 )
+from telefast.transport.unshown import Unshown
 
 __all__ = ["Chunk", "ChunkCodec"]
 
@@ -249,7 +250,7 @@ class ChunkCodec:
         most = max(len(body.ids), len(body.users), len(body.chats))
         if most > MAX_RECORDS:
             raise ChunkTooLargeError("records per chunk", MAX_RECORDS, most)
-        raw = pack_body(body) if is_full else pack_rows(body)
+        raw = Unshown(pack_body(body) if is_full else pack_rows(body))
         if len(raw) > self._max_raw_size:
             raise ChunkTooLargeError("max_raw_size", self._max_raw_size, len(raw))
         codec, packed = self._compress(raw)
@@ -286,6 +287,7 @@ class ChunkCodec:
             raise CorruptChunkError(path, offset, "does not begin as a chunk does")
         if header.unknown:
             raise UnsupportedChunkError(header.version, header.unknown, path=path, offset=offset)
+        data = Unshown(data)
         packed = data[HEADER_SIZE:]
         try:
             _check(header, packed)

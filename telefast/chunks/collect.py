@@ -24,6 +24,9 @@ from telefast.transport.lazy import LazyMessage
 
 __all__ = ["BatchLike", "PageLike", "collect", "collect_rows"]
 
+_cut = bytes.__getitem__
+"""Of bytes whose slices are to be plain: as quick as it gets."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _EXPECTED = "a Batch, a Telethon message, or an iterable of these"
@@ -170,7 +173,7 @@ class _Collection:
                 spans, data = next(((p.spans, p.data) for p in pages if key in p.spans), ({}, b""))
             if key in spans:
                 start, end = spans[key]
-                records.append(data[start:end])
+                records.append(_cut(data, slice(start, end)))
             else:
                 self._add_plain(message)
 
@@ -180,7 +183,7 @@ class _Collection:
         chats: list[bytes] = []
         for entity, page in self._entities.values():
             span = None if page is None else page.spans.get(id(entity))
-            data = bytes(entity) if page is None or span is None else page.data[slice(*span)]
+            data = bytes(entity) if page is None or span is None else _cut(page.data, slice(*span))
             (users if is_user(entity) else chats).append(data)
         peers = [*self._peers, *(BinaryReader(peer).tgread_object() for peer in self._chats)]
         chat = _common_chat(peers)

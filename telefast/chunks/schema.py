@@ -88,15 +88,15 @@ class Body:
     layer: int
     account: int | None
     chat: int | None
-    peer: bytes | None
+    peer: bytes | None = field(repr=False)
     ids: list[int]
     oldest: int | None
     newest: int | None
-    messages: list[bytes]
-    users: list[bytes]
-    chats: list[bytes]
+    messages: list[bytes] = field(repr=False)
+    users: list[bytes] = field(repr=False)
+    chats: list[bytes] = field(repr=False)
     schema: str = "full"
-    rows: list[Any] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list, repr=False)
 
 
 def pack_body(body: Body) -> bytes:

@@ -27,6 +27,7 @@ from telefast.errors import (
 )
 from telefast.metrics import Metrics
 from telefast.tasks import in_thread
+from telefast.transport.unshown import Unshown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -221,7 +222,7 @@ class ChunkStore:
 
     def _append(self, messages: Any, account: int | None) -> None:
         began = time.perf_counter()
-        frame = self._codec.encode(messages, account=account)
+        frame = Unshown(self._codec.encode(messages, account=account))
         seconds = time.perf_counter() - began
         header = Header.unpack(frame)
         if header is None or not header.count:

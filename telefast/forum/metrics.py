@@ -59,7 +59,7 @@ class TopicMetrics:
     replies: int = 0
     reactions: int = 0
     stars: int = 0
-    polls: list[dict[str, Any]] = field(default_factory=list)
+    polls: list[dict[str, Any]] = field(default_factory=list, repr=False)
     first_date: datetime | None = None
     last_date: datetime | None = None
     _senders: BitMap64 = field(default_factory=BitMap64, repr=False)

@@ -21,6 +21,7 @@ from telefast.transport import telethon as door
 from telefast.transport.account import Account
 from telefast.transport.pacing import kind_of
 from telefast.transport.retry import Flood, Pause
+from telefast.transport.unshown import Unshown
 from telefast.transport.waits import Reason, WaitEvent
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class CallOptions:
     room: str = ""
 
 
-async def call(client: TelegramClient, request: Any, options: CallOptions) -> bytes:
+async def call(client: TelegramClient, request: Any, options: CallOptions) -> Unshown:
     """Send an idempotent request and return its answer's bytes.
 
     The bytes may run past the answer; `telethon.decode` finds its end.
@@ -208,7 +209,7 @@ class Turns:
         return FloodWaitTooLongError(self.method, seconds, budget, time.time() + seconds)
 
 
-async def _ask(client: TelegramClient, account: Account, turns: Turns, raw: door.Raw) -> bytes:
+async def _ask(client: TelegramClient, account: Account, turns: Turns, raw: door.Raw) -> Unshown:
     """Send, and send again at each deadline; the first answer wins."""
     method, timeout, most = turns.method, turns.options.timeout, turns.options.asks
     futures: list[asyncio.Future[bytes]] = []
@@ -240,13 +241,13 @@ async def _ask(client: TelegramClient, account: Account, turns: Turns, raw: door
                 future.exception()  # read, or asyncio reports it as never retrieved
 
 
-def _result(done: set[asyncio.Future[bytes]], method: str) -> bytes:
+def _result(done: set[asyncio.Future[bytes]], method: str) -> Unshown:
     lost = True
     for future in done:
         if not future.cancelled():
             lost = False
             if future.exception() is None:
-                return future.result()
+                return Unshown(future.result())
     if lost:
         # Only a disconnect cancels a future of the sender.
         raise ConnectionLostError(method)

@@ -29,6 +29,7 @@ from telefast.transport.undecoded import (
     broken_at,
     without_entities,
 )
+from telefast.transport.unshown import Unshown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +61,8 @@ class Page:
     """One answer to a question about messages.
 
     Attributes:
-        data: The exact bytes of the answer, as they came over the wire.
+        data: The exact bytes of the answer, as they came over the wire. Its `repr` does not show
+            them.
         messages: Its messages, in the order of the answer, not yet bound to a client;
             `MessageEmpty` among them.
         users: Its users, full TL objects.
@@ -171,8 +173,11 @@ def read_page(
         CompatibilityError: If this Telethon cannot decode it.
         UnexpectedAnswerError: If it is no list of messages.
     """
-    if is_lazy and (scanned := scan(data, {} if known is None else known.entities)) is not None:
-        return _scanned_page(data, scanned)
+    if is_lazy:
+        # Plain bytes: they are read in many small slices.
+        scanned = scan(bytes(data), {} if known is None else known.entities)
+        if scanned is not None:
+            return _scanned_page(data, scanned)
     spans: dict[int, tuple[int, int]] = {}
     try:
         answer, end = door.decode(data, request, spans, known)
@@ -245,21 +250,23 @@ def joined(pages: Iterable[Page], broken: dict[int, Broken], first: Broken) -> P
         broken: Answers with one broken message each, by its id.
         first: The answer that had to be asked for in parts.
     """
-    data = b""
+    parts: list[bytes] = []
+    shift = 0
     spans: dict[int, tuple[int, int]] = {}
     messages: list[Any] = []
     entities: dict[int, Any] = {}
     is_cut = False
     for page in pages:
-        shift = len(data)
-        data += page.data
         spans.update((key, (s + shift, e + shift)) for key, (s, e) in page.spans.items())
+        parts.append(page.data)
+        shift += len(page.data)
         messages += page.messages
         entities = page.entities | entities
         is_cut = is_cut or page.is_cut
     users = [each for each in entities.values() if isinstance(each, _USERS)]
     chats = [each for each in entities.values() if not isinstance(each, _USERS)]
     undecoded = [UndecodedMessage(i, b.constructor, b.data) for i, b in broken.items()]
+    data = Unshown(b"".join(parts))
     return Page(data, messages, users, chats, first.count, first.position, spans, undecoded, is_cut)
 
 

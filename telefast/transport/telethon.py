@@ -263,12 +263,16 @@ def decode(
             *spans* tells at `STOPPED_AT` where.
     """
     _say_if_slow()
+    unknown = None
     try:
-        result, end = decode_object(data, spans=spans, known=known)
+        # Plain bytes: an Unshown would be read in a thousand slices that are not shown, either.
+        result, end = decode_object(bytes(data), spans=spans, known=known)
     except TypeNotFoundError as error:
-        # Telethon's own error shows the remaining bytes, and so the text of messages.
-        name = f"constructor {error.invalid_constructor_id:08x} in {method_of(request)}"
-        raise CompatibilityError(name, telethon_version) from None
+        unknown = error.invalid_constructor_id
+    if unknown is not None:
+        # Not from within: Telethon's own error shows the remaining bytes, and so texts.
+        name = f"constructor {unknown:08x} in {method_of(request)}"
+        raise CompatibilityError(name, telethon_version)
     if data[:4] == _RPC_ERROR:
         raise unwrap(errors.rpc_message_to_error(result, request), request)
     return result, end

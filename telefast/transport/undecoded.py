@@ -9,13 +9,15 @@ the chats and users: then all messages are there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
 from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl import types
 from telethon.tl.types import messages
+
+from telefast.transport.unshown import Unshown
 
 __all__ = ["Broken", "UndecodedMessage", "Unknown", "broken_at", "without_entities"]
 
@@ -68,7 +70,7 @@ class Unknown:
         spans: Where the objects before it lie, in order.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     position: int
     constructor: int
     spans: Sequence[tuple[int, int]]
@@ -90,13 +92,13 @@ class Broken:
         position: Likewise.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     constructor: int
     size: int
     ids: tuple[int, ...]
     claims: tuple[int, ...]
     is_certain: bool
-    mark: bytes
+    mark: bytes = field(repr=False)
     count: int | None
     position: int | None
 
@@ -141,7 +143,7 @@ def without_entities(unknown: Unknown) -> tuple[bytes, list[tuple[int, int]]]:
     first, size = _messages(unknown)
     spans = [span for span in unknown.spans if span[0] >= first]
     end = spans[size - 1][1] if size else first
-    return unknown.data[:end] + _EMPTY_VECTORS, spans[size:]
+    return Unshown(unknown.data[:end] + _EMPTY_VECTORS), spans[size:]
 
 
 def _messages(unknown: Unknown) -> tuple[int, int]:
