@@ -64,8 +64,8 @@ class Account:
 
     async def release(self) -> None:
         """Close them unless somebody uses them now; whoever wants them next has them again."""
-        if self._pool is not None and not self._pool.is_busy:
-            await self._pool.aclose()
+        if self._pool is not None:
+            await self._pool.rest()
 
     @classmethod
     def of(cls, client: TelegramClient) -> Account:

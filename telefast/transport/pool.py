@@ -253,6 +253,14 @@ class Pool:
             self._metrics.add("dc_prewarm_ok" if is_warm else "dc_prewarm_failed")
         return warm
 
+    async def rest(self) -> None:
+        """Close all connections, unless somebody uses one; they are made anew when wanted."""
+        if self.is_busy:
+            return
+        self._end_all()
+        await self._work.aclose()
+        await self._closings.wait()
+
     async def aclose(self) -> None:
         """Close all connections; what is in flight fails with `ConnectionLostError`.
 

@@ -74,21 +74,25 @@ def facts(client: TelegramClient) -> dict[str, Any]:
 
 async def test_a_connected_client_stays_as_it_was() -> None:
     """Nothing is patched, registered or closed; only what telefast has opened is."""
-    async with scene(3 * MIB, dc_ids=(4,)) as here:
+    async with scene(1000, 3 * MIB, dc_ids=(2, 4)) as here:
         client = here.client
         await client.get_me()
-        message = await here.message()
-        before = facts(client)
+        message = await here.message(2)
+        pool, before, tasks = Pool.of(client), facts(client), asyncio.all_tasks()
         async with wrap(client) as fast:
-            assert [1] == ids_of(await fast.get_messages("files"))
+            assert [2] == ids_of(await fast.get_messages("files"))
             assert 3 * MIB == len(await fast.download_media(message, bytes))
-            assert Pool.of(client).lines(4)
+            assert pool.lines(4)
         assert client.is_connected()
-        assert not Pool.of(client).lines(4)
+        assert not pool.lines(4)
+        assert tasks == asyncio.all_tasks()
         changed = {name for name, value in facts(client).items() if value != before.get(name)}
         assert changed == {"_last_request"}  # the time of it, which Telethon notes
         assert (await client.get_me()).is_self
         assert 3 * MIB == len(await fast.download_media(message, bytes))  # it can be used again
+        assert pool is Pool.of(client)
+        assert 1 == here.counts["auth.exportAuthorization"]  # and is logged in there
+        assert pool.lines(4)
         await fast.aclose()
         await fast.aclose()
 
@@ -115,14 +119,14 @@ async def test_a_client_that_was_not_connected_is_disconnected() -> None:
 
 async def test_what_is_in_flight_elsewhere_goes_on() -> None:
     """Closing one wrapped client breaks no download of another one on the same client."""
-    async with scene(6 * MIB, dc_ids=(4,)) as here:
-        message = await here.message()
+    async with scene(1000, 6 * MIB, dc_ids=(2, 4)) as here:
+        message = await here.message(2)
         other = wrap(here.client)
         stream = wrap(here.client).iter_download(message)
         first = await anext(stream)
         await other.aclose()
         rest = [piece async for piece in stream._stream]
-        assert here.content(1) == b"".join([first, *rest])
+        assert here.content(2) == b"".join([first, *rest])
 
 
 async def test_wrapped_twice_is_one_account() -> None:

@@ -25,7 +25,7 @@ async def test_a_program_without_async(how: str, tmp_path: Path) -> None:
     document = world.file_store.add(b"every byte" * 100_000, "film.mkv")
     put_media(channel, types.MessageMediaDocument(document=document))
     async with LocalTelegram(world) as telegram:
-        flags = ["-X", "dev", "-W", "error", "-W", "ignore::DeprecationWarning:telethon"]
+        flags = ["-W", "error", "-W", "ignore::DeprecationWarning:telethon"]
         order = [str(PROGRAM), how, telegram.session_string(), str(tmp_path)]
         process = await asyncio.create_subprocess_exec(
             sys.executable, *flags, *order, stdout=-1, stderr=-2
