@@ -16,6 +16,7 @@ from typing import Any, Final
 from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl import types
 
+from telefast.transport.decode import decode
 from telefast.transport.schema import Field, layout_of
 from telefast.transport.skip import places
 
@@ -55,7 +56,6 @@ _READS: Final[dict[str, Callable[[BinaryReader], Any]]] = {
     "bytes": BinaryReader.tgread_bytes,
     "bool": BinaryReader.tgread_bool,
     "date": BinaryReader.tgread_date,
-    "object": BinaryReader.tgread_object,
 }
 
 
@@ -110,9 +110,9 @@ class Source:
         """The account itself, as a `Peer` on the wire."""
         return self._own
 
-    def decode(self, start: int, end: int) -> Any:
+    def decode(self, start: int) -> Any:
         """Return the message there, as Telethon's own, bound."""
-        message = _read("object", self.data[start:end], 0)
+        message, _ = decode(self.data, start)
         if self._finish is not None:
             self._finish(message, self._client, self.entities, self._chat)
         return message
@@ -156,7 +156,7 @@ class LazyMessage:
         """Return Telethon's own message, bound as `iter_messages` does; the same at each call."""
         if self._full is None:
             assert self._source is not None  # noqa: S101 - either is given
-            self._full = self._source.decode(self._start, self._end)
+            self._full = self._source.decode(self._start)
         return self._full
 
     def __bytes__(self) -> bytes:
@@ -341,8 +341,7 @@ class LazyMessage:
         if field.kind == "true":
             return self._flag(name)
         at = self._at(name)
-        is_vector = field.is_vector
-        return None if at < 0 else _read(field.kind, self._origin.data, at, is_vector=is_vector)
+        return None if at < 0 else _read(field, self._origin.data, at)
 
 
 def lazy_of(message: Any) -> Any:
@@ -368,14 +367,24 @@ def _fields() -> dict[str, dict[int, Field]]:
     return found
 
 
-def _read(kind: str, data: bytes, at: int, *, is_vector: bool = False) -> Any:
+def _read(field: Field, data: bytes, at: int) -> Any:
+    """Return a field as Telethon's reader reads it."""
+    if not field.is_vector:
+        return _item(field.kind, data, at)[0]
+    count, at = _INT.unpack_from(data, at + 4)[0], at + 8
+    found = []
+    for _ in range(count):
+        each, at = _item(field.kind, data, at)
+        found.append(each)
+    return found
+
+
+def _item(kind: str, data: bytes, at: int) -> tuple[Any, int]:
+    if kind == "object":
+        return decode(data, at)
     reader = BinaryReader(data)
-    reader.position = at
-    read = _READS[kind]
-    if not is_vector:
-        return read(reader)
-    reader.read_int()
-    return [read(reader) for _ in range(reader.read_int())]
+    reader.set_position(at)
+    return _READS[kind](reader), reader.tell_position()
 
 
 def _text(data: bytes, at: int) -> str:
@@ -394,4 +403,4 @@ def _marked(peer: bytes) -> int:
 
 
 def _to_peer(peer: bytes) -> Any:
-    return _read("object", peer, 0)
+    return decode(peer)[0]
