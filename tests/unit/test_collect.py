@@ -61,7 +61,7 @@ def test_lazy_messages_give_what_they_came_as() -> None:
     ids = list(channel.ids)[::-1][:100]
     plain = page_of(world, channel, ids)
     request = functions.messages.GetHistoryRequest(channel.input_peer(), 0, None, 0, 100, 0, 0, 0)
-    lazy = read_page(plain.data, request, {}, is_lazy=True)
+    lazy = read_page(plain.data, request, is_lazy=True)
     assert isinstance(lazy, Page)
     chat = channel.input_peer()
     lazy.finished(ids, cast("Any", SimpleNamespace(_self_id=1)), chat)
