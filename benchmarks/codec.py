@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 import msgpack
 
 from benchmarks import pickled
-from benchmarks.history import HOLES, fitting
+from benchmarks.history import fitting
 from benchmarks.records import ratio_text
+from benchmarks.scenes import chat_world
 from telefast import Batch, BatchedHistory, Chunk, ChunkCodec
 from telefast.cli.race import RaceError
-from telefast.testing import LocalTelegram, World
+from telefast.testing import LocalTelegram
 
 if TYPE_CHECKING:
     from benchmarks.history import Plan
@@ -185,8 +186,7 @@ async def run(plan: Plan, view: View) -> list[CodecRecord]:
 
 
 async def _read(size: int, block: int) -> list[Batch]:
-    world = World(seed=1)
-    channel = world.add_channel("Benchmark", message_count=size, holes=HOLES)
+    world, channel = chat_world(size)
     async with LocalTelegram(world, process=True) as telegram, telegram.client() as client:
         history = BatchedHistory(client, channel.input_peer(), concurrency=16, batch_size=block)
         async with history:

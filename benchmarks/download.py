@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from telethon.tl import types
-
 from benchmarks import cores
 from benchmarks.records import ratio_text
-from telefast.cli.race import Lane, RaceError
-from telefast.testing import LocalTelegram, World, put_media
+from benchmarks.scenes import file_world
+from benchmarks.strangers import STRANGERS, Server, Stranger, at_home
+from telefast.cli.race import Lane, Outcome, RaceError
+from telefast.testing import LocalTelegram
 
 if TYPE_CHECKING:
     from benchmarks.history import Plan
@@ -143,10 +143,7 @@ async def run(plan: Plan, view: View) -> list[DownloadRecord]:
 async def _race(
     plan: Plan, rtt: float, bandwidth: float | None, size: int, missing: dict[str, str]
 ) -> list[DownloadRecord]:
-    world = World(seed=size)
-    channel = world.add_channel("Benchmark", username="benchmark")
-    document = world.file_store.document(size, "film.mkv", dc_id=world.dc_ids[0])
-    put_media(channel, types.MessageMediaDocument(document=document))
+    world, channel = file_world(size)
     server = LocalTelegram(world, rtt=rtt, bandwidth=bandwidth, process=True)
     async with AsyncExitStack() as stack:
         with cores.servers():
@@ -158,7 +155,7 @@ async def _race(
             if python is None:
                 missing[name] = "no --rivals"
                 continue
-            lane = await Lane.start(str(Path(__file__).with_name("fetch_lane.py")), python=python)
+            lane = await Lane.start(str(Path(__file__).with_name("fetch_lane.py")), program=python)
             stack.push_async_callback(lane.close)
             order = {"contender": name, "session": telegram.session_string()}
             await lane.say(json.dumps(order))
@@ -167,20 +164,56 @@ async def _race(
                 lanes[name] = lane, answer["ready"]
             else:
                 missing[name] = answer["missing"]
-        runs: dict[str, list[_Run]] = {name: [] for name in lanes}
-        names, digests = list(lanes), set()
+        guests: dict[str, tuple[Stranger, Server]] = {}
+        for who in () if plan.is_quick else STRANGERS:
+            if not plan.takes(who.name):
+                continue
+            if reason := who.missing():
+                missing[who.name] = reason
+                continue
+            home = at_home(telegram, channel.ids[-1])
+            own = who.server(home, "file", size, rtt=rtt, bandwidth=bandwidth)
+            guests[who.name] = who, await stack.enter_async_context(own)
+        runs: dict[str, list[_Run]] = {name: [] for name in (*lanes, *guests)}
+        names, digests = list(runs), set()
+        versions = {name: release for name, (_, release) in lanes.items()}
         for number in range(plan.rounds):
             turn = number % len(names)
             for name in (*names[turn:], *names[:turn]):
-                found, digest = await _timed(telegram, lanes[name][0], name)
+                if name in missing:
+                    continue
+                if name in guests:
+                    try:
+                        outcome = await guests[name][0].run(guests[name][1], "file")
+                    except RaceError as error:
+                        missing[name] = str(error)
+                        del runs[name]
+                        continue
+                    found, digest, versions[name] = _visit(outcome)
+                else:
+                    found, digest = await _timed(telegram, lanes[name][0], name)
                 runs[name].append(found)
                 digests.add(digest)
                 if len(digests) > 1:
                     raise RaceError(f"{name}: brought other bytes than those before it")
     return [
-        _record((rtt, bandwidth), size, (name, lanes[name][1]), found, runs.get("download_media"))
+        _record((rtt, bandwidth), size, (name, versions[name]), found, runs.get("download_media"))
         for name, found in runs.items()
     ]
+
+
+def _visit(outcome: Outcome) -> tuple[_Run, str, str]:
+    """Return what a run of a stranger is, its digest and its release."""
+    run = _Run(
+        seconds=outcome.seconds,
+        cpu=outcome.cpu,
+        requests=outcome.requests.get("upload.getFile", 0),
+        traffic=outcome.traffic,
+        received=outcome.received,
+        writes=None,
+        peak=None,
+    )
+    return run, outcome.digest, outcome.version
 
 
 async def _timed(telegram: LocalTelegram, lane: Lane, name: str) -> tuple[_Run, str]:

@@ -2,17 +2,21 @@
 
 The contenders: telefast with many requests in flight and with its default, a loop of batched
 `client.get_messages` (what most programs write to be faster than one message at a time), and stock
-Telethon's `iter_messages`, with `wait_time=0` and as it comes.
+Telethon's `iter_messages`, with `wait_time=0` and as it comes. Supergroups are also read by two
+clients that are no Telethon (`benchmarks.strangers`), but not in a quick run.
 """
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import batched_get
 from benchmarks.plan import FULL, MAX_SIZE, QUICK, Plan
 from benchmarks.records import HEADS, Record, make_record, table_of
+from benchmarks.scenes import chat_world
+from benchmarks.strangers import STRANGERS, Server, Stranger, at_home, truth
 from telefast.cli import contenders
 from telefast.cli.race import Entry, Outcome, RaceError, run_entry
 from telefast.testing import Chat, LocalTelegram, World, world_from_export
@@ -25,8 +29,6 @@ __all__ = ["FULL", "MAX_SIZE", "QUICK", "Plan", "run"]
 CHATS: Final = ("supergroup", "private chat", "basic group")
 OTHERS_SIZE: Final = 20_000
 """Of the sizes, private chats and basic groups are read at the largest up to this one only."""
-HOLES = 0.05
-"""Share of deleted ids, as in the demo."""
 _BATCHED = f"{contenders.__name__}.batched"
 _STOCK = f"{contenders.__name__}.stock"
 
@@ -43,6 +45,13 @@ ENTRIES = (
 def entries(plan: Plan) -> tuple[Entry, ...]:
     """Return who takes part."""
     return tuple(entry for entry in ENTRIES if plan.takes(entry.name))
+
+
+def strangers(plan: Plan) -> list[Stranger]:
+    """Return who is no Telethon and takes part; each start takes them seconds."""
+    if plan.is_quick or plan.flood.budgets:
+        return []
+    return [each for each in STRANGERS if plan.takes(each.name)]
 
 
 def paced(size: int, plan: Plan) -> Entry:
@@ -69,9 +78,9 @@ class Situation:
         """Return a new world with the chat in it."""
         if self.chat not in CHATS:
             return _exported(self.chat)
-        world = World(seed=self.size)
         if self.chat == "supergroup":
-            return world, world.add_channel("Benchmark", message_count=self.size, holes=HOLES)
+            return chat_world(self.size)
+        world = World(seed=self.size)
         # Whatever else the account receives draws from the same ids.
         world.add_group("Neighbours", message_count=self.size // 2)
         if self.chat == "basic group":
@@ -132,6 +141,9 @@ async def run(plan: Plan, view: View) -> list[Record]:
             await _verify(telegram, chat, plan)
         view.say(f"answers are equal: {each}, every byte and what it is bound to")
     view.say(f"limits: {plan.flood.describe()}")
+    for who in strangers(plan):
+        if reason := who.missing():
+            view.say(f"{who.name} does not run: {reason}")
     records = []
     for rtt in plan.rtts:
         found = []
@@ -175,7 +187,7 @@ def _check(entry: Entry, outcome: Outcome, messages: int, expected: Outcome) -> 
     if outcome.messages != messages:
         raise RaceError(f"{who}: read {outcome.messages:,} messages, not {messages:,}")
     if outcome.digest != expected.digest:
-        raise RaceError(f"{who}: read other messages than the first contender")
+        raise RaceError(f"{who}: read other messages than are there or the first contender read")
 
 
 async def _run(
@@ -195,8 +207,19 @@ async def _race(plan: Plan, situation: Situation, view: View) -> list[Record]:
     rtt = situation.rtt
     takers = entries(plan)
     runs: dict[Entry, list[Outcome]] = {entry: [] for entry in takers}
-    async with LocalTelegram(world, rtt=rtt, process=True) as telegram:
+    async with AsyncExitStack() as stack:
+        telegram = LocalTelegram(world, rtt=rtt, process=True)
+        await stack.enter_async_context(telegram)
         await telegram.warm()
+        guests: list[tuple[Entry, Stranger, Server]] = []
+        for who in strangers(plan) if situation.chat == "supergroup" else ():
+            if who.missing() is None:
+                home = at_home(telegram, 0)
+                place = who.server(home, "history", situation.size, rtt=rtt)
+                entry = Entry(who.name, "", setting="its own objects")
+                guests.append((entry, who, await stack.enter_async_context(place)))
+                runs[entry] = []
+        told = truth(chat) if guests else ""
         expected: Outcome | None = None
         for number in range(plan.rounds):
             turn = number % len(takers)
@@ -204,6 +227,16 @@ async def _race(plan: Plan, situation: Situation, view: View) -> list[Record]:
                 outcome = await _run(telegram, chat, entry, plan, rtt)
                 expected = expected or outcome
                 _check(entry, outcome, len(chat.ids), expected)
+                runs[entry].append(outcome)
+            for entry, who, server in [*guests]:
+                try:
+                    outcome = await who.run(server, "history")
+                except RaceError as error:
+                    view.say(f"{who.name} is left out: {error}")
+                    guests.remove((entry, who, server))
+                    del runs[entry]
+                    continue
+                _check(entry, outcome, len(chat.ids), replace(outcome, digest=told))
                 runs[entry].append(outcome)
         if plan.takes("stock") and not plan.is_quick:
             # Once is enough: its time is sleep.

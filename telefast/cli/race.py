@@ -176,12 +176,12 @@ class Lane:
         self._process = process
 
     @classmethod
-    async def start(cls, *arguments: str, python: str = sys.executable) -> Lane:
-        """Start Python, its own or that of another environment."""
+    async def start(cls, *arguments: str, program: str = sys.executable) -> Lane:
+        """Start Python, its own or that of another environment, or another program."""
         root = str(Path(__file__).parents[2])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         process = await asyncio.create_subprocess_exec(
-            python,
+            program,
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -353,6 +353,8 @@ class SeededChat:
             deed = private_deed(dice)
         else:
             deed = group_deed(dice, script.kind, script.title, date, self._mentions)
+        if isinstance(deed.action, types.MessageActionChatJoinedByLink):
+            sender = types.PeerUser(person.mention.user_id)  # no chat joins itself
         target = self._line.earlier(message_id, deed.back) if deed.back else None
         message = types.MessageService(
             id=message_id,

@@ -1,7 +1,7 @@
 """kurigram reads a chat and a file from the embedded Telegram; in an environment of its own.
 
 The order is one line of JSON on standard input (`serve.py`), the report one line on standard
-output.
+output. With `race` in the order (`benchmarks.strangers`) it is asked to read several times.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import tempfile
 import time
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pyrogram
@@ -125,11 +127,43 @@ async def refused(order: dict[str, Any]) -> str:
     return "answered"
 
 
+async def race(order: dict[str, Any]) -> None:
+    """Read the chat or the file once for each two lines of input: `prepare`, and `go`."""
+    client = client_of(order, "obfuscated intermediate")
+    await client.connect()
+    if order["race"] == "history":
+        await client.resolve_peer(order["username"])
+    else:
+        message = await client.get_messages(order["username"], order["file_message"])
+    print(json.dumps({"ready": pyrogram.__version__}), flush=True)
+    while sys.stdin.readline():
+        print(json.dumps({"prepared": True}), flush=True)
+        sys.stdin.readline()
+        with tempfile.TemporaryDirectory(dir=order["folder"]) as folder:
+            digest, count = sha256(), 0
+            began, cpu = time.perf_counter(), time.process_time()
+            if order["race"] == "history":
+                async for each in client.get_chat_history(order["username"]):
+                    digest.update(f"{each.id}\t{each.text or each.caption or ''}\n".encode())
+                    count += 1
+            else:
+                path = await client.download_media(message, file_name=f"{folder}/file")
+            seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+            if order["race"] != "history":
+                digest.update(Path(path).read_bytes())  # noqa: ASYNC240 - the clock has stopped
+        done = {"seconds": seconds, "cpu": cpu, "messages": count, "digest": digest.hexdigest()}
+        print(json.dumps({"done": done}), flush=True)
+    await client.disconnect()
+
+
 async def main() -> None:
     """Do as ordered."""
     order = json.loads(sys.stdin.readline())
     key = rsa.PublicKey(int(order["rsa_n"], 16), order["rsa_e"])
     rsa.server_public_keys[order["rsa_fingerprint"]] = key
+    if "race" in order:
+        await race(order)
+        return
     report = {"client": "kurigram", "version": pyrogram.__version__, "layer": layer}
     report["runs"] = [await history(order, transport) for transport in TRANSPORTS]
     report["files"] = [await file(order, transport) for transport in order["file_transports"]]

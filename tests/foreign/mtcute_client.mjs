@@ -1,10 +1,14 @@
 // mtcute reads a chat and a file from the embedded Telegram.
 //
 // The order is one line of JSON on standard input (`serve.py`), the report one line on standard
-// output. Sessions stay in memory, so the native SQLite of @mtcute/node is not needed.
+// output. With `race` in the order (`benchmarks.strangers`) it is asked to read several times.
+// Sessions stay in memory, so the native SQLite of @mtcute/node is not needed.
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 
 import {
@@ -130,12 +134,55 @@ function own(path) {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-const lines = createInterface({ input: process.stdin });
-const order = JSON.parse((await lines[Symbol.asyncIterator]().next()).value);
-lines.close();
+// Read the chat or the file once for each two lines of input, `prepare` and `go`, against a clock.
+async function race(order, lines) {
+  const client = clientOf(order, new Transport("obfuscated intermediate"));
+  await client.connect();
+  let message;
+  if (order.race === "history") await client.resolvePeer(order.username);
+  else [message] = await client.getMessages(order.username, order.file_message);
+  console.log(JSON.stringify({ ready: own("package.json").version }));
+  while (!(await lines.next()).done) {
+    console.log(JSON.stringify({ prepared: true }));
+    await lines.next();
+    const digest = createHash("sha256");
+    const folder = mkdtempSync(join(order.folder ?? tmpdir(), "mtcute-"));
+    const path = join(folder, "file");
+    let messages = 0;
+    const cpu = process.cpuUsage();
+    const began = performance.now();
+    if (order.race === "history") {
+      for await (const each of client.iterHistory(order.username)) {
+        digest.update(`${each.id}\t${each.text}\n`);
+        messages += 1;
+      }
+    } else {
+      // Its own downloadToFile returns before the file is whole.
+      const file = await open(path, "w");
+      for await (const part of client.downloadAsIterable(message.media)) await file.write(part);
+      await file.close();
+    }
+    const seconds = (performance.now() - began) / 1000;
+    const spent = process.cpuUsage(cpu);
+    if (order.race !== "history") digest.update(readFileSync(path));
+    rmSync(folder, { recursive: true });
+    const done = { seconds, cpu: (spent.user + spent.system) / 1e6, messages };
+    console.log(JSON.stringify({ done: { ...done, digest: digest.digest("hex") } }));
+  }
+  await client.destroy();
+}
+
+const input = createInterface({ input: process.stdin });
+const lines = input[Symbol.asyncIterator]();
+const order = JSON.parse((await lines.next()).value);
+if (!order.race) input.close();
 const crypto = new NodeCryptoProvider();
 await crypto.initialize();
 addPublicKey(crypto, order.rsa_key);
+if (order.race) {
+  await race(order, lines);
+  process.exit(0);
+}
 const report = {
   client: "mtcute",
   version: own("package.json").version,
