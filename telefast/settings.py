@@ -4,8 +4,9 @@ The pieces of telefast take plain keyword arguments and never read the environme
 for programs that want their knobs outside: `Settings.from_env()` reads them, and
 `Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`,
 `Settings.download_options()` those of `telefast.MediaDownloader`, `Settings.codec_options()`
-those of `telefast.ChunkCodec`, and `Settings.reactions_options()` those of
-`telefast.ReactionCollector`.
+those of `telefast.ChunkCodec`, `Settings.reactions_options()` those of
+`telefast.ReactionCollector`, `Settings.forum_options()` those of `telefast.ForumWalker`, and
+`Settings.layout_options()` those of `telefast.ForumLayout`.
 
 An argument beats the environment, which beats the default. Each field has one variable,
 `TELEFAST_` and its name in capitals, and some have a second, bare name; the first wins where both
@@ -25,6 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from telefast.errors import SettingsError
 from telefast.settings_errors import check_names, explain
 from telefast.settings_errors import names as _names
+from telefast.settings_forum import ForumSettings
 from telefast.settings_logs import LogSettings
 
 __all__ = ["Settings"]
@@ -38,7 +40,7 @@ def _word_of(value: object, on: str, off: str) -> object:
     return off if word in (False, "false", "no", "off", "0") else word
 
 
-class Settings(LogSettings):
+class Settings(ForumSettings, LogSettings):
     """The knobs of telefast; frozen.
 
     `Settings(...)` takes arguments only; `Settings.from_env(...)` reads the environment as well.

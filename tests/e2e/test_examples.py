@@ -40,6 +40,7 @@ def test_every_example_is_run_here() -> None:
         "download_media.py",
         "export_chat.py",
         "export_to_chunks.py",
+        "forum_to_markdown.py",
         "media_archive.py",
         "reactions_csv.py",
         "read_chunks.py",
@@ -176,6 +177,24 @@ def test_reactions_csv(tmp_path: Path) -> None:
     text = (tmp_path / "reactions.csv").read_text("utf-8")
     assert len(rows) == text.count("\n") - 1
     assert not [row for row in people if f",{row['reactor_id']}," in text.replace("anonymous", "")]
+
+
+def test_forum_to_markdown(tmp_path: Path) -> None:
+    """A page for each topic, whatever it is called; a second run writes none; one topic alone."""
+    script = str(ROOT / "examples" / "forum_to_markdown.py")
+    first = _run(tmp_path, script, "--style", "title_id")
+    assert first.startswith("topics: 16, messages: 1565, new: 1565, written: 16\n")
+    [folder] = (tmp_path / "export").iterdir()
+    pages = {path.name: path.read_bytes() for path in (folder / "topics").iterdir()}
+    assert 16 == len(pages)
+    assert {"topic_Tide tables_1501.md", "topic_tide tables_1522.md"} <= {*pages}
+    assert b"<script>" not in b"".join(pages.values()) + (folder / "index.md").read_bytes()
+    assert 1565 == sum(data.count(b"\n### #") for data in pages.values())
+    assert "new: 0, written: 0" in _run(tmp_path, script, "--style", "title_id")
+    one = _run(tmp_path, script, "--style", "title_id", "--topic", "1543")
+    assert "topics: 1, messages: 23, new: 0, written: 0" in one
+    assert "new: 1565, written: 16" in _run(tmp_path, script, "--style", "title_id", "--rewrite")
+    assert pages == {path.name: path.read_bytes() for path in (folder / "topics").iterdir()}
 
 
 def test_my_export(tmp_path: Path) -> None:

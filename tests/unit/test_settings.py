@@ -15,6 +15,7 @@ from telethon import TelegramClient
 
 from telefast.chunks import ChunkCodec
 from telefast.errors import SettingsError
+from telefast.forum import ForumLayout, ForumWalker
 from telefast.history import BatchedHistory
 from telefast.limited_logs import limit_logs
 from telefast.media.downloader import MediaDownloader
@@ -49,6 +50,9 @@ LEGAL = {
     "reactions_concurrency": 2,
     "reactions_cache_size": 0,
     "reactions_max_per_message": 50,
+    "forum_page_size": 20,
+    "forum_include_general": False,
+    "forum_name_style": "title_id",
     "log_batch_interval": 60.0,
     "log_rate_burst": 3,
     "log_adaptive": False,
@@ -63,6 +67,12 @@ LOGS = {
     "log_adaptive": "adaptive",
 }
 """What `limit_logs` calls its knobs."""
+
+FORUMS = {
+    "forum_page_size": "page_size",
+    "forum_include_general": "include_general",
+}
+"""What `ForumWalker` calls its knobs."""
 
 REACTIONS = {
     "export_reactions": "enabled",
@@ -95,7 +105,7 @@ def test_every_option_of_a_history_is_a_setting() -> None:
     """All that `BatchedHistory` takes beyond Telethon's own, but for what only code can give."""
     ours = set(inspect.signature(BatchedHistory).parameters)
     theirs = set(inspect.signature(TelegramClient.iter_messages).parameters)
-    options = ours - theirs - {"client", "on_progress", "on_wait"} | {"wait_time"}
+    options = ours - theirs - {"client", "on_progress", "on_wait", "view"} | {"wait_time"}
     assert options == set(Settings().history_options())
 
 
@@ -136,6 +146,16 @@ def test_each_setting_reaches_the_history(field: str, name: str) -> None:
     if field == "metrics_enabled":
         assert not settings.metrics_enabled
         return  # tests/client/test_metrics.py
+    if field in FORUMS:
+        changed = Settings().forum_options() | {FORUMS[field]: LEGAL[field]}
+        assert changed == settings.forum_options() != Settings().forum_options()
+        assert set(changed) <= set(inspect.signature(ForumWalker).parameters)
+        assert Settings().layout_options() == settings.layout_options()
+        return
+    if field == "forum_name_style":
+        assert {"style": "title_id"} == settings.layout_options() != Settings().layout_options()
+        assert "style" in inspect.signature(ForumLayout).parameters
+        return
     if field in REACTIONS:
         changed = Settings().reactions_options() | {REACTIONS[field]: LEGAL[field]}
         assert changed == settings.reactions_options() != Settings().reactions_options()
@@ -216,6 +236,9 @@ def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             "PART_SIZE_KB='100': expected one of 0, 4, 8, 16, 32, 64, 128, 256, 512, 1024",
         ),
         ({"PART_SIZE_KB": "-4"}, "PART_SIZE_KB='-4': expected one of 0, 4"),
+        ({"FORUM_PAGE_SIZE": "101"}, "FORUM_PAGE_SIZE='101': expected a whole number, 1 to 100"),
+        ({"FORUM_INCLUDE_GENERAL": "2"}, "FORUM_INCLUDE_GENERAL='2': expected True or False"),
+        ({"FORUM_NAME_STYLE": "title"}, "FORUM_NAME_STYLE='title': expected one of id, title_id"),
         (
             {"EXPORT_REACTORS_REDIRECT": "names"},
             "EXPORT_REACTORS_REDIRECT='names': expected one of none, id, opaque",
