@@ -50,9 +50,9 @@ __all__ = [
     "Table",
 ]
 
-MAX_INNER = 1_000_000
-"""Rows within the rows of one chunk at most, such as the entities of all its texts: our choice,
-four for each message that a chunk can hold."""
+MAX_INNER = 250_000
+"""Rows within the rows of one chunk at most, such as the entities of all its texts: our choice, as
+many as messages. A chunk should hold about a thousand of these, which have fewer than 100 each."""
 _CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)

@@ -33,6 +33,9 @@ from telefast import (
     ForumLayout,
     HistoryCursor,
     HistoryStats,
+    LightEntity,
+    LightMedia,
+    LightMessage,
     MediaDedupeCache,
     MediaDownloader,
     MediaItem,
@@ -40,6 +43,7 @@ from telefast import (
     MessageKey,
     MessagesIter,
     MetadataCache,
+    MinimalMessage,
     OrderedMap,
     PeerCache,
     Pool,
@@ -52,6 +56,7 @@ from telefast import (
     ReactionsCsvWriter,
     ReactionSummary,
     ReactorList,
+    Refilled,
     SenderNames,
     Settings,
     SkippedItem,
@@ -70,6 +75,7 @@ from telefast import (
     items_of,
     ordered_map,
     parse_link,
+    refill,
     rehydrate,
     widen_albums,
     wrap,
@@ -165,6 +171,18 @@ async def chunks(client: TelegramClient) -> None:
         except CorruptChunkError as error:
             assert_type(error.path, str | None)
             assert_type(error.offset, int)
+    small = ChunkCodec(schema="light").decode(b"")
+    assert_type(small.schema, str)
+    found = await refill(client, "durov", small, takeout="auto")
+    assert_type(found, Refilled)
+    assert_type(found.deleted, int)
+    for message in small.messages:
+        if isinstance(message, LightMessage):
+            assert_type(message.date, datetime | None)
+            assert_type(message.entities, tuple[LightEntity, ...])
+            assert_type(message.media, LightMedia | None)
+        elif isinstance(message, MinimalMessage):
+            assert_type(message.media_meta, str | None)
     assert_type(codec.encode([], account=5), bytes)
     assert_type(codec.decode(b""), Chunk)
 

@@ -415,7 +415,7 @@ _BODIES = {schema: raw_of(schema, *_SENT) for schema in SCHEMAS}
 def test_counts_cost_no_memory() -> None:
     """A count without bytes is refused before a list is made of it; so are rows within rows."""
     huge = framed(raw_of("light", count=250_000), count=250_000)
-    inner = framed(raw_of("light", entities=b"\4" + b"\x40\0\x42\0\x0f\0\0\0"))
+    inner = framed(raw_of("light", entities=b"\4" + b"\x90\0\xd0\0\3\0\0\0"))
     tracemalloc.start()
     try:
         for frame in (huge, inner):
