@@ -46,6 +46,7 @@ def test_every_example_is_run_here() -> None:
         "read_chunks.py",
         "resume_export.py",
         "test_my_export.py",
+        "tobs_adapter.py",
     }
 
 
@@ -201,3 +202,18 @@ def test_my_export(tmp_path: Path) -> None:
     """The example of a user's tests passes."""
     script = str(ROOT / "examples" / "test_my_export.py")
     assert "3 passed" in _run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", script)
+
+
+def test_tobs_adapter(tmp_path: Path) -> None:
+    """All messages and files of a forum come; a second run finds nothing new, asks for no file."""
+    script = str(ROOT / "examples" / "tobs_adapter.py")
+    first = _run(tmp_path, script)
+    assert first.startswith("messages: 600, of: 600, topics: 13, files: ")
+    count = int(first.split("files: ")[1].split(",")[0])
+    assert count == len([*(tmp_path / "tobs/media").iterdir()]) > 50
+    text = (tmp_path / "tobs/messages.jsonl").read_text("utf-8")
+    ids = [json.loads(line)["id"] for line in text.splitlines()]
+    assert 600 == len(ids)
+    assert ids == sorted(set(ids))
+    assert "of: 600, topics: 13, files: 0, file requests: 0\n" == _run(tmp_path, script)
+    assert text == (tmp_path / "tobs/messages.jsonl").read_text("utf-8")
