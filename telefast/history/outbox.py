@@ -60,9 +60,7 @@ class Outbox:
 
     def missing(self, count: int | None) -> int:
         """Return how many messages of a whole list of *count* have not come; 0 for a part."""
-        query = self._query
-        is_part = query.min_id or query.max_id or query.offset_id or query.add_offset
-        if is_part or query.offset_date is not None or count is None:
+        if self._query.is_part or count is None:
             return 0
         return max(count - self.delivered, 0)
 

@@ -51,6 +51,12 @@ class Query:
     reverse: bool = False
     ids: tuple[int, ...] | None = field(default=None, repr=False)
 
+    @property
+    def is_part(self) -> bool:
+        """Whether bounds or offsets take a part of unknown size out of the list."""
+        numbers = (self.min_id, self.max_id, self.offset_id, self.add_offset)
+        return any(numbers) or self.offset_date is not None
+
     @classmethod
     def build(
         cls,

@@ -59,6 +59,7 @@ class Taking:
         self._index = 0
         self._handed = 0
         self._undecoded: list[UndecodedMessage] = []
+        self._clock = _Clock()
         self._error: Exception | None = None
 
     # What is known
@@ -84,7 +85,23 @@ class Taking:
     def stats(self) -> HistoryStats:
         """Return the figures of this stream so far."""
         stats = self._tally.stats
-        return replace(stats, messages=self._track.taken, held=stats.held + self._pump.buffered)
+        return replace(
+            stats,
+            messages=self._track.taken,
+            held=stats.held + self._pump.buffered,
+            seconds=self._clock.seconds,
+            left=self._left(),
+        )
+
+    def _left(self) -> int | None:
+        """Return how many messages are still to come, at most; None if that is not known."""
+        if self._is_done:
+            return 0
+        query, taken = self.cursor.query, self.cursor.taken
+        most = [] if query.limit is None else [query.limit]
+        if self.total is not None and not query.is_part:
+            most.append(self.total)
+        return max(min(most) - taken, 0) if most else None
 
     # Taking
 
@@ -127,6 +144,7 @@ class Taking:
     async def aclose(self) -> None:
         """Stop fetching; what was fetched and not taken is dropped. Safe to call twice."""
         self._is_closed = True
+        self._clock.stop()
         self._piece = None
         self._gathering = Gathering(1, albums=False)
         await self._pump.aclose()
@@ -156,6 +174,7 @@ class Taking:
                 door.check_loop(client)
             door.check_connected(self._clients[0])
             self._is_started = True
+            self._clock.start()
             self._pump.start(self)
         self._piece = None
         metrics = Account.of(self._clients[0]).metrics
@@ -172,6 +191,7 @@ class Taking:
             raise
         if piece is None or self._is_closed:
             self._is_done = piece is None
+            self._clock.stop()
             self._end_track()
             await self._pump.aclose()
             raise StopAsyncIteration
@@ -225,6 +245,27 @@ class Taking:
         self._end_track()
         Account.of(self._clients[0]).metrics.add("history_batches")
         return batch_of(messages, parts, self._tally, door.self_id(self._clients[0]))
+
+
+class _Clock:
+    """How long a stream runs, by its loop's clock."""
+
+    def __init__(self) -> None:
+        self._time: Callable[[], float] | None = None
+        self._begun = self._ended = 0.0
+
+    def start(self) -> None:
+        self._time = asyncio.get_running_loop().time
+        self._begun = self._time()
+
+    def stop(self) -> None:
+        if self._time is not None:
+            self._ended = self._time()
+            self._time = None
+
+    @property
+    def seconds(self) -> float:
+        return (self._ended if self._time is None else self._time()) - self._begun
 
 
 class _Batches:

@@ -189,6 +189,9 @@ class HistoryStats:
             empty with one client.
         undecodable: Messages that the installed Telethon cannot decode; see
             `BatchedHistory.undecoded`. They take their places in `limit`.
+        seconds: Seconds since the first step, until the end.
+        left: Messages that are still to come, at most; None while that is not known, and where
+            bounds cut a part of unknown size out of the list.
     """
 
     path: Literal["none", "pages", "ids", "sequential", "stock"] = "none"
@@ -208,3 +211,12 @@ class HistoryStats:
     bytes: int = 0
     undecodable: int = 0
     shares: tuple[int, ...] = ()
+    seconds: float = 0.0
+    left: int | None = None
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds that the rest takes at the rate so far, waits included; None if unknown."""
+        if self.left is None or not self.messages:
+            return None
+        return self.left * self.seconds / self.messages

@@ -261,6 +261,7 @@ class PeerCache:
         return utils.get_input_peer(chat)
 
     async def _of_name(self, name: str) -> int:
+        self._names.expire()  # and count them
         marked_id = self._names.get(name)
         if marked_id is None:
             marked_id = await self._named_in_session(name)
@@ -295,6 +296,7 @@ class PeerCache:
 
     def _check_absent(self, peer: int | str) -> None:
         key = f"@{peer}" if isinstance(peer, str) else peer
+        self._absent.expire()
         problem = self._absent.get(key)
         if problem is not None:
             raise PeerNotFoundError(key, problem)

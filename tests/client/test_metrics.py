@@ -10,9 +10,19 @@ from typing import Any
 import pytest
 
 import telefast
-from telefast import BatchedHistory, Checkpoint, ChunkStore, Metrics, NoMetrics, Pool
+from telefast import (
+    BatchedHistory,
+    Checkpoint,
+    ChunkStore,
+    MediaDedupeCache,
+    Metrics,
+    NoMetrics,
+    PeerCache,
+    Pool,
+)
 from telefast.errors import ArgumentError
-from telefast.testing import ErrorOn, LocalTelegram, virtual_time
+from telefast.tasks import Crew
+from telefast.testing import ErrorOn, ExpireReferences, LocalTelegram, World, virtual_time
 from tests.client.exact import BY_IDS, HISTORY, club, read
 from tests.client.media_scene import GET_FILE, KIB, MIB, scene
 
@@ -103,6 +113,80 @@ async def test_failed_downloads_are_counted(tmp_path: Path) -> None:
         counted = telefast.metrics_of(here.client)
         assert (1, 0) == (counted["media_failures"], counted["media_files"])
         assert 0 == counted["download_concurrency"]
+
+
+async def test_references_and_moves_are_counted(tmp_path: Path) -> None:
+    """Once for a file, however many of its parts were refused or sent on."""
+    rules = (ExpireReferences(nth=3), ErrorOn(GET_FILE, 303, "FILE_MIGRATE_4", nth=1))
+    async with scene(MIB, rules=rules, dc_ids=(2, 4)) as here:
+        downloader = here.downloader(part_size=64 * KIB)
+        await downloader.download(await here.message(), tmp_path / "x")
+        counted = telefast.metrics_of(here.client)
+        assert 2 == counted["dc_migrations"]  # there, and back
+        assert 1 == counted["media_ref_refreshes"]
+
+
+async def test_what_an_earlier_try_has_left_is_counted_apart(tmp_path: Path) -> None:
+    """Bytes that came now, and bytes that were there, are all bytes of the file."""
+
+    def stop(received: int, _: int | None) -> None:
+        if received > MIB:
+            raise KeyError(received)
+
+    async with scene(2 * MIB) as here:
+        downloader, message = here.downloader(part_size=64 * KIB), await here.message()
+        with pytest.raises(KeyError):
+            await downloader.download(message, tmp_path / "x", progress=stop)
+        result = await downloader.download(message, tmp_path / "x")
+        counted = telefast.metrics_of(here.client)
+        assert result.resumed_from == counted["media_resumed_bytes"] > MIB
+        assert 2 * MIB == counted["media_bytes"] + counted["media_resumed_bytes"]
+        assert (1, 1) == (counted["media_failures"], counted["media_files"])
+
+
+async def test_what_caches_forget_is_counted() -> None:
+    """By number and by age."""
+    world = World(seed=5)
+    names = ["first", "second", "third"]
+    for name in names:
+        world.add_channel(name.title(), username=f"the_{name}")
+    now = 0.0
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        peers = PeerCache(client, ttl=60, max_entries=2, clock=lambda: now)
+        for name in names:
+            await peers.resolve(f"the_{name}")
+        counted = telefast.metrics_of(client)
+        assert 2 == counted["peer_cache_evictions"]  # of the peers, and of the names
+        now = 61.0
+        await peers.resolve("the_first")
+        assert 2 == counted["peer_cache_expirations"]
+
+
+async def test_what_dedupe_spares_is_counted(tmp_path: Path) -> None:
+    """Joined downloads, equal bytes, entries kept and entries that went stale."""
+    data = bytes(range(256)) * 300
+    async with scene(data, data) as here:
+        metrics = telefast.metrics_of(here.client)
+        cache = MediaDedupeCache(None, contents=True, metrics=metrics)
+        first, second = await here.messages()
+        downloader = here.downloader(dedupe=cache)
+        one = downloader.download(first, tmp_path / "a")
+        other = downloader.download(first, tmp_path / "b")
+        async with Crew[int, Any]() as crew:
+            crew.start(1, lambda: one)
+            crew.start(2, lambda: other)
+            while crew.in_flight:
+                await crew.wait()
+                crew.finished()
+        await downloader.download(second, tmp_path / "c")
+        assert (1, 1) == (metrics["dedupe_inflight_joins"], metrics["dedupe_hits"])
+        assert 1 == metrics["dedupe_hash_hits"]
+        assert len(data) == metrics["dedupe_bytes_saved"]
+        kept = metrics["dedupe_entries"]
+        assert kept >= 2
+        (tmp_path / "a").unlink()
+        assert await cache.prune() == metrics["dedupe_stale"] > 0
+        assert kept - metrics["dedupe_stale"] == metrics["dedupe_entries"]
 
 
 async def test_stores_and_checkpoints_count_where_they_are_told(tmp_path: Path) -> None:
