@@ -286,7 +286,7 @@ async def main() -> None:
             found = await export(client, args.chat, args.out)
     else:
         world = World(seed=7)
-        world.add_forum("Harbour", topics=12, message_count=600, username="harbour")
+        world.add_forum("Harbour", topics=12, message_count=200, username="harbour")
         async with LocalTelegram(world) as telegram, telegram.client() as client:
             found = await export(client, args.chat, args.out)
             found["file requests"] = telegram.requests["upload.getFile"]
