@@ -84,11 +84,12 @@ def collect_rows(items: Any, account: int | None, schema: str) -> Body:
     """Return the body of a chunk of *items* in the schema `light` or `minimal`; as `collect`."""
     messages: list[Any] = []
     for item in _flat(items):
-        if is_message(item):
+        if is_message(item) or isinstance(item, LazyMessage):
             messages.append(item)
         elif item is not None:
             messages += [message for message in item.messages if message is not None]
             account = _common_account(item, account)
+    # `minimize` looks at a few parts only, which lazy messages read one by one.
     make = lighten if schema == "light" else minimize
     rows = []
     for message in messages:

@@ -20,6 +20,7 @@ from telefast.chunks.light import (
     MinimalMessage,
 )
 from telefast.chunks.records import marked_id
+from telefast.transport.lazy import whole
 
 __all__ = ["lighten", "minimize"]
 
@@ -39,9 +40,10 @@ def lighten(message: Any, account: int | None) -> LightMessage:
     """Return what the schema `light` keeps of a message.
 
     Args:
-        message: A Telethon message of any kind.
+        message: A Telethon message of any kind, or a lazy one, which is decoded.
         account: Id of the account that received it, None if unknown.
     """
+    message = whole(message)
     action, reactions = message.action, message.reactions
     replies = message.replies
     kind = "message" if action is None else "service"
@@ -75,7 +77,10 @@ def lighten(message: Any, account: int | None) -> LightMessage:
 
 
 def minimize(message: Any, account: int | None) -> MinimalMessage:
-    """Return what the schema `minimal` keeps of a message; arguments as of `lighten`."""
+    """Return what the schema `minimal` keeps of a message; arguments as of `lighten`.
+
+    Of a lazy message only these parts are read.
+    """
     shown = message.media if message.media is not None else message.action
     meta = None
     if shown is not None:

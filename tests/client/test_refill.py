@@ -177,6 +177,25 @@ async def whole(client: Any, chat: Any) -> Chunk:
         return codec.decode(codec.encode([batch async for batch in history.batches()]))
 
 
+async def test_lazy_messages() -> None:
+    """They are kept as those that are decoded at once; `minimal` decodes none of them."""
+    world, _ = club(300)
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        for schema in ("light", "minimal"):
+            codec = ChunkCodec(schema=schema)  # type: ignore[arg-type]
+            kept = []
+            for view in ("full", "lazy"):
+                async with BatchedHistory(client, "club", view=view) as history:  # type: ignore[arg-type]
+                    batches = [batch async for batch in history.batches()]
+                chunk = codec.decode(codec.encode(batches))
+                single = codec.encode(batches[0].messages[:5], account=batches[0].account)
+                assert chunk.messages[:5] == codec.decode(single).messages
+                kept.append((chunk.ids, chunk.account, chunk.chat_id, chunk.messages))
+            assert kept[0] == kept[1]
+            decoded = [m for batch in batches for m in batch.messages if m._full is not None]
+            assert len(decoded) == (300 if schema == "light" else 0)
+
+
 async def test_media_of_every_kind() -> None:
     """Each is named, has the key that telefast gives it, and its file can be fetched from it."""
     world, chat = club(5)
