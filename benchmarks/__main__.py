@@ -18,6 +18,7 @@ from benchmarks import (
     forum,
     gate,
     history,
+    memory,
     pacing,
     photos,
     report,
@@ -47,10 +48,11 @@ BENCHES: Final[dict[str, Any]] = {
     "resume": Ablation("resume", ["resume"]),
     "pre-warm": Ablation("pre-warm", ["metadata", "prewarm"]),
     "logs": Ablation("logs", ["logs"]),
+    "memory": memory,
     "ablation": Ablation("ablation", list(PAIRS)),
 }
 """Name -> what has `async def run(plan, view)`, in the order in which they run."""
-ON_DEMAND: Final = frozenset({"ablation"})
+ON_DEMAND: Final = frozenset({"memory", "ablation"})
 """Those that run only if they are named."""
 
 NAMES: Final = ", ".join(BENCHES)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import cores
+from benchmarks.fetch_lane import SLOW_DISK
 from benchmarks.records import ratio_text
 from benchmarks.scenes import file_world
 from benchmarks.strangers import STRANGERS, Server, Stranger, at_home
@@ -25,6 +26,7 @@ __all__ = ["DownloadRecord", "run"]
 
 SIZE: Final = 64 * 1024 * 1024
 QUICK_SIZE: Final = 8 * 1024 * 1024
+DISK_RTT: Final = 0.03
 HEADS = ["seconds", "MB/s", "requests", "MB", "CPU\ns", "to\nstock", "spread"]
 
 
@@ -56,6 +58,7 @@ class DownloadRecord:
             that did not run.
         ratio_min: The worst round.
         ratio_max: The best round.
+        disk: Bytes per second of a slow disk; None is memory.
     """
 
     bench: str
@@ -79,6 +82,7 @@ class DownloadRecord:
     ratio_to_stock: float | None
     ratio_min: float | None
     ratio_max: float | None
+    disk: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures as plain data."""
@@ -122,13 +126,20 @@ async def run(plan: Plan, view: View) -> list[DownloadRecord]:
     records = []
     for rtt, bandwidth in plan.links:
         missing: dict[str, str] = {}
-        found = await _race(plan, rtt, bandwidth, size, missing)
+        found = await _race(plan, (rtt, bandwidth), size, missing)
         title = f"download of {size >> 20} MiB, {rtt * 1000:g} ms"
         if bandwidth:
             title += f", {bandwidth / 1e6:g} MB/s for each connection"
         view.table(title, HEADS, [each.row() for each in found])
         for name, reason in missing.items():
             view.say(f"{name} did not run: {reason}")
+        records += found
+    if not plan.is_quick:
+        found = await _race(plan, (DISK_RTT, None), size, {}, slow_disk=True)
+        found = [replace(each, disk=SLOW_DISK) for each in found]
+        title = f"download of {size >> 20} MiB, {DISK_RTT * 1000:g} ms, slow disk"
+        view.table(title, HEADS, [each.row() for each in found])
+        view.say(f"A disk of {SLOW_DISK / 1e6:g} MB/s: each write takes its time, one at a time.")
         records += found
     view.say(
         "To stock: rate over that of download_media in the same round; median and spread. "
@@ -141,8 +152,15 @@ async def run(plan: Plan, view: View) -> list[DownloadRecord]:
 
 
 async def _race(
-    plan: Plan, rtt: float, bandwidth: float | None, size: int, missing: dict[str, str]
+    plan: Plan,
+    link: tuple[float, float | None],
+    size: int,
+    missing: dict[str, str],
+    *,
+    slow_disk: bool = False,
 ) -> list[DownloadRecord]:
+    rtt, bandwidth = link
+    takers = filter(plan.takes, OURS if slow_disk else OURS + RIVALS)
     world, channel = file_world(size)
     server = LocalTelegram(world, rtt=rtt, bandwidth=bandwidth, process=True)
     async with AsyncExitStack() as stack:
@@ -150,14 +168,14 @@ async def _race(
             telegram = await stack.enter_async_context(server)
         stack.enter_context(cores.others())
         lanes: dict[str, tuple[Lane, str]] = {}
-        for name in filter(plan.takes, OURS + RIVALS):
+        for name in takers:
             python = plan.rivals if name in RIVALS else sys.executable
             if python is None:
                 missing[name] = "no --rivals"
                 continue
             lane = await Lane.start(str(Path(__file__).with_name("fetch_lane.py")), program=python)
             stack.push_async_callback(lane.close)
-            order = {"contender": name, "session": telegram.session_string()}
+            order = {"contender": name, "session": telegram.session_string(), "disk": slow_disk}
             await lane.say(json.dumps(order))
             answer = await lane.hear("ready", "missing")
             if "ready" in answer:
@@ -165,7 +183,7 @@ async def _race(
             else:
                 missing[name] = answer["missing"]
         guests: dict[str, tuple[Stranger, Server]] = {}
-        for who in () if plan.is_quick else STRANGERS:
+        for who in () if plan.is_quick or slow_disk else STRANGERS:
             if not plan.takes(who.name):
                 continue
             if reason := who.missing():

@@ -2,21 +2,23 @@
 
 Run by path, with the Python of whatever environment has the contender; telefast need not be there.
 
-The order is one line of JSON on standard input, `contender` and `session` (a string session), the
-answer `ready` with a release, or `missing` with a reason. Then each line on standard input is one
-round: it is answered by `prepared` once all is ready, and after another line by `done`: seconds,
-CPU seconds, writes, peak memory, and the SHA-256 of the file, which is made while no clock runs.
-The end of standard input ends the process.
+The order is one line of JSON on standard input, `contender`, `session` (a string session) and
+`disk` (whether it is slow), the answer `ready` with a release, or `missing` with a reason. Then
+each line on standard input is one round: it is answered by `prepared` once all is ready, and after
+another line by `done`: seconds, CPU seconds, writes, peak memory, and the SHA-256 of the file,
+which is made while no clock runs. The end of standard input ends the process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import builtins
 import hashlib
 import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -96,6 +98,51 @@ RELEASES = {"fasttelethonhelper", "aiofasttelethonhelper", "tgup-cli"}
 """Contenders that are distributions of their own."""
 
 
+SLOW_DISK = 20e6
+"""Bytes a second of a slow disk, such as a network share: our choice."""
+
+
+def slow_down(speed: float) -> None:
+    """Let each write to a file take its time, as on one disk that all threads share.
+
+    Programs write by `open(…, "wb")` or, telefast, by `os.pwrite`; both wait here.
+    """
+    turn, real_open, real_pwrite = threading.Lock(), builtins.open, os.pwrite
+
+    def wait(size: int) -> None:
+        with turn:
+            time.sleep(size / speed)
+
+    def slow_pwrite(descriptor: int, data: Any, offset: int) -> int:
+        wait(len(data))
+        return real_pwrite(descriptor, data, offset)
+
+    def slow_open(file: Any, mode: str = "r", *rest: Any, **options: Any) -> Any:
+        opened = real_open(file, mode, *rest, **options)
+        if "b" not in mode or mode.startswith("r"):
+            return opened
+        real_write = opened.write
+
+        class Slow:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(opened, name)
+
+            def __enter__(self) -> Any:
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                opened.close()
+
+            def write(self, data: Any) -> Any:
+                wait(len(data))
+                return real_write(data)
+
+        return Slow()
+
+    builtins.open = slow_open
+    os.pwrite = slow_pwrite
+
+
 async def prepare(name: str, client: Any, message: Any, *, is_first: bool) -> None:
     """Do what the clock does not count."""
     if name == "telefast":
@@ -109,6 +156,8 @@ async def prepare(name: str, client: Any, message: Any, *, is_first: bool) -> No
 async def run(order: Any, say: Callable[[Any], None]) -> None:
     """Answer rounds until standard input ends."""
     name = order["contender"]
+    if order["disk"]:
+        slow_down(SLOW_DISK)
     module, fetch = CONTENDERS[name]
     try:
         import_module(module)

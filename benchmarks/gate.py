@@ -36,6 +36,7 @@ _IDENTITY: Final = (
     "profile",
     "rtt",
     "bandwidth",
+    "disk",
     "chat",
     "size",
     "contender",

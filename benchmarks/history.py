@@ -37,6 +37,7 @@ STOCK = Entry("stock", _STOCK, {"wait_time": 0}, "wait_time=0")
 ENTRIES = (
     TELEFAST,
     Entry("telefast", _BATCHED, {}, "8 (default)", in_flight=8),
+    Entry("telefast", _BATCHED, {"concurrency": 32, "view": "lazy"}, "32, lazy", in_flight=32),
     Entry("get_messages", batched_get.__name__, {}, "batches of 100"),
     STOCK,
 )

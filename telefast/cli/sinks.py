@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Exact",
     "JsonLines",
+    "Keep",
     "Sink",
     "SinkError",
     "Tally",
@@ -55,10 +56,11 @@ class Sink(Protocol):
 
 
 def open_sink(kind: str, path: Path | None) -> Sink:
-    """Return a new sink of a *kind*: `lines` (needs a *path*), `tally` or `exact`."""
+    """Return a new sink of a *kind*: `lines` (needs a *path*), `tally`, `exact` or `keep`."""
     if kind == "lines" and path is not None:
         return JsonLines(path)
-    return Exact() if kind == "exact" else Tally()
+    kinds: dict[str, type[Sink]] = {"exact": Exact, "keep": Keep}
+    return kinds.get(kind, Tally)()
 
 
 class JsonLines:
@@ -147,6 +149,19 @@ class Tally:
 
     def sync(self) -> None:
         """Do nothing."""
+
+
+class Keep(Tally):
+    """Keep all messages in memory, as programs do that want a list, and tally."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: list[Any] = []
+
+    def take(self, message: Any) -> None:
+        """Keep one message."""
+        self._kept.append(message)
+        super().take(message)
 
 
 class Exact:

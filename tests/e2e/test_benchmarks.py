@@ -51,7 +51,7 @@ def test_history(tmp_path: Path) -> None:
     found = [
         (each["profile"], each["chat"], each["contender"], each["concurrency"]) for each in records
     ]
-    contenders = [("telefast", 32), ("telefast", 8), ("get_messages", 1), ("stock", 1)]
+    contenders = [("telefast", n) for n in (32, 8, 32)] + [("get_messages", 1), ("stock", 1)]
     chats = ("supergroup", "private chat", "basic group")
     expected = [("unlimited, 0 ms", chat, *each) for chat in chats for each in contenders]
     assert expected == found
@@ -93,7 +93,7 @@ def test_before_and_after(tmp_path: Path) -> None:
     done = _run(*options, "--before", str(before), "--csv", str(both))
     assert (0, "") == (done.returncode, done.stderr)
     records = json.loads(after.read_text("utf-8"))["records"]
-    assert [("telefast", None)] * 2 == [(e["contender"], e["ratio_to_stock"]) for e in records]
+    assert [("telefast", None)] * 3 == [(e["contender"], e["ratio_to_stock"]) for e in records]
     with both.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     figures = {row["figure"]: row for row in rows}
