@@ -39,7 +39,7 @@ from telethon.tl.tlobject import TLRequest
 
 from telefast.errors import ClosedError
 from telefast.testing import ErrorOn, HoldBack, LocalTelegram, World
-from telefast.transport import retry
+from telefast.transport import binding, retry
 from telefast.transport import telethon as door
 from telefast.transport.making import recipe_of
 from telefast.transport.naming import Naming
@@ -75,6 +75,7 @@ def history(telegram: LocalTelegram, limit: int = 5) -> functions.messages.GetHi
 
 PINNED = {
     "client": {
+        "_mb_entity_cache",
         "_sender",
         "_loop",
         "_no_updates",
@@ -90,6 +91,8 @@ PINNED = {
     "_sender": {"_disconnected", "_auth_key_callback", "_state"},
     "sender": {"_pending_state", "_disconnected", "_transport_connected", "_state"},
     "message": {"_finish_init", "_client", "_forward"},
+    "custom": {"_finish_init"},
+    "utils": {"_get_entity_pair"},
     "forward": {"_client"},
 }
 """Whose private names the door uses; each has a test below."""
@@ -276,6 +279,22 @@ def test_finish_init_has_its_signature() -> None:
     ]
     for kind in (types.Message, types.MessageService, types.MessageEmpty):
         assert kind._finish_init is Message._finish_init
+
+
+def test_finish_init_does_what_we_do() -> None:
+    """What binds many messages at once was written from this very method, and two properties."""
+    assert binding._is_known()
+
+
+def test_entities_are_looked_up_in_pairs() -> None:
+    """`utils._get_entity_pair` returns a user or chat, and its input peer, from three sources."""
+    client = TelegramClient(MemorySession(), 1, "0" * 32)
+    client._mb_entity_cache.extend([types.User(8, access_hash=5)], [])
+    user = types.User(7, access_hash=3)
+    look_up = door.pairs(client, {7: user})
+    assert look_up(7) == (user, types.InputPeerUser(7, 3))
+    assert look_up(8) == (None, types.InputPeerUser(8, 5))
+    assert look_up(9) == look_up(0) == (None, None)
 
 
 def test_a_message_is_bound_by_two_names() -> None:

@@ -19,6 +19,7 @@ from telethon.tl.types import contacts
 from telefast import logs
 from telefast.errors import CompatibilityError, UnexpectedAnswerError
 from telefast.transport import telethon as door
+from telefast.transport.binding import bind
 from telefast.transport.decode import Known
 from telefast.transport.lazy import LazyMessage, Source
 from telefast.transport.scan import Scanned, scan
@@ -113,9 +114,10 @@ class Page:
             if len(self.found) < len(self.messages):
                 self.empty_ids = [m.id for m in self.messages if type(m) is not LazyMessage]
             return
-        self.found = {m.id: m for m in self.messages if not isinstance(m, types.MessageEmpty)}
+        empty = types.MessageEmpty
+        self.found = {m.id: m for m in self.messages if not isinstance(m, empty)}
         if len(self.found) < len(self.messages):
-            self.empty_ids = [m.id for m in self.messages if isinstance(m, types.MessageEmpty)]
+            self.empty_ids = [m.id for m in self.messages if isinstance(m, empty)]
         for record in self.undecoded:
             self.found.setdefault(record.id, record)
         self.entities = {utils.get_peer_id(x): x for x in chain(self.users, self.chats)}
@@ -136,7 +138,9 @@ class Page:
         """Ids of messages that carry a reason why their display is restricted."""
         if self.source is not None:
             return self.source.marked
-        return {i for i, m in self.found.items() if getattr(m, "restriction_reason", None)}
+        if self.undecoded:
+            return {i for i, m in self.found.items() if getattr(m, "restriction_reason", None)}
+        return {i for i, m in self.found.items() if m.restriction_reason}
 
     def finished(self, ids: Iterable[int], client: TelegramClient, input_chat: Any) -> list[Any]:
         """Return the messages with these ids, in this order, bound as `iter_messages` does.
@@ -147,9 +151,10 @@ class Page:
         if self.source is not None:
             self.source.bind(client, door.self_id(client), input_chat, door.finish)
             return messages
-        for message in messages:
-            if not isinstance(message, UndecodedMessage):
-                door.finish(message, client, self.entities, input_chat)
+        decoded = messages
+        if self.undecoded:
+            decoded = [each for each in messages if not isinstance(each, UndecodedMessage)]
+        bind(decoded, client, self.entities, input_chat)
         return messages
 
 

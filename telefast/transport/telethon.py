@@ -13,6 +13,8 @@ and is used nowhere else. What each name is for:
 * `sender._pending_state`: cancelled requests stay in it for ever and are sent again after each
   reconnect; the reaper takes them out.
 * `Message._finish_init`: binds a message to its client, sender, chat and forward.
+* `client._mb_entity_cache`, `utils._get_entity_pair`: how it looks these up, for many messages at
+  once (`telefast.transport.binding`).
 * `message._client`, `message._forward`, `forward._client`: written, so that what came through a
   takeout's proxy belongs to the client itself.
 * `client._connection`, `_proxy`, `_local_addr`, `_timeout`, `_log`, `_init_request`: how the user
@@ -48,6 +50,9 @@ from telefast.transport.quiet import Hushed, once
 from telefast.transport.wire import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FunctionType
+
     from telethon import TelegramClient
     from telethon.crypto.authkey import AuthKey
 
@@ -55,6 +60,7 @@ __all__ = [
     "STOPPED_AT",
     "MTProtoSender",
     "Raw",
+    "binders",
     "check_connected",
     "check_loop",
     "decode",
@@ -72,6 +78,7 @@ __all__ = [
     "new_sender",
     "open_sender",
     "owner",
+    "pairs",
     "prepare",
     "reap",
     "reap_sender",
@@ -287,6 +294,19 @@ def _say_if_slow() -> None:
 def finish(message: Any, client: TelegramClient, entities: dict[int, Any], input_chat: Any) -> None:
     """Bind a message to its client, sender, chat and forward, as `iter_messages` does."""
     message._finish_init(client, entities, input_chat)
+
+
+def binders() -> tuple[FunctionType, ...]:
+    """Return the functions that say what `finish` does, but for looking up users and chats."""
+    custom: Any = types.Message
+    looks = (custom.chat_id.fget, custom.sender_id.fget)
+    return (custom._finish_init, *looks)
+
+
+def pairs(client: TelegramClient, entities: dict[int, Any]) -> Callable[[int], tuple[Any, Any]]:
+    """Return what finds a user or chat by its marked id, and its input peer, as `finish` does."""
+    found = client._mb_entity_cache
+    return lambda key: utils._get_entity_pair(key, entities, found)
 
 
 def rebind(message: Any, client: TelegramClient) -> None:
