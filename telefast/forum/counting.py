@@ -71,6 +71,7 @@ class General:
         asker: Knows the forum.
         counter: Counts topics.
         listing: Lists them; None if topics are off.
+        cost: Tells how many requests one pass takes; None if unknown.
         metrics: Where a thread that will not do is counted.
     """
 
@@ -80,12 +81,14 @@ class General:
         asker: ForumAsker,
         counter: TopicCounter,
         listing: Callable[[], Awaitable[ForumListing | None]],
+        cost: Callable[[], Awaitable[int | None]],
         metrics: Metrics,
     ) -> None:
         self._way = way
         self._asker = asker
         self._counter = counter
         self._list = listing
+        self._cost = cost
         self._metrics = metrics
 
     async def way(self) -> GeneralWay:
@@ -105,7 +108,8 @@ class General:
         if thread is not None and thread.value and listing is not None:
             topics = [topic for topic in listing.topics if not topic.deleted]
             others = [topic.id for topic in topics if not topic.is_general]
-            choice = choose_general(thread.value, chat.value, len(others))
+            whole = await self._cost()
+            choice = choose_general(thread.value, chat.value, len(others), whole or 0)
             if choice != "count":
                 return choice
             counts = await self._counter.topics(others)

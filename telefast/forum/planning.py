@@ -112,7 +112,7 @@ def make_plan(
 
 
 def choose_general(
-    thread: int | None, chat: int | None, topics: int
+    thread: int | None, chat: int | None, topics: int, whole: int
 ) -> Literal["thread", "scan", "count"]:
     """Choose how to read General.
 
@@ -120,6 +120,7 @@ def choose_general(
         thread: Messages in its thread; None if that is refused.
         chat: Messages in the whole forum; None if unknown.
         topics: How many other topics there are.
+        whole: Requests that one pass takes.
 
     Returns:
         `scan` the whole history, if the thread cannot be all, or proving that it is costs more;
@@ -129,7 +130,7 @@ def choose_general(
         return "scan"
     if thread == chat:
         return "thread"
-    return "count" if topics + _pages(thread) < _pages(chat) else "scan"
+    return "count" if topics + _pages(thread) + EACH < whole else "scan"
 
 
 def uncounted(

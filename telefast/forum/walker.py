@@ -130,7 +130,9 @@ class ForumWalker(Catalog):
         self._entity = entity
         self._metadata = metadata
         way = None if general == "auto" else general
-        self._general = General(way, self._asker, self._counter, self._listed, self._metrics)
+        self._general = General(
+            way, self._asker, self._counter, self._listed, self._cost_of_all, self._metrics
+        )
 
     # Messages
 

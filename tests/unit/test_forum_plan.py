@@ -95,12 +95,13 @@ def test_general_by_a_scan_shows_the_others_too() -> None:
 
 def test_how_to_read_general() -> None:
     """A refused or empty thread is scanned for; a cheap proof is made; a dear one is not."""
-    assert "scan" == choose_general(None, 5000, 3)
-    assert "scan" == choose_general(0, 5000, 3)
-    assert "scan" == choose_general(100, None, 3)
-    assert "thread" == choose_general(5000, 5000, 0)
-    assert "count" == choose_general(100, 5000, 3)
-    assert "scan" == choose_general(100, 5000, 300)
+    assert "scan" == choose_general(None, 5000, 3, 52)
+    assert "scan" == choose_general(0, 5000, 3, 52)
+    assert "scan" == choose_general(100, None, 3, 0)
+    assert "thread" == choose_general(5000, 5000, 0, 52)
+    assert "count" == choose_general(100, 5000, 3, 52)
+    assert "scan" == choose_general(100, 5000, 3, 7)
+    assert "scan" == choose_general(100, 5000, 300, 52)
 
 
 def test_the_proof_that_nothing_is_in_no_thread() -> None:
