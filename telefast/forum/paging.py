@@ -10,7 +10,8 @@ the message is looked up.
 Whoever writes in a topic moves it to the top of the list, where later pages do not show it. It then
 has a latest message which is newer than all that the first page has shown. So, where topics are
 missing at the end, the list is read from the top once more, down to what the first page began with;
-until that brings nothing new. If topics are still missing, all pages are read again.
+until that brings nothing new. If topics are still missing, all pages are read again; and once
+more, if the top has changed meanwhile.
 
 A page that brings nothing new ends nothing; an empty page does (pages may be short), and one that
 comes for the third time, for whoever trusts it would ask for ever. Whether that is the end of the
@@ -38,6 +39,15 @@ _BARREN = 5
 repeat there."""
 
 Problem = Literal["", "count", "stalled", "moving"]
+Phase = Literal["walk", "catch up", "again", "settle"]
+
+_NEXT: Final[dict[Phase, Phase]] = {
+    "walk": "catch up",
+    "catch up": "again",
+    "again": "settle",
+    "settle": "again",
+}
+"""What follows a pass that found nothing, while topics are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +122,16 @@ class TopicPaging:
         self._step: AskPage | LookUp | AskGeneral | None = first
         self.page = first
         self._live: Sequence[Row] = ()
-        self._phase: Literal["walk", "catch up", "again"] = "walk"
+        self._phase: Phase = "walk"
         self._passes = 0
         self._until = self._before = 0
+        self._head: list[int] = []
+        self._head_before: list[int] = []
         self._stalls = 0
         self._barren = 0
         self._pages_of_pass = 0
         self._asked: set[AskPage] = set()
-        self._is_stalled = self._is_ended = False
+        self._is_stalled = self._has_stalled = self._is_ended = False
         self._begin_pass(first)
 
     def next_step(self) -> AskPage | LookUp | AskGeneral | None:
@@ -140,8 +152,9 @@ class TopicPaging:
         self._live = live = [each for each in page.rows if not each.topic.deleted]
         if not self.page.date:
             self.start = max((each.rank or 0 for each in live), default=0)
+            self._head = [each.topic.id for each in live]
         self._barren = 0 if any(not each.deleted for each in fresh) else self._barren + 1
-        if not live or (self._phase == "catch up" and any(self._is_known(each) for each in live)):
+        if not live or any(self._is_known(each) for each in live):
             self._end_pass(is_stalled=False)
         elif self._is_endless():
             self._end_pass(is_stalled=True)
@@ -181,7 +194,9 @@ class TopicPaging:
 
     def _is_known(self, row: Row) -> bool:
         """Tell whether a row, and all below it, stood where it stands in the pass before."""
-        return not row.topic.pinned and row.rank is not None and row.rank <= self._until
+        is_looking_up = self._phase in ("catch up", "settle")
+        is_placed = not row.topic.pinned and row.rank is not None
+        return is_looking_up and is_placed and (row.rank or 0) <= self._until
 
     def _is_endless(self) -> bool:
         if self._phase == "walk":
@@ -238,13 +253,14 @@ class TopicPaging:
 
     def _go_on(self, *, found: int) -> None:
         """Begin another pass, or end."""
-        if self._phase == "again" and not found:
-            listed = len(self.listed) + self._has_general
-            is_all = listed >= (self.count or 0)
-            self._end("" if is_all else "stalled" if self._is_stalled else "count")
+        if self._phase == "settle" and not found and self._head == self._head_before:
+            is_all = len(self.listed) + self._has_general >= (self.count or 0)
+            self._end("" if is_all else "stalled" if self._has_stalled else "count")
             return
-        self._until = self.start
-        self._phase = "again" if self._phase == "catch up" and not found else "catch up"
+        if self._phase == "again":
+            self._has_stalled = self._is_stalled
+        self._until, self._head_before = self.start, self._head
+        self._phase = "catch up" if found else _NEXT[self._phase]
         self._begin_pass(FIRST)
 
     def _end(self, problem: Problem) -> None:

@@ -134,12 +134,21 @@ def models(draw: st.DrawFn) -> Model:
     )
 
 
-@given(models(), st.integers(1, 8), st.lists(st.integers(0, 100), max_size=12))
+@given(models(), st.integers(1, 8), st.lists(st.integers(0, 100), max_size=5))
 def test_each_topic_once_whatever_moves(model: Model, limit: int, bumps: list[int]) -> None:
     """All topics are listed, each once, and the list knows that it is complete."""
     paging = TopicPaging()
     assert sorted(model.tops) == sorted(run(model, paging, limit, bumps))
     assert "" == paging.problem
+
+
+@given(models(), st.integers(1, 8), st.lists(st.integers(0, 3), max_size=60))
+def test_a_list_knows_what_it_lacks(model: Model, limit: int, bumps: list[int]) -> None:
+    """A topic that hides from every look, by moving in time, is missing and known to be."""
+    paging = TopicPaging()
+    found = run(model, paging, limit, bumps)
+    assert set(found) <= set(model.tops)
+    assert (paging.problem == "") == (len(found) == len(model.tops))
 
 
 @given(models(), st.integers(1, 8), st.data())
