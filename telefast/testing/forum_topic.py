@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from telethon.tl import types
@@ -27,6 +28,11 @@ _PLAIN: Final = (
     *("id", "title", "date", "icon_color", "icon_emoji_id", "closed", "hidden", "short"),
 )
 """Attributes of a topic that are plain values."""
+
+_COUNTS: Final[dict[str, Any]] = dict.fromkeys(
+    (name for name in signature(types.ForumTopic).parameters if name.endswith("_count")), 0
+)
+"""Those of a row, which are not the same in each layer."""
 
 
 @dataclass(slots=True, eq=False)
@@ -143,10 +149,7 @@ class Topic:
             top_message=0,
             read_inbox_max_id=0,
             read_outbox_max_id=0,
-            unread_count=0,
-            unread_mentions_count=0,
-            unread_reactions_count=0,
-            unread_poll_votes_count=0,
+            **_COUNTS,
             from_id=self.creator,
             notify_settings=types.PeerNotifySettings(),
             my=self.creator == types.PeerUser(account.me.id) or None,

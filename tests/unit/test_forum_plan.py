@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from inspect import signature
 from itertools import pairwise
 from typing import Any
 
@@ -148,13 +149,11 @@ def row(**fields: Any) -> types.ForumTopic:
         "read_inbox_max_id": 0,
         "read_outbox_max_id": 0,
         "unread_count": 6,
-        "unread_mentions_count": 0,
-        "unread_reactions_count": 0,
-        "unread_poll_votes_count": 0,
         "from_id": types.PeerUser(9),
         "notify_settings": types.PeerNotifySettings(),
     }
-    return types.ForumTopic(**known | fields)
+    counts = (name for name in signature(types.ForumTopic).parameters if name.endswith("_count"))
+    return types.ForumTopic(**dict.fromkeys(counts, 0) | known | fields)
 
 
 def answer(*topics: Any, by_creation: bool = False, tops: tuple[Any, ...] = ()) -> Any:
