@@ -27,8 +27,8 @@ from tests.unit.chunk_model import ACCOUNT
 MADE = datetime(2023, 4, 5, 6, 7, 8, tzinfo=UTC)
 NAMES: dict[str, Any] = {
     **vars(typing),
+    **{f"Type{name}": each for name, each in vars(types.messages).items()},
     **vars(types),
-    "TypeEmojiGameOutcome": types.messages.EmojiGameOutcome,
     "datetime": datetime,
 }
 SAMPLES: dict[type, Any] = {int: 77, str: "ä", bytes: b"\0x", bool: True, float: 1.5}
