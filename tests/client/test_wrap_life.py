@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from telethon import TelegramClient, events, functions, types
+from telethon import TelegramClient, errors, events, functions, types
 from telethon.sessions import MemorySession
 
 import telefast
@@ -285,6 +285,25 @@ async def test_another_loop_is_refused() -> None:
 
         await asyncio.to_thread(asyncio.run, elsewhere())
         assert before == here.counts.total
+
+
+async def test_errors_are_those_that_programs_catch() -> None:
+    """Of the kinds that Telethon raises, for the same reasons."""
+    world, _ = club(10)
+    async with LocalTelegram(world) as telegram:
+        client = telegram.client()
+        for each in (client, wrap(client)):
+            with pytest.raises(ConnectionError):
+                await each.get_messages("club")
+            async with client:
+                with pytest.raises(ValueError, match="nobody_at_all"):
+                    await each.get_messages("nobody_at_all")
+                with pytest.raises(errors.ChannelInvalidError):
+                    await each.get_messages(types.InputPeerChannel(5, 5))
+                with pytest.raises(TypeError, match="entity"):
+                    await each.get_messages()  # type: ignore[call-overload]
+            with pytest.raises(ConnectionError):
+                await each.get_messages("club")
 
 
 # Takeouts
