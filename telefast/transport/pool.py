@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, MutableMapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from telethon.errors import AuthKeyDuplicatedError, UnauthorizedError
@@ -31,14 +31,14 @@ from telefast.errors import (
     ClosedError,
     ConnectionLostError,
     DeadlineError,
-    UsageError,
 )
-from telefast.tasks import Chores, Crew, SingleFlight
+from telefast.tasks import Chores, SingleFlight
 from telefast.transport import telethon as door
 from telefast.transport.centre import Centre, PoolStats, reason_of
 from telefast.transport.line import Line, take
 from telefast.transport.opening import Guide, open_line
 from telefast.transport.placement import MAX_LINES
+from telefast.transport.warming import warm_all, warm_centre
 
 if TYPE_CHECKING:
     import weakref
@@ -237,17 +237,7 @@ class Pool:
         _check_count(connections)
         self._check()
         wanted = list(dict.fromkeys(dc_ids))
-        async with Crew[int, None]() as crew:
-            for dc_id in wanted:
-                crew.start(dc_id, self._warm, dc_id, connections)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    while crew.in_flight:
-                        await crew.wait()
-            while (outcome := crew.finished()) is not None:
-                error = outcome[2]
-                if isinstance(error, AccountRevokedError | UsageError):
-                    raise error
+        await warm_all(wanted, lambda dc_id: self._warm(dc_id, connections), timeout)
         warm = {dc: any(line.is_proven for line in self.lines(dc)) for dc in wanted}
         for is_warm in warm.values():
             self._metrics.add("dc_prewarm_ok" if is_warm else "dc_prewarm_failed")
@@ -322,18 +312,7 @@ class Pool:
         """Return once there are so many connections, or all that come about, and have answered."""
         centre = await self._reach(dc_id)
         centre.placement.wanted = max(centre.placement.wanted, connections)
-        with centre.caller(connections):
-            while True:
-                client = self._check(centre)
-                lines = centre.alive()
-                for line in lines:
-                    if not line.is_proven:
-                        line.ping()
-                self._grow(centre, client)
-                if lines and not centre.opening and all(line.is_proven for line in lines):
-                    return
-                del client
-                await centre.change()
+        await warm_centre(centre, connections, lambda: self._grow(centre, self._check(centre)))
 
     def _grow(self, centre: Centre, client: TelegramClient) -> None:
         """Begin the connections that are due."""
