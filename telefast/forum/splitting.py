@@ -68,7 +68,8 @@ class ForumSplit:
         """Messages that Telegram counts and did not bring; None before the end.
 
         They were deleted meanwhile, or are hidden from this account. What was posted meanwhile may
-        make it negative. Of no meaning if only a part of the chat was asked for.
+        make it negative. Of no meaning if only a part of the chat was asked for, or of a pass that
+        goes on from an earlier one.
         """
         total = self._history.total
         if not self._has_ended or total is None:

@@ -59,7 +59,8 @@ class ForumWalker(Catalog):
         client: A connected `telethon.TelegramClient`, or its takeout proxy.
         entity: The forum: a marked id, a username or an entity.
         page_size: Topics to ask for in one request, 1 to 100 (default).
-        include_general: Whether General is among the topics. Default True.
+        include_general: Whether General is among the topics. Default True; False leaves its
+            messages out of `split` and `read`, too.
         include_hidden: Whether General is, also if it is hidden. Default True.
         include_deleted: Whether to list topics that Telegram says are deleted, of which only the
             id is known. Default False.
@@ -197,7 +198,7 @@ class ForumWalker(Catalog):
         self,
         topics: Iterable[TopicInfo | int] | None = None,
         *,
-        start: HistoryCursor | None = None,
+        start: HistoryCursor | Checkpoint | None = None,
         **options: Any,
     ) -> ForumSplit:
         """Return all messages of the forum in one pass, oldest first, each with its topic.
@@ -207,8 +208,8 @@ class ForumWalker(Catalog):
 
         Args:
             topics: Yield only messages of these topics; None for all. All are counted.
-            start: Go on behind what was taken of an earlier pass (`ForumSplit.cursor`). Counts
-                begin anew.
+            start: Where to go on: the cursor of an earlier pass (`ForumSplit.cursor`), or an open
+                checkpoint (see `BatchedHistory.resume`). Counts begin anew.
             options: Further arguments of `BatchedHistory`, such as `reverse=False`, `min_id` and
                 `max_id`.
 

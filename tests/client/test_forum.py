@@ -13,6 +13,7 @@ from telefast import (
     ArgumentError,
     CompatibilityError,
     ConcurrentUseError,
+    FloodWaitTooLongError,
     ForumAccessError,
     ForumListing,
     ForumWalker,
@@ -36,6 +37,7 @@ from telefast.testing import (
     World,
 )
 from telefast.transport.account import Account
+from tests.client.clock import Clock
 
 LIST = "messages.getForumTopics"
 BY_ID = "messages.getForumTopicsByID"
@@ -390,6 +392,18 @@ async def test_in_a_takeout(world_of_few: World) -> None:
             counts = await walker.counts(listing.topics)
             assert not counts.failed
             assert "one pass" == (await walker.plan()).way
+
+
+async def test_floods_are_waited_for(world: World, quick_clock: Clock) -> None:
+    """A flood wait in the middle of the list is obeyed, and one too long keeps what there is."""
+    rules = [ErrorOn(LIST, 420, "FLOOD_WAIT_7", nth=2), ErrorOn(LIST, 420, "FLOOD_WAIT_90", nth=8)]
+    async with LocalTelegram(world, rules=rules) as telegram, telegram.client() as client:
+        walker = ForumWalker(client, "harbour", max_flood_wait=60)
+        assert (await walker.listing()).complete
+        assert [True, False] == [bool(rule.fired) for rule in rules]
+        listing = await walker.listing()
+        assert (False, 100) == (listing.complete, len(listing.topics))
+        assert isinstance(listing.problem, FloodWaitTooLongError)
 
 
 async def test_one_consumer_at_a_time(world: World) -> None:

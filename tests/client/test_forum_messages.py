@@ -216,7 +216,7 @@ async def test_going_on_from_a_checkpoint(
 
 def grown(world: World, **options: Any) -> Forum:
     """Return a forum whose General is small beside the rest, so that its thread pays."""
-    return world.add_forum("Quay", topics=5, message_count=3000, username="quay", **options)
+    return world.add_forum("Quay", topics=3, message_count=2000, username="quay", **options)
 
 
 async def test_the_thread_of_general_is_proven(world: World) -> None:
@@ -353,6 +353,24 @@ async def test_split_some_backwards_and_on(world: World, forum: Forum) -> None:
         assert [*forum.ids] == found
         without = await buckets(ForumWalker(client, "harbour", include_general=False).split())
         assert {topic: ids for topic, ids in truth(forum).items() if topic != 1} == without
+
+
+async def test_a_pass_that_was_killed(world: World, forum: Forum, tmp_path: Path) -> None:
+    """One checkpoint serves the whole forum: the next pass brings what was not acknowledged."""
+    found: dict[int, list[int]] = {}
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        walker = ForumWalker(client, "harbour")
+        for most in (500, 5000):
+            async with (
+                Checkpoint(tmp_path / "forum") as checkpoint,
+                walker.split(start=checkpoint) as split,
+            ):
+                async for topic, message in split:
+                    found.setdefault(topic, []).append(message.id)
+                    await checkpoint.ack(message)
+                    if sum(split.counts.values()) == most:
+                        break
+    assert truth(forum) == found
 
 
 # Plans
