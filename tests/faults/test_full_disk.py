@@ -138,6 +138,59 @@ async def test_o42_a_disk_that_is_really_full(how: str, tmp_path: Path) -> None:
         print(f"{how}: {kept / MIB:.2f} MiB were kept; {again} parts of {PART // 1024} KiB then")
 
 
+FORUM = """
+import asyncio, json, subprocess, sys
+from pathlib import Path
+from telefast import DiskFullError
+from tests.storage.layout_scene import files, message, one_pass
+
+order = json.loads(sys.argv[1])
+disk, fresh = Path(order["folder"]), Path(order["fresh"])
+
+def chat():
+    return [message(number, f"{number} " + "x" * 3000) for number in range(1, 1001)]
+
+async def main():
+    await one_pass(fresh, chat())
+    await one_pass(disk, chat()[:300])
+    old, new = files(disk), files(fresh)
+    try:
+        await one_pass(disk, chat())
+    except DiskFullError as error:
+        failed = error
+    left = files(disk)
+    assert all(data in (old.get(name), new.get(name)) for name, data in left.items()), left.keys()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+    told = await one_pass(disk, chat())
+    assert files(disk) == new
+    print(json.dumps({"path": failed.path, "added": sum(each.added for each in told)}))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_forum_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    """A typed error; each page is whole, old or new; with room again the next run completes all."""
+    folder = tmp_path / "export"
+    folder.mkdir()
+    command = own_disk(folder)
+    if command is None:
+        pytest.skip("needs user namespaces, for a file system of its own")
+    order = {"folder": str(folder), "fresh": str(tmp_path / "fresh")}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *(sys.executable, "-c", FORUM, json.dumps(order)),
+        cwd=ROOT,
+        env=os.environ,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    told = json.loads(said)
+    assert told["path"].startswith(str(folder))
+    assert 0 <= told["added"] <= 700
+
+
 async def test_small_files_stop_the_others_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,7 @@ from telefast import (
     ForumLayout,
     StorageError,
     StoreLockedError,
+    TopicFile,
     UnsupportedStateError,
     disk,
 )
@@ -42,6 +45,12 @@ from tests.storage.layout_scene import (
 
 FOLDER = "Harbour_-1000000000077"
 GENERAL, SHIPS, TIDES = TOPICS
+
+
+async def one_pass_of(root: Path, messages: Iterable[Any]) -> list[TopicFile]:
+    """Write messages as they come."""
+    async with ForumLayout(root, FORUM) as layout:
+        return await layout.write_all(TOPICS, messages)
 
 
 def topics_in(found: dict[str, bytes]) -> list[str]:
@@ -97,8 +106,8 @@ async def test_nothing_new_is_not_written(tmp_path: Path) -> None:
         assert [False] * 3 == [each.is_rewritten for each in told]
         assert [0] * 3 == [each.added for each in told]
         assert [10] * 3 == [each.messages for each in told]
-    for path, time in times.items():
-        assert time == path.stat().st_mtime_ns
+    for path, at in times.items():
+        assert at == path.stat().st_mtime_ns
     told = await one_pass(tmp_path, [*chat(30), message(31)])
     assert [(False, 10), (True, 11), (False, 10)] == [(e.is_rewritten, e.messages) for e in told]
 
@@ -342,6 +351,27 @@ async def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         await layout.write_all(TOPICS, watched(layout))
     assert 1_000 < max(held) < 2_000
     assert 0 == pending(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="where Linux tells of memory")
+async def test_a_million_messages(tmp_path: Path) -> None:
+    """They take no more memory than the first hundred thousand."""
+    sizes: list[float] = []
+
+    def many() -> Iterable[Any]:
+        for number in range(1, 1_000_001):
+            if number % 10_000 == 0:
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                sizes.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+            yield message(number, "some words of a message that are not so few " * 2)
+
+    began = time.process_time()
+    told = await one_pass_of(tmp_path, many())
+    used = time.process_time() - began
+    assert 1_000_000 == sum(each.messages for each in told)
+    print(f"{used:.0f} s of CPU, {max(sizes) - sizes[0]:.0f} MiB beyond the first 10,000")
+    assert max(sizes) - max(sizes[:10]) < 16
 
 
 async def test_the_record_shrinks(tmp_path: Path) -> None:
