@@ -51,8 +51,23 @@ def main(how: str, session: str, folder: str) -> None:
         with fast.takeout() as takeout:
             assert 300 == len(takeout.get_messages("files", limit=None))
         fast.aclose()
+        fast.loop.run_until_complete(within(fast))
     assert not client.is_connected()
     print("done")
+
+
+async def within(fast: Any) -> None:
+    """Where a loop runs, all is as without that module."""
+    assert [300] == [m.id for m in await fast.get_messages("files")]
+    assert 300 == len([m.id async for m in fast.iter_messages("files")])
+    assert await fast.download_media(await fast.get_messages("files", ids=300), bytes)
+    assert (await fast.start()) is fast
+    try:
+        iter(fast.iter_messages("files"))
+    except RuntimeError as error:
+        assert "async for" in str(error)
+    else:
+        raise AssertionError("a plain `for` within a loop")
 
 
 def plain(client: Any) -> None:
