@@ -20,9 +20,9 @@ Way = Literal["per topic", "one pass"]
 
 PAGE: Final = 100
 """Messages in one answer at most (https://core.telegram.org/api/offsets)."""
-EACH: Final = 3
-"""Requests that a topic costs beyond its pages: the message that began it, and the proof at both
-ends of its thread (measured, `python -m benchmarks forum`)."""
+EACH: Final = 2
+"""Requests that a topic costs beyond its pages: the proof at both ends of its thread (measured,
+`python -m benchmarks forum`). What began the topics comes a hundred at a time."""
 ENDS: Final = 2
 """The same for the whole history, which no message began."""
 BY_IDS: Final = 185
@@ -69,7 +69,7 @@ def needs_counts(topic_count: int, whole: int) -> bool:
         topic_count: How many topics are to be read.
         whole: Requests that one pass takes.
     """
-    return topic_count * (1 + EACH) + topic_count < whole
+    return _cost(range(topic_count), {}) + topic_count < whole
 
 
 def make_plan(
@@ -89,14 +89,14 @@ def make_plan(
         known: How many topics there are, for a plan of all.
     """
     if topics is None:
-        each = max(whole or 0, known * (1 + EACH))
+        each = max(whole or 0, _cost(range(known), {}))
         why = f"all {known} topics: each would have pages of its own, which are not full"
         return _plan("one pass", whole or 0, each, None, why)
     if whole is None:
-        each = len(topics) * (1 + EACH)
+        each = _cost(topics, {})
         return _plan("per topic", each, 0, topics, "the forum cannot be counted")
     if counts is None:
-        each = len(topics) * (1 + EACH)
+        each = _cost(topics, {})
         why = f"{len(topics)} topics take {each} requests or more, and as many to count them"
         return _plan("one pass", whole, each, topics, why)
     if GENERAL in topics and counts.get(GENERAL) is None:
@@ -160,7 +160,8 @@ def _plan(
 
 
 def _cost(topics: Iterable[int], counts: Mapping[int, int | None]) -> int:
-    return sum(max(1, _pages(counts.get(each) or 0)) + EACH for each in topics)
+    each = [max(1, _pages(counts.get(topic) or 0)) + EACH for topic in topics]
+    return sum(each) + _pages(len(each))
 
 
 def _pages(count: int) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from telethon.errors import RPCError, UnauthorizedError
 
 from telefast.forum.counting import each
+from telefast.forum.roots import Roots
 from telefast.ordered import ordered_map
 from telefast.tasks import Alone
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from telefast.forum.splitting import ForumSplit
     from telefast.history.stream import BatchedHistory
     from telefast.history.types import Batch
+    from telefast.transport.undecoded import UndecodedMessage
 
 __all__ = ["ForumReading"]
 
@@ -35,11 +37,13 @@ class ForumReading:
         make_plan: Callable[[], Awaitable[ForumPlan]],
         split: Callable[[tuple[int, ...] | None], ForumSplit],
         history: Callable[[int], BatchedHistory],
+        roots: Callable[[Sequence[int]], Roots | None],
         ahead: int,
     ) -> None:
         self._make_plan = make_plan
         self._split = split
         self._history = history
+        self._roots = roots
         self._ahead = ahead
         self._source: ForumSplit | _Topics | None = None
         self._alone = Alone()
@@ -50,6 +54,11 @@ class ForumReading:
         """Messages yielded so far, by the id of their topic."""
         self.failed: dict[int, Exception] = {}
         """Topics that could not be read to the end."""
+
+    @property
+    def undecoded(self) -> list[UndecodedMessage]:
+        """Messages met so far that the installed Telethon cannot decode; they are not yielded."""
+        return [] if self._source is None else self._source.undecoded
 
     def __aiter__(self) -> Self:
         return self
@@ -74,7 +83,8 @@ class ForumReading:
             if plan.way == "one pass" or plan.topics is None:
                 self._source = self._split(plan.topics)
             else:
-                self._source = _Topics(plan.topics, self._history, self._ahead, self.failed)
+                roots = self._roots(plan.topics)
+                self._source = _Topics(plan.topics, self._history, roots, self._ahead, self.failed)
         return self._source
 
     async def aclose(self) -> None:
@@ -97,10 +107,13 @@ class _Topics:
         self,
         ids: Sequence[int],
         history: Callable[[int], BatchedHistory],
+        roots: Roots | None,
         ahead: int,
         failed: dict[int, Exception],
     ) -> None:
         self._make = history
+        self._roots = roots
+        self._undecoded: list[UndecodedMessage] = []
         self._failed = failed
         self._streams: dict[int, BatchedHistory] = {}
         self._opened = ordered_map(each(ids), self._open, concurrency=ahead)
@@ -108,6 +121,11 @@ class _Topics:
         self._batches: AsyncIterator[Batch] | None = None
         self._messages: list[Any] = []
         self._at = 0
+
+    @property
+    def undecoded(self) -> list[UndecodedMessage]:
+        """What could not be decoded of the topics that were read, and what began others."""
+        return [*self._undecoded, *(self._roots.undecoded if self._roots else ())]
 
     async def __anext__(self) -> tuple[int, Any]:
         while self._at == len(self._messages):
@@ -123,17 +141,20 @@ class _Topics:
     async def _next_topic(self) -> None:
         """Begin the next topic; at the end of all, raise what went wrong."""
         try:
-            self._topic, self._batches, batch = await anext(self._opened)
+            self._topic, self._batches, root, batch = await anext(self._opened)
         except StopAsyncIteration:
             if self._failed:
                 raise next(iter(self._failed.values())) from None
             raise
         await self._show(batch)
+        if root is not None:
+            self._messages = [root, *self._messages]
 
-    async def _open(self, topic: int) -> tuple[int, AsyncIterator[Batch], Batch | None]:
+    async def _open(self, topic: int) -> tuple[int, AsyncIterator[Batch], Any, Batch | None]:
+        root = await self._roots.of(topic) if self._roots else None
         stream = self._streams[topic] = self._make(topic)
         batches = stream.batches()
-        return topic, batches, await self._batch(topic, batches)
+        return topic, batches, root, await self._batch(topic, batches)
 
     async def _batch(self, topic: int, batches: AsyncIterator[Batch]) -> Batch | None:
         """Return the next messages of a topic, None at its end or if it cannot be read."""
@@ -151,7 +172,9 @@ class _Topics:
         self._messages, self._at = [] if batch is None else batch.messages, 0
         if batch is None:
             self._batches = None
-            await self._streams.pop(self._topic).aclose()
+            stream = self._streams.pop(self._topic)
+            self._undecoded += stream.undecoded
+            await stream.aclose()
 
     async def aclose(self) -> None:
         """Stop fetching."""

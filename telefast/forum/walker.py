@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -16,6 +16,7 @@ from telefast.forum.listing import MOST
 from telefast.forum.lists import TopicHistory, check_options, opener_of
 from telefast.forum.planning import ForumPlan, cost_of_all, make_plan, needs_counts
 from telefast.forum.reading import ForumReading
+from telefast.forum.roots import Roots
 from telefast.forum.sharding import positions_of, ranges_of
 from telefast.forum.splitting import ForumSplit
 from telefast.forum.topics import GENERAL, topic_of
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from telefast.history.checkpoint import Checkpoint
 
 __all__ = ["ForumWalker"]
+
+_PATIENCE = {"timeout", "max_flood_wait", "wait_time", "on_wait", "fallback"}
+"""Arguments of `BatchedHistory` that say how to ask."""
+_BOUNDS = {"limit", "min_id", "max_id", "offset_id", "offset_date", "add_offset", "reverse"}
+"""Arguments of `BatchedHistory` that say which part of a topic to read, and in which order."""
 
 
 class ForumWalker(Catalog):
@@ -291,13 +297,25 @@ class ForumWalker(Catalog):
             ArgumentError: If an argument has no legal value.
         """
         check_options(options, with_root=False)
-        concurrency = int(options.get("concurrency", self._options["concurrency"]))
-        short = {"prefetch": concurrency, **options}
+        given = {**self._options, **options}
+        concurrency = int(given["concurrency"])
+        one = {"prefetch": concurrency, **given}
+        # Bounds may leave out what began a topic: then each topic sees to it by itself.
+        with_roots = bool(_BOUNDS & given.keys())
+
+        def roots(ids: Sequence[int]) -> Roots | None:
+            if with_roots:
+                return None
+            patience = {name: given[name] for name in _PATIENCE & given.keys()}
+            fetch = partial(BatchedHistory, self._client, self._entity, **patience)
+            return Roots(ids, lambda few: fetch(ids=few))
+
         return ForumReading(
             plan,
             partial(self.plan, None if topics is None else [*topics]),
             lambda ids: self.split(ids, **options),
-            lambda topic_id: self.history(topic_id, **short),
+            lambda topic_id: self.history(topic_id, include_root=with_roots, **one),
+            roots,
             max(1, concurrency // 2),
         )
 

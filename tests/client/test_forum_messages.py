@@ -23,6 +23,7 @@ from telefast import (
 )
 from telefast.testing import ErrorOn, Forum, LocalTelegram, RefuseGeneral, World
 from telefast.transport.account import Account
+from tests.client.test_undecoded import Newer
 
 REPLIES = "messages.getReplies"
 HISTORY = "messages.getHistory"
@@ -420,6 +421,41 @@ async def test_reading_topic_by_topic(world: World, forum: Forum) -> None:
             async for _ in reading:
                 break
         assert [] == [item async for item in reading]
+
+
+async def test_parts_of_topics(world: World, forum: Forum) -> None:
+    """Bounds hold for each topic that is read, what began it included; so does the order."""
+    topics = tuple(sorted(forum.topics)[:4])
+    plan = ForumPlan("per topic", 0, 0, topics, "the test says so")
+    middle = [*forum.topic_ids(topics[1])][30]
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
+        walker = ForumWalker(client, "harbour")
+        wanted = truth(forum, *topics)
+        found = await buckets(walker.read(plan=plan, max_id=middle))
+        below = {topic: [id_ for id_ in ids if id_ < middle] for topic, ids in wanted.items()}
+        assert {topic: ids for topic, ids in below.items() if ids} == found
+        backwards = await buckets(walker.read(plan=plan, reverse=False))
+        assert {topic: ids[::-1] for topic, ids in wanted.items()} == backwards
+        few = await buckets(walker.read(plan=plan, limit=2))
+        assert {topic: ids[:2] for topic, ids in wanted.items()} == few
+
+
+async def test_what_begins_topics_comes_at_once(world: World, forum: Forum) -> None:
+    """What began many topics takes one request; what Telethon cannot read of it is told."""
+    topics = tuple(sorted(forum.topics)[1:])
+    plan = ForumPlan("per topic", 0, 0, topics, "the test says so")
+    bad = {topics[2]}
+    async with (
+        LocalTelegram(world, rules=[Newer(bad)]) as telegram,
+        telegram.client() as client,
+    ):
+        reading = ForumWalker(client, "harbour").read(plan=plan)
+        found = await buckets(reading)
+        wanted = truth(forum, *topics)
+        wanted[topics[2]].remove(topics[2])
+        assert {topic: ids for topic, ids in wanted.items() if ids} == found
+        assert bad == {each.id for each in reading.undecoded}
+        assert telegram.requests[BY_IDS] < 12  # some to find the one that cannot be read
 
 
 async def test_a_topic_that_cannot_be_read(world: World, forum: Forum) -> None:
