@@ -12,6 +12,7 @@ import errno
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -426,6 +427,7 @@ async def test_takeouts(scene: Any) -> None:
         await here.fails(use())
 
 
+@pytest.mark.skipif(not find_spec("python_socks"), reason="Telethon needs python-socks for it")
 async def test_a_proxy_with_a_password(scene: Any, tmp_path: Path) -> None:
     """Also where it turns the program away."""
     proxy = SocksProxy("ada", PASSWORD)
