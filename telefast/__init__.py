@@ -34,8 +34,8 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
 * `telefast.testing` is an embedded Telegram for tests.
 * All errors derive from `TelefastError`.
 
-Importing this package opens no file, starts no thread and reads no environment. What is heavy is
-imported when it is first used.
+Importing this package opens no file, starts no thread and reads no environment. Each name is
+imported when it is first used, so that no program waits for pieces that it does not use.
 """
 
 from __future__ import annotations
@@ -43,158 +43,157 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from telefast.chunks import (
-    Chunk,
-    ChunkCodec,
-    ChunkStore,
-    LightEntity,
-    LightForward,
-    LightMedia,
-    LightMessage,
-    LightReaction,
-    LightReply,
-    MinimalMessage,
-    StoreStats,
-    UndecodedRecord,
-    rehydrate,
-)
-from telefast.client import BytesIter, FastClient, MessagesIter, wrap
-from telefast.errors import (
-    AccountRevokedError,
-    ArgumentError,
-    ChunkError,
-    ChunkTooLargeError,
-    ClosedError,
-    CompatibilityError,
-    ConcurrentUseError,
-    ConnectionLostError,
-    CorruptChunkError,
-    CorruptStateError,
-    CursorMismatchError,
-    DeadlineError,
-    DiscussionClosedError,
-    DiskFullError,
-    FileMismatchError,
-    FileUnavailableError,
-    FloodWaitTooLongError,
-    ForumAccessError,
-    GroupMigratedError,
-    LinkError,
-    NotAForumError,
-    PeerNotFoundError,
-    RemoteError,
-    SettingsError,
-    StateError,
-    StorageError,
-    StoreLockedError,
-    TakeoutDelayError,
-    TelefastError,
-    UnexpectedAnswerError,
-    UnreachableError,
-    UnsafePathError,
-    UnsupportedChunkError,
-    UnsupportedStateError,
-    UsageError,
-    WorldError,
-)
-from telefast.forum import (
-    Comment,
-    CommentPlan,
-    Comments,
-    CommentStats,
-    CommentStream,
-    ForumLayout,
-    ForumListing,
-    ForumPlan,
-    ForumReading,
-    ForumSplit,
-    ForumWalker,
-    PostThread,
-    TopicCounts,
-    TopicCursor,
-    TopicFile,
-    TopicInfo,
-    TopicMetrics,
-    TopicStream,
-    topic_of,
-)
-from telefast.history import (
-    AlbumGroups,
-    Batch,
-    BatchedHistory,
-    ChatProgress,
-    Checkpoint,
-    HistoryCursor,
-    HistoryStats,
-    MessageFailure,
-    MessageKey,
-    MissingPart,
-    ProcessedIds,
-    Refilled,
-    UndecodedMessage,
-    WaitEvent,
-    WholeHistory,
-    group_albums,
-    refill,
-    widen_albums,
-)
-from telefast.limited_logs import RateLimitedLogger, limit_logs
-from telefast.media import (
-    DedupeCheck,
-    DedupeResult,
-    DedupeStats,
-    DownloadQueue,
-    DownloadResult,
-    Downloads,
-    FileKey,
-    MediaDedupeCache,
-    MediaDownloader,
-    MediaItem,
-    PartSizeTuner,
-    QueuedFile,
-    QueueResults,
-    QueueStats,
-    SkippedItem,
-    chat_photo_item,
-    file_key,
-    file_name,
-    folder_name,
-    items_of,
-)
-from telefast.metrics import Metrics, NoMetrics
-from telefast.ordered import Failed, OrderedMap, ordered_map
-from telefast.peers import (
-    ChatMeta,
-    MessageCount,
-    MetadataCache,
-    NameRecord,
-    PeerCache,
-    ProfileRun,
-    SenderNames,
-    TelegramLink,
-    parse_link,
-)
-from telefast.reactions import (
-    Collected,
-    CustomEmoji,
-    ReactionCollector,
-    ReactionItem,
-    ReactionRow,
-    ReactionsCsvWriter,
-    ReactionsJsonWriter,
-    ReactionStats,
-    ReactionSummary,
-    Reactor,
-    ReactorList,
-)
-from telefast.transport.counting import metrics_of, use_metrics
-from telefast.transport.lazy import LazyMessage
-from telefast.transport.pool import Line, Pool, PoolStats
-from telefast.transport.remember import remember_rates
-from telefast.transport.takeout import Takeout
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # at run time, see `_HOMES`
+    from telefast.chunks import (
+        Chunk,
+        ChunkCodec,
+        ChunkStore,
+        LightEntity,
+        LightForward,
+        LightMedia,
+        LightMessage,
+        LightReaction,
+        LightReply,
+        MinimalMessage,
+        StoreStats,
+        UndecodedRecord,
+    )
+    from telefast.chunks.rehydrate import rehydrate
+    from telefast.client import BytesIter, FastClient, MessagesIter, wrap
+    from telefast.errors import (
+        AccountRevokedError,
+        ArgumentError,
+        ChunkError,
+        ChunkTooLargeError,
+        ClosedError,
+        CompatibilityError,
+        ConcurrentUseError,
+        ConnectionLostError,
+        CorruptChunkError,
+        CorruptStateError,
+        CursorMismatchError,
+        DeadlineError,
+        DiscussionClosedError,
+        DiskFullError,
+        FileMismatchError,
+        FileUnavailableError,
+        FloodWaitTooLongError,
+        ForumAccessError,
+        GroupMigratedError,
+        LinkError,
+        NotAForumError,
+        PeerNotFoundError,
+        RemoteError,
+        SettingsError,
+        StateError,
+        StorageError,
+        StoreLockedError,
+        TakeoutDelayError,
+        TelefastError,
+        UnexpectedAnswerError,
+        UnreachableError,
+        UnsafePathError,
+        UnsupportedChunkError,
+        UnsupportedStateError,
+        UsageError,
+        WorldError,
+    )
+    from telefast.forum import (
+        Comment,
+        CommentPlan,
+        Comments,
+        CommentStats,
+        CommentStream,
+        ForumLayout,
+        ForumListing,
+        ForumPlan,
+        ForumReading,
+        ForumSplit,
+        ForumWalker,
+        PostThread,
+        TopicCounts,
+        TopicCursor,
+        TopicFile,
+        TopicInfo,
+        TopicMetrics,
+        TopicStream,
+        topic_of,
+    )
+    from telefast.history import (
+        AlbumGroups,
+        Batch,
+        BatchedHistory,
+        ChatProgress,
+        Checkpoint,
+        HistoryCursor,
+        HistoryStats,
+        MessageFailure,
+        MessageKey,
+        MissingPart,
+        ProcessedIds,
+        Refilled,
+        UndecodedMessage,
+        WaitEvent,
+        WholeHistory,
+        group_albums,
+        widen_albums,
+    )
+    from telefast.history.refill import refill
+    from telefast.limited_logs import RateLimitedLogger, limit_logs
+    from telefast.media import (
+        DedupeCheck,
+        DedupeResult,
+        DedupeStats,
+        DownloadQueue,
+        DownloadResult,
+        Downloads,
+        FileKey,
+        MediaDedupeCache,
+        MediaDownloader,
+        MediaItem,
+        PartSizeTuner,
+        QueuedFile,
+        QueueResults,
+        QueueStats,
+        SkippedItem,
+        chat_photo_item,
+        file_key,
+        file_name,
+        folder_name,
+        items_of,
+    )
+    from telefast.metrics import Metrics, NoMetrics
+    from telefast.ordered import Failed, OrderedMap, ordered_map
+    from telefast.peers import (
+        ChatMeta,
+        MessageCount,
+        MetadataCache,
+        NameRecord,
+        PeerCache,
+        ProfileRun,
+        SenderNames,
+        TelegramLink,
+        parse_link,
+    )
+    from telefast.reactions import (
+        Collected,
+        CustomEmoji,
+        ReactionCollector,
+        ReactionItem,
+        ReactionRow,
+        ReactionsCsvWriter,
+        ReactionsJsonWriter,
+        ReactionStats,
+        ReactionSummary,
+        Reactor,
+        ReactorList,
+    )
     from telefast.settings import Settings
+    from telefast.transport.counting import metrics_of, use_metrics
+    from telefast.transport.lazy import LazyMessage
+    from telefast.transport.pool import Line, Pool, PoolStats
+    from telefast.transport.remember import remember_rates
+    from telefast.transport.takeout import Takeout
 
     __version__: str
 
@@ -349,13 +348,70 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    name: f"telefast.{home}"
+    for home, names in {
+        "chunks": """
+            Chunk ChunkCodec ChunkStore LightEntity LightForward LightMedia LightMessage
+            LightReaction LightReply MinimalMessage StoreStats UndecodedRecord rehydrate
+        """,
+        "client": "BytesIter FastClient MessagesIter wrap",
+        "errors": """
+            AccountRevokedError ArgumentError ChunkError ChunkTooLargeError ClosedError
+            CompatibilityError ConcurrentUseError ConnectionLostError CorruptChunkError
+            CorruptStateError CursorMismatchError DeadlineError DiscussionClosedError
+            DiskFullError FileMismatchError FileUnavailableError FloodWaitTooLongError
+            ForumAccessError GroupMigratedError LinkError NotAForumError PeerNotFoundError
+            RemoteError SettingsError StateError StorageError StoreLockedError
+            TakeoutDelayError TelefastError UnexpectedAnswerError UnreachableError
+            UnsafePathError UnsupportedChunkError UnsupportedStateError UsageError
+            WorldError
+        """,
+        "forum": """
+            Comment CommentPlan CommentStats CommentStream Comments ForumLayout ForumListing
+            ForumPlan ForumReading ForumSplit ForumWalker PostThread TopicCounts TopicCursor
+            TopicFile TopicInfo TopicMetrics TopicStream topic_of
+        """,
+        "history": """
+            AlbumGroups Batch BatchedHistory ChatProgress Checkpoint HistoryCursor
+            HistoryStats MessageFailure MessageKey MissingPart ProcessedIds Refilled
+            UndecodedMessage WaitEvent WholeHistory group_albums refill widen_albums
+        """,
+        "limited_logs": "RateLimitedLogger limit_logs",
+        "media": """
+            DedupeCheck DedupeResult DedupeStats DownloadQueue DownloadResult Downloads
+            FileKey MediaDedupeCache MediaDownloader MediaItem PartSizeTuner QueueResults
+            QueueStats QueuedFile SkippedItem chat_photo_item file_key file_name folder_name
+            items_of
+        """,
+        "metrics": "Metrics NoMetrics",
+        "ordered": "Failed OrderedMap ordered_map",
+        "peers": """
+            ChatMeta MessageCount MetadataCache NameRecord PeerCache ProfileRun SenderNames
+            TelegramLink parse_link
+        """,
+        "reactions": """
+            Collected CustomEmoji ReactionCollector ReactionItem ReactionRow ReactionStats
+            ReactionSummary ReactionsCsvWriter ReactionsJsonWriter Reactor ReactorList
+        """,
+        "settings": "Settings",
+        "transport.counting": "metrics_of use_metrics",
+        "transport.lazy": "LazyMessage",
+        "transport.pool": "Line Pool PoolStats",
+        "transport.remember": "remember_rates",
+        "transport.takeout": "Takeout",
+    }.items()
+    for name in names.split()
+}
+"""Where each name lives: a program that uses one piece does not wait for the others."""
+
+
 def __getattr__(name: str) -> object:
-    # On first use only: settings import pydantic, and the version reads a file.
     value: object
-    if name == "Settings":
-        value = import_module("telefast.settings").Settings
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
     elif name == "__version__":
-        value = import_module("importlib.metadata").version("telefast")
+        value = import_module("importlib.metadata").version("telefast")  # reads a file
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

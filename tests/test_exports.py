@@ -140,6 +140,9 @@ def watch(event, args):
 environ, os.environ = os.environ, Unread()
 sys.addaudithook(watch)
 import telefast
+for name in telefast.__all__:
+    if name not in {"Settings", "__version__"}:
+        getattr(telefast, name)
 found, os.environ = list(opened), environ
 assert not found, f"importing telefast opens {found}"
 assert threading.active_count() == 1, threading.enumerate()
@@ -153,8 +156,39 @@ assert "pydantic" in sys.modules
 
 
 def test_import_is_light() -> None:
-    """Importing telefast opens no file, starts no thread, reads no environment, loads no extra."""
+    """Importing all of telefast opens no file, starts no thread, reads no environment.
+
+    It loads no extra, and pydantic only for settings.
+    """
     done = subprocess.run(
         [sys.executable, "-c", IMPORT], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "unwanted"),
+    [
+        ("__all__", 1, {"telethon", "asyncio", "msgpack", "pyroaring", "zstandard"}),
+        ("TelefastError", 2, {"telethon", "asyncio", "msgpack", "pyroaring", "zstandard"}),
+        ("BatchedHistory", 95, {"zstandard", "sqlite3", "telefast.media", "telefast.forum"}),
+        ("MediaDownloader", 100, {"zstandard", "msgpack", "telefast.history", "telefast.forum"}),
+        ("ChunkCodec", 45, {"sqlite3", "telefast.history", "telefast.media", "telefast.forum"}),
+    ],
+)
+def test_a_name_brings_its_own_room_only(name: str, most: int, unwanted: set[str]) -> None:
+    """`import telefast` alone loads next to nothing; a name loads what it needs, not the rest."""
+    code = "import sys; {}before = set(sys.modules); from telefast import {}; "
+    code += "print(*sorted(set(sys.modules) - before))"
+    has_telethon = "telethon" not in unwanted
+    preload = "import telethon, telethon.tl.alltlobjects; " if has_telethon else ""
+    done = subprocess.run(
+        [sys.executable, "-c", code.format(preload, name)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = done.stdout.split()
+    assert not unwanted & set(loaded)
+    assert len([each for each in loaded if each.startswith("telefast")]) <= most, loaded
