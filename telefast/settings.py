@@ -5,8 +5,9 @@ for programs that want their knobs outside: `Settings.from_env()` reads them, an
 `Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`,
 `Settings.download_options()` those of `telefast.MediaDownloader`, `Settings.codec_options()`
 those of `telefast.ChunkCodec`, `Settings.reactions_options()` those of
-`telefast.ReactionCollector`, `Settings.forum_options()` those of `telefast.ForumWalker`, and
-`Settings.layout_options()` those of `telefast.ForumLayout`.
+`telefast.ReactionCollector`, `Settings.forum_options()` those of `telefast.ForumWalker`,
+`Settings.layout_options()` those of `telefast.ForumLayout`, and `Settings.log_options()` those of
+`telefast.limit_logs`.
 
 An argument beats the environment, which beats the default. Each field has one variable,
 `TELEFAST_` and its name in capitals, and some have a second, bare name; the first wins where both

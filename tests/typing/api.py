@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -378,3 +379,17 @@ async def queued(client: TelegramClient, message: Message, item: MediaItem) -> N
         assert_type(await queue.failed(), list[QueuedFile])
         async for each in queue.files("done", "skipped"):
             assert_type(each.key, FileKey | None)
+
+
+def counted(client: TelegramClient) -> None:
+    """Metrics, and limits on logs."""
+    metrics = telefast.metrics_of(client)
+    assert_type(metrics, telefast.Metrics)
+    assert_type(metrics["history_requests"], float)
+    assert_type(metrics.snapshot(), dict[str, float])
+    assert_type(metrics.to_json(), str)
+    telefast.use_metrics(client, telefast.NoMetrics())
+    telefast.limit_logs(interval=0, burst=3)
+    with telefast.RateLimitedLogger(logging.getLogger("mine"), metrics=metrics) as log:
+        log.warning("failed id=%d", 7)
+        assert_type(log.suppressed, int)
