@@ -61,6 +61,7 @@ docs: $(STAMP) ## Build the documentation into docs/_build/html, without network
 
 bench: $(STAMP) ## Run the benchmarks, full sizes (hours); results in bench-out/full.json and .csv
 	$(PY) -m benchmarks --json bench-out/full.json --csv bench-out/full.csv
+	$(PY) -m benchmarks memory ablation --json bench-out/more.json --csv bench-out/more.csv
 
 bench-quick: $(STAMP) ## Run the benchmarks, small sizes, and fail if something costs more than it did
 	$(PY) -m benchmarks --quick --gate --json bench-out/quick.json --csv bench-out/quick.csv

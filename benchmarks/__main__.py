@@ -21,6 +21,7 @@ from benchmarks import (
     memory,
     pacing,
     photos,
+    plots,
     report,
     trips,
 )
@@ -95,6 +96,14 @@ def main(
         typer.Option(
             help="Write a table to compare contenders to this file; with --before, one to compare "
             "both runs."
+        ),
+    ] = None,
+    plot: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="Write charts to this folder, a PNG for each table (needs matplotlib: "
+            "pip install --group bench).",
+            metavar="FOLDER",
         ),
     ] = None,
     before: Annotated[
@@ -172,6 +181,11 @@ def main(
     for option, path in (("--json", json), ("--csv", csv)):
         if path is not None:
             _check_writable(path, option)
+    if plot is not None:
+        try:
+            plots.check()
+        except plots.PlotsUnavailableError as error:
+            raise typer.BadParameter(str(error), param_hint="--plot") from None
     earlier = None
     if before is not None:
         try:
@@ -182,7 +196,7 @@ def main(
     run = Run(plan, view, chosen)
     status = run.measure()
     if status == 0:
-        status = run.leave(json, csv, earlier)
+        status = run.leave(json, csv, plot, earlier)
     if status == 0 and record:
         write_json(gate.RECORDED, gate.merge(gate.recorded(), gate.take(run.records)))
         view.say(f"Recorded: {gate.RECORDED.name}")
@@ -213,7 +227,13 @@ class Run:
         self.records = found
         return status
 
-    def leave(self, path: Path | None, table: Path | None, earlier: dict[str, Any] | None) -> int:
+    def leave(
+        self,
+        path: Path | None,
+        table: Path | None,
+        charts: Path | None,
+        earlier: dict[str, Any] | None,
+    ) -> int:
         """Write what was asked for; return the exit status."""
         rows = report.compared(earlier["records"], self.records) if earlier else []
         for row in rows:
@@ -229,6 +249,9 @@ class Run:
                 text = report.runs_csv(rows) if earlier else report.contenders_csv(self.records)
                 table.write_text(text, "utf-8")
                 self.view.say(f"Written: {table}")
+            if charts is not None:
+                drawn = plots.draw(plots.charts_of(self.records), charts)
+                self.view.say(f"Written: {len(drawn)} charts in {charts}")
         except OSError as error:
             self.view.error(f"{error.filename or path}: {error.strerror or error}")
             return 1

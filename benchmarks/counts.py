@@ -23,6 +23,7 @@ from benchmarks.instructions import count_instructions, edition
 from telefast import (
     BatchedHistory,
     ChunkCodec,
+    ForumWalker,
     MediaDedupeCache,
     MediaDownloader,
     MetadataCache,
@@ -233,6 +234,22 @@ async def _metadata() -> tuple[int, int]:
     return await _on(world, ask, [50, 51, 52])
 
 
+async def _forum() -> tuple[int, int]:
+    """Read a forum of 40 topics in one pass, each message with its topic."""
+    world = World(seed=3_000)
+    forum = world.add_forum("Benchmark", topics=40, message_count=3_000, username="benchmark")
+    expected = {topic: [*forum.topic_ids(topic)] for topic in forum.topics}
+
+    async def read(client: TelegramClient) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        async with ForumWalker(client, "benchmark").split() as split:
+            async for topic, message in split:
+                found.setdefault(topic, []).append(message.id)
+        return found
+
+    return await _on(world, read, {topic: ids for topic, ids in expected.items() if ids})
+
+
 SCENES: Final[dict[str, Scene]] = {
     "history, supergroup": _history("supergroup"),
     "history, private chat": _history("private chat"),
@@ -242,6 +259,7 @@ SCENES: Final[dict[str, Scene]] = {
     "download, 8 MiB": _download,
     "files, half of them reposts": lambda: _reposts(with_cache=False),
     "files, half of them reposts, cache": lambda: _reposts(with_cache=True),
+    "forum, one pass": _forum,
     "reactions": _reactions,
     "metadata": _metadata,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,11 +48,17 @@ def report_of(records: Sequence[Mapping[str, Any]], plan: Plan) -> dict[str, Any
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
+        "load": _load(),
         "mode": plan.mode,
         "quick": plan.is_quick,
         "flood": plan.flood.as_json(),
         "records": list(records),
     }
+
+
+def _load() -> float | None:
+    """Return the machine's load over the last 15 minutes; None where it is not told."""
+    return round(os.getloadavg()[2], 1) if hasattr(os, "getloadavg") else None
 
 
 def read_report(path: Path) -> dict[str, Any]:
