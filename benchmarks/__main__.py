@@ -13,6 +13,7 @@ import typer
 from benchmarks import (
     codec,
     counts,
+    decode,
     dedupe,
     download,
     forum,
@@ -44,6 +45,7 @@ BENCHES: Final[dict[str, Any]] = {
     "dedupe": dedupe,
     "forum": forum,
     "codec": codec,
+    "decode": decode,
     "pacing": pacing,
     "reactions": Ablation("reactions", ["reactions"]),
     "resume": Ablation("resume", ["resume"]),

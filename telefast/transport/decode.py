@@ -19,7 +19,7 @@ from telethon.tl import types
 
 from telefast.transport.making import recipe_of
 from telefast.transport.schema import Layout, layout_of
-from telefast.transport.writing import KEY, Writer
+from telefast.transport.writing import KEY, SHARED, Writer
 
 __all__ = ["STOPPED_AT", "Known", "Spans", "decode", "is_fast"]
 
@@ -33,11 +33,11 @@ Peers = dict[bytes, Any]
 
 
 class Known:
-    """Users, chats and peers of answers that belong together, such as those of one stream.
+    """Users, chats, peers and reactions of answers that belong together, such as one stream's.
 
     Attributes:
         entities: Users and chats with their bytes, by how these begin.
-        peers: Peers by their bytes.
+        peers: Peers and reactions by their bytes.
     """
 
     __slots__ = ("entities", "peers")
@@ -47,7 +47,13 @@ class Known:
         self.peers: Peers = {}
 
 
-_PEERS = (types.PeerUser, types.PeerChannel, types.PeerChat)
+_SHARED = (
+    types.PeerUser,
+    types.PeerChannel,
+    types.PeerChat,
+    types.ReactionEmoji,
+    types.ReactionCustomEmoji,
+)
 _VECTOR = 0x1CB5C415
 _TRUE, _FALSE = 0x997275B5, 0xBC799737
 _UINT = Struct("<I").unpack_from
@@ -80,8 +86,8 @@ def decode(
             together only. It is added to.
 
     Returns:
-        The object and the place behind it. Equal peers in it (`PeerUser` and so on, of messages)
-        are one object, as they never change.
+        The object and the place behind it. Equal peers and reactions in it (`PeerUser`,
+        `ReactionEmoji` and so on) are one object, as they never change.
 
     Raises:
         TypeNotFoundError: If there is a constructor that Telethon does not know. Then *spans*
@@ -185,10 +191,10 @@ def _numbers(data: bytes, place: int, count: int, form: str, size: int) -> tuple
     return list(unpack_from(f"<{count}{form}", data, place)), place + count * size
 
 
-def _peer(data: bytes, place: int, peers: Peers) -> tuple[Any, int]:
-    """Read a peer that is not known yet, or whatever stands there."""
+def _share(data: bytes, place: int, peers: Peers) -> tuple[Any, int]:
+    """Read a peer or a reaction that is not known yet, or whatever stands there."""
     found, end = _READERS[_UINT(data, place)[0]](data, place + 4, peers)
-    if type(found) in _PEERS and end <= len(data):
+    if type(found) in _SHARED and end - place == SHARED and end <= len(data):
         if len(peers) >= _MAX_KNOWN:
             peers.clear()
         peers[data[place:end]] = found
@@ -249,7 +255,7 @@ def _written(layout: Layout, *, notes: bool) -> Callable[..., Any]:
         "LONG": _long,
         "NEW": object.__new__,
         "NUMBERS": _numbers,
-        "PEER": _peer,
+        "SHARE": _share,
         "R": _READERS,
         "SECOND": _SECOND,
         "from_bytes": int.from_bytes,

@@ -1,12 +1,12 @@
 """Writing the Python that reads one kind of TL object.
 
 The text of a function `read(d, p, m)`, which takes the bytes, the place behind the constructor's
-number and the peers of the answer so far, and returns the object and the place behind it:
+number and what can be shared of the answer so far, and returns the object and the place behind it:
 
 - fields of fixed size that follow each other are read at one go by a `struct`, together with the
   number of the object, or the length of the vector, that comes next;
 - an object is read by the function that `R[number]` holds;
-- a peer is looked up in `m` by its twelve bytes: most messages of an answer have the same few;
+- a peer or a reaction is looked up in `m` by its bytes: messages of an answer have the same few;
 - an object with many attributes is a copy of a template, a dictionary that holds all but what is
   read: Python copies one in a tenth of the time that it takes to fill it.
 
@@ -26,7 +26,7 @@ from struct import calcsize
 from telefast.transport.making import ARGUMENT, LOCAL, Recipe
 from telefast.transport.schema import SIZES, Field, Layout
 
-__all__ = ["KEY", "Writer"]
+__all__ = ["KEY", "SHARED", "Writer"]
 
 _FORMATS = {
     "flags": "i",
@@ -47,13 +47,15 @@ _VALUES = {
 }
 """What becomes of a number that was read; else it is the value."""
 
-_PEERS = ("from_id", "peer_id")
-"""Fields that hold a peer as a rule."""
+SHARED = 12
+"""Bytes of a peer, and of most reactions: constructor, and an id or a short string."""
+_SHARED = ("from_id", "peer_id", "reaction")
+"""Fields that hold one as a rule."""
 FEW = 24
 """Attributes of an object that are set one by one. Python keeps up to 30 in a compact form that
 instances share; beyond that, it makes a dictionary of them anyway."""
 TOGETHER = 4
-"""Fields that may be there, and seldom are, with one question before them: our choice."""
+"""Fields that may be there, and seldom are, with one question before them, at most: our choice."""
 KEY = 20
 """Bytes that begin a user or a channel: constructor, two words of flags, id."""
 
@@ -159,9 +161,8 @@ class Writer:
         groups = [list(group) for _, group in groupby(fields, lambda field: field.mask)]
         for few in _batched(groups):
             self._settle()
-            if len(few) < TOGETHER:
-                for group in few:
-                    self._branch(word, group, notes=notes)
+            if len(few) == 1:
+                self._branch(word, few[0], notes=notes)
                 continue
             self._line(f"if {word} & {reduce(or_, (group[0].mask for group in few))}:")
             self._depth += 1
@@ -189,8 +190,8 @@ class Writer:
         if field.is_vector:
             self._vector(field, notes=notes)
         elif field.kind == "object":
-            if field.name in _PEERS and not notes:
-                self._peer(f"v_{field.name}")
+            if field.name in _SHARED and not notes:
+                self._shared(f"v_{field.name}")
             else:
                 self._object(f"v_{field.name}", notes=notes)
         elif field.kind in ("string", "bytes"):
@@ -221,13 +222,13 @@ class Writer:
             if target.startswith("v_"):
                 self._store(target[2:])
 
-    def _peer(self, target: str) -> None:
+    def _shared(self, target: str) -> None:
         self._flush()
-        self._line(f"{target} = m.get(d[{self._at()} : {self._at(12)}])")
+        self._line(f"{target} = m.get(d[{self._at()} : {self._at(SHARED)}])")
         self._line(f"if {target} is None:")
-        self._line(f"    {target}, p = PEER(d, {self._at()}, m)")
+        self._line(f"    {target}, p = SHARE(d, {self._at()}, m)")
         self._line("else:")
-        self._line(f"    p = {self._at(12)}")
+        self._line(f"    p = {self._at(SHARED)}")
         self._ahead = 0
 
     def _object(self, target: str, *, notes: bool) -> None:

@@ -152,6 +152,18 @@ def test_trips(tmp_path: Path) -> None:
             assert each["ratio_to_stock"] >= 4
 
 
+def test_decode(tmp_path: Path) -> None:
+    """Decoding has a record for each way, and ours takes far fewer instructions."""
+    path = tmp_path / "decode.json"
+    done = _run("decode", "--sizes", "1000", "--rounds", "1", "--json", str(path))
+    assert (0, "") == (done.returncode, done.stderr)
+    found = {each["contender"]: each for each in json.loads(path.read_text("utf-8"))["records"]}
+    assert len(found) == 4
+    stock = found["stock"]["instructions"]
+    assert found["telefast, each answer"]["instructions"] < stock / 2.5
+    assert found["telefast, a stream"]["instructions"] < stock / 3
+
+
 def test_codec(tmp_path: Path) -> None:
     """Each way to keep messages has a record for each size of chunks; ours is the smallest."""
     path = tmp_path / "codec.json"

@@ -271,6 +271,20 @@ def test_peers_of_an_answer_are_shared() -> None:
     assert decode(page())[0].messages[0].peer_id is not found.messages[0].peer_id
 
 
+def test_reactions_of_an_answer_are_shared() -> None:
+    """Those with a short emoji, or a custom one; long ones are read each time."""
+    kinds = [
+        types.ReactionEmoji("👍"),
+        types.ReactionCustomEmoji(7),
+        types.ReactionEmoji("👨‍👩‍👧‍👦"),
+    ]
+    counts = [types.ReactionCount(kind, 1) for kind in kinds for _ in range(2)]
+    data = bytes(types.MessageReactions(counts))
+    check(data)
+    found = [each.reaction for each in decode(data)[0].results]
+    assert [found[i] is found[i + 1] for i in (0, 2, 4)] == [True, True, False]
+
+
 def test_templates_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ever new flags do not fill the memory, and are read as well."""
     monkeypatch.setattr(decoding._Templates, "_room", 0)
