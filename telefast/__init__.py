@@ -16,6 +16,7 @@ Each piece takes an ordinary, connected `telethon.TelegramClient`; nothing is mo
   here already, whatever message shows them; `file_name` names them safely.
 * `group_albums` keeps the messages of an album together.
 * `ordered_map` works on many items at a time and keeps their order.
+* `relaxed_gc` lets Python collect garbage less often while many messages are read.
 * `Pool` keeps connections of its own to each data centre.
 * `Takeout` makes requests as an export, which Telegram grants a larger budget.
 * `PeerCache` finds the peer that a number, name or link means, `MetadataCache` what it is,
@@ -119,6 +120,7 @@ if TYPE_CHECKING:  # at run time, see `_HOMES`
         TopicStream,
         topic_of,
     )
+    from telefast.garbage import relaxed_gc
     from telefast.history import (
         AlbumGroups,
         Batch,
@@ -340,6 +342,7 @@ __all__ = [
     "parse_link",
     "refill",
     "rehydrate",
+    "relaxed_gc",
     "remember_rates",
     "topic_of",
     "use_metrics",
@@ -385,6 +388,7 @@ _HOMES = {
             items_of
         """,
         "metrics": "Metrics NoMetrics",
+        "garbage": "relaxed_gc",
         "ordered": "Failed OrderedMap ordered_map",
         "peers": """
             ChatMeta MessageCount MetadataCache NameRecord PeerCache ProfileRun SenderNames

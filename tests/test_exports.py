@@ -23,6 +23,7 @@ SOURCES = [
     "telefast.client",
     "telefast.errors",
     "telefast.forum",
+    "telefast.garbage",
     "telefast.history",
     "telefast.limited_logs",
     "telefast.media",
