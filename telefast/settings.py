@@ -2,12 +2,8 @@
 
 The pieces of telefast take plain keyword arguments and never read the environment. `Settings` is
 for programs that want their knobs outside: `Settings.from_env()` reads them, and
-`Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`,
-`Settings.download_options()` those of `telefast.MediaDownloader`, `Settings.codec_options()`
-those of `telefast.ChunkCodec`, `Settings.reactions_options()` those of
-`telefast.ReactionCollector`, `Settings.forum_options()` those of `telefast.ForumWalker`,
-`Settings.layout_options()` those of `telefast.ForumLayout`, and `Settings.log_options()` those of
-`telefast.limit_logs`.
+`Settings.history_options()` gives the keyword arguments of `telefast.BatchedHistory`, and the other
+`..._options()` those of the pieces that they name.
 
 An argument beats the environment, which beats the default. Each field has one variable,
 `TELEFAST_` and its name in capitals, and some have a second, bare name; the first wins where both
@@ -29,6 +25,8 @@ from telefast.settings_errors import check_names, explain
 from telefast.settings_errors import names as _names
 from telefast.settings_forum import ForumSettings
 from telefast.settings_logs import LogSettings
+from telefast.settings_media import MediaSettings
+from telefast.settings_peers import PeerSettings
 
 __all__ = ["Settings"]
 
@@ -41,7 +39,7 @@ def _word_of(value: object, on: str, off: str) -> object:
     return off if word in (False, "false", "no", "off", "0") else word
 
 
-class Settings(ForumSettings, LogSettings):
+class Settings(MediaSettings, PeerSettings, ForumSettings, LogSettings):
     """The knobs of telefast; frozen.
 
     `Settings(...)` takes arguments only; `Settings.from_env(...)` reads the environment as well.
@@ -139,16 +137,6 @@ class Settings(ForumSettings, LogSettings):
         ),
     )
 
-    part_size_kb: int = Field(
-        default=0,
-        examples=[0, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
-        validation_alias=_names("part_size_kb", "PART_SIZE_KB"),
-        description=(
-            "KiB of each part of a file: a power of two from 4 to 1024; "
-            "0 for what the tuner finds best."
-        ),
-    )
-
     compression_enabled: bool = Field(
         default=True,
         validation_alias=_names(
@@ -221,13 +209,6 @@ class Settings(ForumSettings, LogSettings):
                 super().__init__(**values)
             except ValidationError as error:
                 raise SettingsError(explain(error, type(self), {})) from error
-
-    @field_validator("part_size_kb")
-    @classmethod
-    def _check_part_size(cls, value: int) -> int:
-        if value not in (cls.model_fields["part_size_kb"].examples or ()):
-            raise ValueError("no legal size of parts")
-        return value
 
     @field_validator("chunk_schema", mode="before")
     @classmethod
@@ -327,10 +308,11 @@ class Settings(ForumSettings, LogSettings):
 
         Example:
             >>> Settings(part_size_kb=64).download_options()
-            {'part_size': 65536, 'max_flood_wait': 3600.0}
+            {'part_size': 65536, 'max_connections': None, 'max_flood_wait': 3600.0}
         """
         return {
             "part_size": self.part_size_kb * 1024 or None,
+            "max_connections": self.max_connections,
             "max_flood_wait": self.max_flood_wait,
         }
 

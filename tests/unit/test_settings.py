@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -16,13 +17,15 @@ from telethon import TelegramClient
 from telefast.chunks import ChunkCodec
 from telefast.errors import SettingsError
 from telefast.forum import ForumLayout, ForumWalker
-from telefast.history import BatchedHistory
+from telefast.history import BatchedHistory, Checkpoint
 from telefast.limited_logs import limit_logs
+from telefast.media import DownloadQueue, MediaDedupeCache
 from telefast.media.downloader import MediaDownloader
+from telefast.peers import MetadataCache, PeerCache
 from telefast.reactions import ReactionCollector
 from telefast.settings import Settings
-
-ROOT = Path(__file__).parents[2]
+from telefast.transport.takeout import Takeout
+from tests import settings_files
 
 VARIABLES = [(field, name) for field, names in Settings.variables().items() for name in names]
 """Each field with each of its variables."""
@@ -57,9 +60,40 @@ LEGAL = {
     "log_rate_burst": 3,
     "log_adaptive": False,
     "metrics_enabled": False,
+    "max_connections": 2,
+    "download_workers": 5,
+    "download_queue_path": "queue.db",
+    "download_retries": 0,
+    "media_dedupe_enabled": False,
+    "media_dedupe_path": "known.db",
+    "media_dedupe_max_entries": 10,
+    "media_dedupe_verify": "sha256",
+    "media_hash_dedupe": True,
+    "metadata_cache_ttl": 60.0,
+    "metadata_cache_size": 10,
+    "input_peer_cache_ttl": 30.0,
+    "input_peer_cache_size": 20,
+    "processed_ids_path": "done.bin",
+    "takeout_file_max_mb": 3,
 }
 """A legal value for each field, unlike its default."""
 
+OTHERS: dict[str, tuple[str, Any, dict[str, Any]]] = {
+    "max_connections": ("download", MediaDownloader, {"max_connections": 2}),
+    "download_workers": ("queue", DownloadQueue, {"files": 5}),
+    "download_queue_path": ("queue", DownloadQueue, {"path": "queue.db"}),
+    "download_retries": ("queue", DownloadQueue, {"max_tries": 1}),
+    "media_dedupe_path": ("dedupe", MediaDedupeCache, {"store": "known.db"}),
+    "media_dedupe_max_entries": ("dedupe", MediaDedupeCache, {"max_entries": 10}),
+    "media_dedupe_verify": ("dedupe", MediaDedupeCache, {"verify": "sha256"}),
+    "media_hash_dedupe": ("dedupe", MediaDedupeCache, {"contents": True}),
+    "metadata_cache_ttl": ("metadata", MetadataCache, {"ttl": 60.0}),
+    "metadata_cache_size": ("metadata", MetadataCache, {"max_entries": 10}),
+    "input_peer_cache_ttl": ("peers", PeerCache, {"ttl": 30.0}),
+    "input_peer_cache_size": ("peers", PeerCache, {"max_entries": 20}),
+    "takeout_file_max_mb": ("takeout", Takeout, {"files": True, "max_file_size": 3 << 20}),
+}
+"""Which piece is told of a knob, and what."""
 
 LOGS = {
     "log_batch_interval": "interval",
@@ -101,6 +135,15 @@ def test_defaults() -> None:
     assert {name: defaults[name] for name in told} == told
 
 
+def test_what_nobody_set_changes_nothing() -> None:
+    """The defaults of the other knobs are those of their pieces."""
+    for name, piece, _ in OTHERS.values():
+        parameters = inspect.signature(piece).parameters
+        for option, value in getattr(Settings(), f"{name}_options")().items():
+            default = parameters[option].default
+            assert value in (default, None if default is inspect.Parameter.empty else default)
+
+
 def test_every_option_of_a_history_is_a_setting() -> None:
     """All that `BatchedHistory` takes beyond Telethon's own, but for what only code can give."""
     ours = set(inspect.signature(BatchedHistory).parameters)
@@ -132,6 +175,20 @@ def test_each_setting_reaches_the_history(field: str, name: str) -> None:
         assert told == settings.codec_options() != Settings().codec_options()
         assert Settings().history_options() == settings.history_options()
         ChunkCodec(**settings.codec_options())
+        return
+    if field in OTHERS:
+        name, piece, told = OTHERS[field]
+        before, after = (getattr(each, f"{name}_options")() for each in (Settings(), settings))
+        assert before | told == after != before
+        assert set(after) <= set(inspect.signature(piece).parameters)
+        return
+    if field == "media_dedupe_enabled":
+        assert settings.dedupe_options() is None
+        return
+    if field == "processed_ids_path":
+        assert Settings().checkpoint_options() is None
+        assert {"path": "done.bin"} == settings.checkpoint_options()
+        assert "path" in inspect.signature(Checkpoint).parameters
         return
     if field == "part_size_kb":
         changed = Settings().download_options() | {"part_size": 65536}
@@ -211,7 +268,7 @@ def test_env_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ),
         (
             {"TELEFAST_QQQQQQQQQQQQQQQQQQQQ": "5"},
-            "TELEFAST_QQQQQQQQQQQQQQQQQQQQ is not a setting of telefast; known are BATCH_FETCH_",
+            "TELEFAST_QQQQQQQQQQQQQQQQQQQQ is not a setting of telefast; known are ASYNC_DOWNLOAD_",
         ),
         (
             {"BATCH_FETCH_SIZE": "101"},
@@ -374,38 +431,12 @@ def test_subclass_adds_a_source() -> None:
     assert (mine.concurrency, mine.timeout) == (7, 1.0)
 
 
-def _described(name: str) -> str:
-    info = Settings.model_fields[name]
-    default = getattr(Settings(), name)
-    return f"{'' if default is None else default}|{info.description}"
-
-
 def test_env_example() -> None:
-    """`.env.example` has each field under its first name, with default, meaning, other names."""
-    expected = []
-    for field, (name, *others) in Settings.variables().items():
-        default, description = _described(field).split("|", 1)
-        second = f" Second name: {', '.join(others)}" if others else ""
-        expected.append((f"{description.replace('`', '')}{second}", f"{name}={default}"))
-    found = []
-    comment: list[str] = []
-    for line in (ROOT / ".env.example").read_text("utf-8").splitlines():
-        if line.startswith("#"):
-            comment.append(line.removeprefix("#").strip())
-        elif line:
-            found.append((" ".join(comment), line))
-        if not line.startswith("#"):
-            comment = []
-    assert expected == found
+    """`.env.example` is what the fields say; `python -m tests.settings_files` writes it."""
+    assert settings_files.env_example() == settings_files.EXAMPLE.read_text("utf-8")
 
 
 def test_docs_table() -> None:
-    """The table in `docs/settings.md` has each field with its names, default and meaning."""
-    expected = []
-    for field, names in Settings.variables().items():
-        default, description = _described(field).split("|", 1)
-        shown = f"`{default}`" if default else "unset"
-        variables = ", ".join(f"`{name}`" for name in names)
-        expected.append(f"| `{field}` | {variables} | {shown} | {description} |")
-    lines = (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines()
-    assert expected == [line for line in lines if line.startswith("| `")]
+    """So is the table in the guide."""
+    guide = settings_files.GUIDE.read_text("utf-8")
+    assert guide == settings_files.with_table(guide)
