@@ -173,7 +173,7 @@ class ForumLayout:
         shelf = self._opened()
         if topic_id is not None:
             return shelf.last_id(topic_id)
-        return shelf.seen if self._is_one_pass or not self._rewrite else 0
+        return shelf.begin if self._is_one_pass or not self._rewrite else 0
 
     def is_current(self, topic: TopicInfo) -> bool:
         """Return whether nothing has come to a topic since, by the id of its latest message.
@@ -210,6 +210,7 @@ class ForumLayout:
             StorageError: If it cannot be written otherwise.
         """
         with self._alone(topic.id) as shelf:
+            shelf.owe(topic.id)
             async for _, message in _in_order(messages):
                 await shelf.add(topic, message)
             [file] = await shelf.save({topic.id: topic})
@@ -242,7 +243,7 @@ class ForumLayout:
                     known[topic_id] = begun or TopicInfo(topic_id, deleted=True)
                 shelf.seen, self._is_one_pass = message.id, True
                 await shelf.add(known[topic_id], message)
-            return await shelf.save(known)
+            return await shelf.save(known, is_all=True)
 
     @contextmanager
     def _alone(self, topic_id: int | None) -> Iterator[Shelf]:

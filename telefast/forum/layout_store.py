@@ -97,6 +97,8 @@ class LayoutStore(Database):
         self._next: dict[int, tuple[Page, int]] = {}
         self.pages: dict[int, Page] = {}
         """The pages that are in their places, and what is in them is to stay."""
+        self.lost: set[int] = set()
+        """Topics whose page was removed or changed by somebody else."""
 
     def load(self) -> tuple[int, dict[int, Saved]]:
         """Open it, settle what a kill has left, and return what is known.
@@ -144,6 +146,7 @@ class LayoutStore(Database):
         page = self.pages.get(topic_id)
         if page is not None and not self._is_there(page):
             del self.pages[topic_id]
+            self.lost.add(topic_id)
             return Saved(TopicState(), None)
         try:
             return Saved(TopicState.from_json(state), page)

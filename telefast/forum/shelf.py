@@ -101,10 +101,19 @@ class Shelf:
         self._store = LayoutStore(folder)
         self._buckets: dict[int, _Bucket] = {}
         self._anew: set[int] = set()
+        self._owed: set[int] = set()  # topics of which messages may be missing up to `seen`
         self._size = 0
         self._turn = asyncio.Lock()
         self.seen = 0
-        """Up to which message one pass over all topics has come."""
+        """Up to which message one pass over all topics has come, that is under way or was last."""
+
+    @property
+    def begin(self) -> int:
+        """Behind which message one pass has to begin. No message of a topic is before it."""
+        return self._begin(self._owed)
+
+    def _begin(self, owed: set[int]) -> int:
+        return min([self.seen, *(topic_id - 1 for topic_id in owed)])
 
     async def open(self, *, rewrite: bool) -> None:
         """Read what is known; if *rewrite*, only to begin anew with each topic that comes.
@@ -122,6 +131,7 @@ class Shelf:
             for topic_id, (state, page) in saved.items()
         }
         self._anew = {*self._buckets} if rewrite else set()
+        self._owed = {*self._store.lost}
 
     async def aclose(self) -> None:
         """Let go of the files."""
@@ -131,6 +141,11 @@ class Shelf:
         """Return up to which message a topic is there; 0 for none."""
         bucket = self._buckets.get(topic_id)
         return 0 if bucket is None or topic_id in self._anew else bucket.state.last_id
+
+    def owe(self, topic_id: int) -> None:
+        """Note that a topic which may begin anew is read by itself, which may come to no end."""
+        if topic_id in self._anew:
+            self._owed.add(topic_id)
 
     async def add(self, topic: TopicInfo, message: Any) -> None:
         """Add a message to a topic, unless it is there."""
@@ -152,12 +167,21 @@ class Shelf:
             self._buckets[topic_id] = _Bucket(known=known, is_anew=True)
         return self._buckets[topic_id]
 
-    async def save(self, topics: dict[int, TopicInfo]) -> list[TopicFile]:
-        """Keep all that is new, and put the pages of *topics* in their places."""
+    async def save(self, topics: dict[int, TopicInfo], *, is_all: bool = False) -> list[TopicFile]:
+        """Keep all that is new, and put the pages of *topics* in their places.
+
+        Args:
+            topics: Topics that were read to their end.
+            is_all: Whether all others were, too, and there was nothing in them.
+        """
         async with self._turn:
-            store, seen = self._store, self.seen
+            store = self._store
+            owed = set() if is_all else self._owed - topics.keys()
+            seen = self._begin(owed)
             drafts = {topic_id: self._draft(topic) for topic_id, topic in topics.items()}
             changes, taken = self._changes(drafts), {}
+            if is_all:
+                changes += [_nothing(topic_id) for topic_id in self._owed - topics.keys()]
             for change in changes:
                 bucket = self._buckets[change.topic_id]
                 taken[change.topic_id], bucket.parts = bucket.parts, []
@@ -172,6 +196,8 @@ class Shelf:
             try:
                 await in_thread(work)
             finally:
+                if is_saved:
+                    self._owed &= owed
                 for topic_id, parts in taken.items():
                     self._taken(self._buckets[topic_id], parts, is_saved=is_saved)
                 for topic_id in taken:
@@ -242,3 +268,8 @@ class Shelf:
         else:
             found = {name: each for name, each in page.metrics.items() if name != IDS}
         return replace(page, metrics=found)
+
+
+def _nothing(topic_id: int) -> Change:
+    """Return that a topic is to be forgotten."""
+    return Change(topic_id, TopicState().to_json(), b"", is_anew=True)

@@ -41,6 +41,7 @@ from tests.storage.layout_scene import (
     of,
     one_pass,
     pending,
+    topic_id,
 )
 
 FOLDER = "Harbour_-1000000000077"
@@ -265,6 +266,48 @@ async def test_a_page_that_was_changed_begins_anew(tmp_path: Path) -> None:
         assert [0, 0, 0] == [layout.last_id(topic.id) for topic in TOPICS]
     await each_topic(tmp_path, chat(30))
     assert before == files(tmp_path)
+
+
+async def test_a_page_that_was_removed_before_one_pass(tmp_path: Path) -> None:
+    """One pass begins where the lost topic does: nothing of it is missing, and that once only."""
+    await one_pass(tmp_path, chat(30))
+    before = files(tmp_path)
+    (tmp_path / FOLDER / "topics" / "topic_3.md").unlink()
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        assert (2, 0, 28) == (layout.last_id(), layout.last_id(3), layout.last_id(2))
+    told = await one_pass(tmp_path, chat(30))
+    assert [(0, False), (0, False), (10, True)] == [(e.added, e.is_rewritten) for e in told]
+    assert before == files(tmp_path)
+    (tmp_path / FOLDER / "topics" / "topic_3.md").unlink()
+    await one_pass(tmp_path, [each for each in chat(30) if topic_id(each.id) != 3], [GENERAL])
+    async with ForumLayout(tmp_path, FORUM) as layout:  # it is gone at Telegram, too
+        assert (30, 0) == (layout.last_id(), layout.last_id(3))
+
+
+async def test_a_topic_begun_anew_and_not_ended(tmp_path: Path) -> None:
+    """What one pass had read of it before is not taken for read: the next one brings it."""
+    await one_pass(tmp_path, chat(30))
+    before = files(tmp_path)
+
+    def broken() -> Iterable[Any]:
+        yield from of(TIDES, chat(15))
+        raise ValueError("broken")
+
+    async def rewrite() -> None:
+        async with ForumLayout(tmp_path, FORUM, rewrite=True) as layout:
+            await layout.write(SHIPS, of(SHIPS, chat(30)))
+            await layout.write(TIDES, broken())
+
+    with pytest.raises(ValueError, match="broken"):
+        await rewrite()
+    assert before == files(tmp_path)
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        assert (2, 14, 28) == (layout.last_id(), layout.last_id(3), layout.last_id(2))
+    told = await one_pass(tmp_path, chat(30))
+    assert [(0, 10), (0, 10), (5, 10)] == [(each.added, each.messages) for each in told]
+    assert before == files(tmp_path)
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        assert 30 == layout.last_id()
 
 
 async def test_an_error_of_the_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
