@@ -143,7 +143,7 @@ def main(
         str,
         typer.Option(
             help="Flood limits of the history benchmark, such as telegram-plain; "
-            "see docs/testing-floods.md.",
+            "see docs/howto/testing-floods.md.",
             metavar="PROFILE",
         ),
     ] = "unlimited",

@@ -1,8 +1,8 @@
 """The metrics of telefast: their names, which are API, kinds, labels and meanings.
 
 Names are as a program reads them in `Metrics.snapshot()`. Exporters add what their format wants:
-Prometheus a prefix, `_total` behind counters, and labels. `docs/metrics.md` is compared with this
-table by a test, and so is what the code counts.
+Prometheus a prefix, `_total` behind counters, and labels. `docs/howto/metrics.md` is compared with
+this table by a test, and so is what the code counts.
 """
 
 from __future__ import annotations

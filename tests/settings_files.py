@@ -12,7 +12,7 @@ from telefast import Settings
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / ".env.example"
-GUIDE = ROOT / "docs" / "settings.md"
+GUIDE = ROOT / "docs" / "howto" / "settings.md"
 HEAD = """\
 # The settings of telefast with their defaults. telefast reads no file: let your shell or service
 # manager load one like this. `telefast.Settings.from_env()` then reads the variables; arguments

@@ -14,11 +14,7 @@ import telefast.testing
 from telefast.testing import LocalTelegram, World
 
 ROOT = Path(__file__).parents[2]
-GUIDES = [
-    *ROOT.glob("docs/*.md"),
-    *ROOT.glob("docs/howto/*.md"),
-    *ROOT.glob("docs/explanation/*.md"),
-]
+GUIDES = [path for path in ROOT.glob("docs/**/*.md") if "_build" not in path.parts]
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in GUIDES)]
 
 pytestmark = pytest.mark.e2e

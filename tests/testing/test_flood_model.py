@@ -308,7 +308,7 @@ def rows(*cells: tuple[str, ...]) -> str:
 
 def test_the_guide_has_all_profiles_and_families() -> None:
     """The tables of the guide hold what the code holds, and nothing else."""
-    page = (Path(__file__).parents[2] / "docs" / "testing-floods.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "testing-floods.md").read_text("utf-8")
     profiles = rows(
         *(
             (f"`{each.name}`", "<br>".join(each.figures()), each.source, each.assumed)

@@ -437,7 +437,7 @@ async def test_telethon_itself_sits_out_a_flood() -> None:
 
 def test_the_example_in_the_guide_holds() -> None:
     """The test that the guide shows passes."""
-    guide = Path(__file__).parents[2] / "docs" / "testing-time.md"
+    guide = Path(__file__).parents[2] / "docs" / "howto" / "testing-time.md"
     [snippet] = re.findall(r"^```python\n(.*?)^```$", guide.read_text("utf-8"), re.M | re.S)
     names: dict[str, Any] = {}
     exec(snippet, names)  # noqa: S102 - our own documentation

@@ -198,7 +198,7 @@ def test_docs_have_each_name() -> None:
         f"| `{info.name}` | {info.kind} | {info.label} | {info.help} |"
         for info in CATALOGUE.values()
     ]
-    page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    page = (ROOT / "docs" / "howto" / "metrics.md").read_text("utf-8")
     found = re.findall(r"^\| `.*$", page, re.MULTILINE)
     assert rows == found, "\n".join(rows)
 
