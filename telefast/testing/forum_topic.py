@@ -5,14 +5,13 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from telethon.tl import types
 
 from telefast.errors import WorldError
 from telefast.testing.forum_seed import GENERAL
-from telefast.testing.tl import read_object
+from telefast.testing.tl import made_as_known, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +27,6 @@ _PLAIN: Final = (
     *("id", "title", "date", "icon_color", "icon_emoji_id", "closed", "hidden", "short"),
 )
 """Attributes of a topic that are plain values."""
-
-_COUNTS: Final[dict[str, Any]] = dict.fromkeys(
-    (name for name in signature(types.ForumTopic).parameters if name.endswith("_count")), 0
-)
-"""Those of a row, which are not the same in each layer."""
 
 
 @dataclass(slots=True, eq=False)
@@ -140,7 +134,8 @@ class Topic:
             account: Who looks at it.
             top: Its latest message; 0 for a short row.
         """
-        row = types.ForumTopic(
+        row = made_as_known(
+            types.ForumTopic,
             id=self.id,
             date=datetime.fromtimestamp(self.date, UTC),
             peer=self.forum.peer(),
@@ -149,7 +144,10 @@ class Topic:
             top_message=0,
             read_inbox_max_id=0,
             read_outbox_max_id=0,
-            **_COUNTS,
+            unread_count=0,
+            unread_mentions_count=0,
+            unread_reactions_count=0,
+            unread_poll_votes_count=0,
             from_id=self.creator,
             notify_settings=types.PeerNotifySettings(),
             my=self.creator == types.PeerUser(account.me.id) or None,

@@ -10,6 +10,7 @@ from telethon.tl import types
 
 from telefast.testing.dice import Dice
 from telefast.testing.text import EMOJI
+from telefast.testing.tl import made_as_known
 
 if TYPE_CHECKING:
     from telefast.testing.text import Language, Mention
@@ -185,7 +186,9 @@ def _rare_media(dice: Dice, kind: str, date: datetime) -> types.TypeMessageMedia
             for text in ("Yes", "No", "Ja и нет")
         ]
         question = types.TextWithEntities("Well?", [])
-        poll = types.Poll(id=dice.signed64(), question=question, answers=answers, hash=0)
+        poll = made_as_known(
+            types.Poll, id=dice.signed64(), question=question, answers=answers, hash=0
+        )
         return types.MessageMediaPoll(poll, types.PollResults(total_voters=dice.below(99)))
     return types.MessageMediaUnsupported() if kind == "unsupported" else None
 

@@ -14,6 +14,7 @@ from telethon.tl import types
 from telefast.errors import WorldError
 from telefast.testing.dice import Dice
 from telefast.testing.refs import SERVICE_ID
+from telefast.testing.tl import made_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,9 +213,8 @@ def _qualities(files: Files, dice: Dice) -> types.TypeMessageMedia:
 
 
 def _live(files: Files, dice: Dice) -> types.TypeMessageMedia:
-    return types.MessageMediaPhoto(
-        live_photo=True, photo=files.photo(), video=_clip(files, dice, width=320, height=240)
-    )
+    clip = _clip(files, dice, width=320, height=240)
+    return made_as_known(types.MessageMediaPhoto, live_photo=True, photo=files.photo(), video=clip)
 
 
 def _paid(*locked: bool) -> _Maker:
@@ -256,7 +256,8 @@ def _page(
 
 
 def _poll(files: Files, dice: Dice) -> types.TypeMessageMedia:
-    poll = types.Poll(
+    poll = made_as_known(
+        types.Poll,
         id=dice.signed64(),
         question=types.TextWithEntities("Which?", []),
         answers=[
@@ -265,7 +266,9 @@ def _poll(files: Files, dice: Dice) -> types.TypeMessageMedia:
         hash=0,
     )
     attached = types.MessageMediaPhoto(photo=files.photo())
-    return types.MessageMediaPoll(poll, types.PollResults(), attached_media=attached)
+    return made_as_known(
+        types.MessageMediaPoll, poll=poll, results=types.PollResults(), attached_media=attached
+    )
 
 
 def _game(files: Files, dice: Dice) -> types.TypeMessageMedia:

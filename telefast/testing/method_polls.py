@@ -11,7 +11,7 @@ from telethon.tl.tlobject import TLRequest
 from telefast.testing.access import open_chat
 from telefast.testing.refs import refs_of_all
 from telefast.testing.rpc import Call, RpcFault
-from telefast.testing.tl import read_object
+from telefast.testing.tl import made_as_known, read_object
 
 __all__ = ["POLL_HANDLERS"]
 
@@ -29,8 +29,13 @@ def _get_results(call: Call) -> bytes:
     media = getattr(chat.peek(request.msg_id), "media", None)
     if not isinstance(media, types.MessageMediaPoll):
         raise RpcFault(400, "MSG_ID_INVALID")
-    update = types.UpdateMessagePoll(
-        media.poll.id, media.results, peer=chat.peer(), msg_id=request.msg_id, poll=media.poll
+    update = made_as_known(
+        types.UpdateMessagePoll,
+        poll_id=media.poll.id,
+        results=media.results,
+        peer=chat.peer(),
+        msg_id=request.msg_id,
+        poll=media.poll,
     )
     chats, users = call.account.peers_bytes(refs_of_all([update]) | {chat.marked_id})
     return bytes(

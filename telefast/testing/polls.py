@@ -8,6 +8,7 @@ from telethon.tl import types
 
 from telefast.errors import WorldError
 from telefast.testing.dice import Dice
+from telefast.testing.tl import made_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -62,7 +63,8 @@ def make_poll(
     if unknown:
         raise WorldError(f"{sorted(unknown)}: expected answers, of {list(votes)}")
     options = {text: bytes([place]) for place, text in enumerate(votes)}
-    poll = types.Poll(
+    poll = made_as_known(
+        types.Poll,
         id=Dice.of("poll", question).signed64() if poll_id is None else poll_id,
         question=types.TextWithEntities(question, []),
         answers=[
@@ -76,8 +78,9 @@ def make_poll(
         quiz=correct is not None or None,
     )
     results: list[types.TypePollAnswerVoters] = [
-        types.PollAnswerVoters(
-            options[text],
+        made_as_known(
+            types.PollAnswerVoters,
+            option=options[text],
             chosen=text in chosen or None,
             correct=text == correct or None,
             voters=count,

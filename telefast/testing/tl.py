@@ -1,16 +1,32 @@
-"""The one place where worlds read and write TL objects; Telethon's reader has no types."""
+"""The one place where worlds make, read and write TL objects of any layer, without types."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from functools import cache
+from inspect import signature
+from typing import Any, TypeVar
 
 from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl.tlobject import TLObject
 
-__all__ = ["read_object", "write_object"]
+__all__ = ["made_as_known", "read_object", "write_object"]
+
+_T = TypeVar("_T", bound=TLObject)
 
 _reader: Any = BinaryReader
+
+
+@cache
+def _fields(cls: Any) -> frozenset[str]:
+    return frozenset(signature(cls).parameters)
+
+
+def made_as_known(cls: type[_T], **fields: Any) -> _T:
+    """Make an object without those fields that the installed Telethon does not know yet."""
+    made: Any = cls
+    known = _fields(made)
+    return cls(**{name: value for name, value in fields.items() if name in known})
 
 
 def read_object(data: bytes) -> Any:

@@ -12,6 +12,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import telethon
 from telethon import TelegramClient
 from telethon.errors import AuthKeyNotFound, BadRequestError
 from telethon.extensions import BinaryReader
@@ -340,6 +341,14 @@ async def test_telethon_gets_salts_and_pongs(world: World) -> None:
     async with LocalTelegram(world) as telegram, telegram.client() as client:
         assert (await client(functions.PingRequest(4))).ping_id == 4
         assert len((await client(functions.GetFutureSaltsRequest(64))).salts) == 64
+
+
+@pytest.mark.skipif(
+    telethon.__version__ < "1.44", reason="Telethon before 1.44 waits for such an answer for ever"
+)
+async def test_telethon_destroys_a_session(world: World) -> None:
+    """The real client reads the answer, whose place in the protocol is its own."""
+    async with LocalTelegram(world) as telegram, telegram.client() as client:
         assert (await client(functions.DestroySessionRequest(5))).session_id == 5
 
 
