@@ -20,6 +20,7 @@ import pytest
 from telethon import TelegramClient, errors, functions, types, utils
 from telethon.client import account, users
 from telethon.client.downloads import DownloadMethods
+from telethon.crypto import aes
 from telethon.crypto.authkey import AuthKey
 from telethon.errors.common import TypeNotFoundError
 from telethon.extensions.binaryreader import BinaryReader
@@ -498,6 +499,13 @@ def test_how_a_client_connects_is_what_it_was_told() -> None:
     assert client._log["telethon.network"].name == "telethon.network"
     names = list(inspect.signature(Connection.__init__).parameters)
     assert names == ["self", "ip", "port", "dc_id", "loggers", "proxy", "local_addr"]
+
+
+def test_what_encrypts() -> None:
+    """Telethon takes cryptg if it is there, else libssl, else Python, and these names say which."""
+    source = inspect.getsource(aes.AES.encrypt_ige)
+    assert 0 < source.index("if cryptg:") < source.index("if libssl.encrypt_ige:")
+    assert {"cryptg", "libssl"} <= vars(aes).keys()
 
 
 def test_what_a_sender_is_made_of() -> None:

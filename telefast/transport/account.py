@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from telefast.logs import flush
 from telefast.metrics import Metrics
 from telefast.transport import telethon as door
+from telefast.transport.cipher import hint_at_cryptg
 from telefast.transport.gate import Gate
 from telefast.transport.lease import Lease
 from telefast.transport.memory import Memory
@@ -73,6 +74,7 @@ class Account:
         key = door.key_of(client)
         account = _ACCOUNTS.get(key)
         if account is None:
+            hint_at_cryptg()
             account = _ACCOUNTS[key] = cls(weakref.ref(door.owner(client)))
         return account
 
