@@ -43,7 +43,9 @@ __all__ = ["PacingRecord", "run"]
 
 SEEDS = 20
 """Simulated runs for each round that is asked for: 100 by default."""
-QUICK_SEEDS = 3
+QUICK_SEEDS = 1
+QUICK_MESSAGES: Final = 6_000
+"""60 pages: twice the bursts of both profiles."""
 MESSAGES: Final = {"telegram-plain": 30_000, "telegram-takeout": 100_000}
 """Of the embedded chat, with five rounds; fewer with fewer: 300 and 1,000 full pages."""
 CHATS: Final = ("dense", "50 % holes", "private chat")
@@ -115,8 +117,7 @@ async def run(plan: Plan, view: View) -> list[PacingRecord]:
         f"{RTT * 1000:g} ms of round trip; medians of {runs} runs."
     )
     view.say()
-    share = 0.2 if plan.is_quick else min(plan.rounds, 5) / 5
-    found = await asyncio.to_thread(run_virtual, _embedded, share, plan)
+    found = await asyncio.to_thread(run_virtual, _embedded, plan)
     view.table("pacing, embedded Telegram", EMBEDDED, [each.row() for each in found])
     view.say(
         "Times are multiples of the optimum of pages: that of a client which knows the limit and "
@@ -161,12 +162,12 @@ def _simulated(
 # The real client
 
 
-async def _embedded(share: float, plan: Plan) -> list[PacingRecord]:
+async def _embedded(plan: Plan) -> list[PacingRecord]:
     """Read each chat under each profile, in one loop of virtual time."""
     records = []
     with tempfile.TemporaryDirectory() as folder:
         for profile, most in MESSAGES.items():
-            count = round(most * share)
+            count = QUICK_MESSAGES if plan.is_quick else round(most * min(plan.rounds, 5) / 5)
             for number, chat in enumerate(CHATS):
                 place = Path(folder) / f"{profile}-{number}"
                 if plan.mode != "baseline":
