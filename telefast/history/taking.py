@@ -120,9 +120,9 @@ class Taking:
             if piece is not None and self._index < len(piece.messages):
                 message = piece.messages[self._index]
                 self._index += 1
-                if self._is_offered(message):
-                    self._track.took(message)
+                if self._track.takes(message):
                     return message
+                self._passed_over(message)
             else:
                 await self._next_piece()
 
@@ -212,9 +212,12 @@ class Taking:
     def _is_offered(self, message: Any) -> bool:
         if self._track.offers(message):
             return True
+        self._passed_over(message)
+        return False
+
+    def _passed_over(self, message: Any) -> None:
         if message is not None:
             Account.of(self._clients[0]).metrics.add("processed_ids_skipped")
-        return False
 
     def _end_track(self) -> None:
         if self._is_done and not self._gathering:

@@ -106,6 +106,20 @@ class Track:
         self._skipped.add(message.id)
         return False
 
+    def takes(self, message: Any) -> bool:
+        """Do as `offers` and `took` do; tells whether the message was for the consumer."""
+        if self._chat is None and self._peer_id is not None and not self._has_ids:
+            if message is None:
+                return False
+            if not self._skipped:  # the rule, and little to do
+                self.taken += 1
+                self._pass(message.id)
+                return True
+        if not self.offers(message):
+            return False
+        self.took(message)
+        return True
+
     def skip(self, ids: Collection[int]) -> None:
         """Hear that these messages are there, but cannot be decoded."""
         self._skipped.update(ids)

@@ -50,12 +50,12 @@ def bind(
     look_up = door.pairs(client, entities)
     for message in messages:
         fields = message.__dict__
-        reply = fields["reply_to"]
+        reply, replies = fields["reply_to"], fields["replies"]
         if (
             fields["fwd_from"]
             or fields["action"]
             or fields["via_bot_id"]
-            or fields["replies"]
+            or (replies is not None and replies.channel_id)
             or (reply is not None and not _is_plain(reply))
         ):
             door.finish(message, client, entities, input_chat)

@@ -115,12 +115,17 @@ class Page:
                 self.empty_ids = [m.id for m in self.messages if type(m) is not LazyMessage]
             return
         empty = types.MessageEmpty
-        self.found = {m.id: m for m in self.messages if not isinstance(m, empty)}
+        # Not `isinstance`: the classes of messages are abstract ones, which are slow to ask.
+        self.found = {m.id: m for m in self.messages if type(m) is not empty}
         if len(self.found) < len(self.messages):
-            self.empty_ids = [m.id for m in self.messages if isinstance(m, empty)]
+            self.empty_ids = [m.id for m in self.messages if type(m) is empty]
         for record in self.undecoded:
             self.found.setdefault(record.id, record)
-        self.entities = {utils.get_peer_id(x): x for x in chain(self.users, self.chats)}
+        user = types.User
+        self.entities = {
+            x.id if type(x) is user else utils.get_peer_id(x): x
+            for x in chain(self.users, self.chats)
+        }
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def messages(seed: int) -> list[bytes]:
         header = types.MessageReplyHeader(
             reply_to_msg_id=5, reply_to_peer_id=random.choice([None, None, random.choice(PEERS)])
         )
+        few = types.MessageReplies(2, 1)
         story = types.MessageReplyStoryHeader(PEERS[0], 1)
         message = types.Message(
             i,
@@ -59,6 +60,7 @@ def messages(seed: int) -> list[bytes]:
             out=random.random() < 0.5,
             post=random.random() < 0.2,
             via_bot_id=random.choice([None, None, None, 12]),
+            replies=random.choice([None, types.MessageReplies(1, 1, channel_id=CHANNEL), few]),
         )
         found.append(bytes(message))
     numbers = (types.Message.CONSTRUCTOR_ID, types.MessageService.CONSTRUCTOR_ID)
