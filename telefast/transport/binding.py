@@ -55,7 +55,7 @@ def bind(
             fields["fwd_from"]
             or fields["action"]
             or fields["via_bot_id"]
-            or (replies is not None and replies.channel_id)
+            or (replies is not None and not _is_plain(replies))
             or (reply is not None and not _is_plain(reply))
         ):
             door.finish(message, client, entities, input_chat)
@@ -77,11 +77,11 @@ def bind(
             fields["out"] = True
 
 
-def _is_plain(reply: Any) -> bool:
-    """Whether a message answers one of its own chat."""
-    return type(reply) is types.MessageReplyHeader and not (
-        reply.reply_to_peer_id or reply.reply_from
-    )
+def _is_plain(part: Any) -> bool:
+    """Whether replies are no comments, or a header of a reply is to a message of the same chat."""
+    if type(part) is types.MessageReplyHeader:
+        return not (part.reply_to_peer_id or part.reply_from)
+    return type(part) is types.MessageReplies and not part.channel_id
 
 
 @cache

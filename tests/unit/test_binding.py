@@ -49,6 +49,7 @@ def messages(seed: int) -> list[bytes]:
             reply_to_msg_id=5, reply_to_peer_id=random.choice([None, None, random.choice(PEERS)])
         )
         few = types.MessageReplies(2, 1)
+        comments = types.MessageReplies(1, 1, comments=True, channel_id=CHANNEL)
         story = types.MessageReplyStoryHeader(PEERS[0], 1)
         message = types.Message(
             i,
@@ -60,7 +61,7 @@ def messages(seed: int) -> list[bytes]:
             out=random.random() < 0.5,
             post=random.random() < 0.2,
             via_bot_id=random.choice([None, None, None, 12]),
-            replies=random.choice([None, types.MessageReplies(1, 1, channel_id=CHANNEL), few]),
+            replies=random.choice([None, comments, few]),
         )
         found.append(bytes(message))
     numbers = (types.Message.CONSTRUCTOR_ID, types.MessageService.CONSTRUCTOR_ID)

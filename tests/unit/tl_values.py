@@ -9,6 +9,7 @@ from typing import Any
 from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl import TLRequest, types
 from telethon.tl.alltlobjects import tlobjects
+from telethon.tl.custom.forward import Forward
 from telethon.tl.tlobject import TLObject
 
 from telefast.transport.schema import SIZES, Field, Layout, layout_of
@@ -127,7 +128,7 @@ def assert_same(wanted: Any, found: Any) -> None:
         assert len(found) == len(wanted)
         for one, other in zip(wanted, found, strict=True):
             assert_same(one, other)
-    elif isinstance(wanted, TLObject):
+    elif isinstance(wanted, TLObject | Forward):
         assert_same(vars(wanted), vars(found))
     elif isinstance(wanted, dict):
         assert list(found) == list(wanted)
