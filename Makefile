@@ -14,6 +14,9 @@ TYPES_STAMP := .venv/.types-complete
 # How `make test` runs pytest: on all cores, up to eight.
 QUICK := -m "not slow" --hypothesis-profile=ci -q --numprocesses=auto --maxprocesses=8
 
+# Which cells of `make matrix` to run; empty for all.
+CELLS ?=
+
 # Which Python to make .venv with; empty to look for one.
 PYTHON ?=
 
@@ -22,7 +25,7 @@ EXPORT ?=
 CHAT ?=
 export EXPORT CHAT
 
-.PHONY: setup demo test test-long lint types docs bench bench-quick foreign check-wheel format clean help
+.PHONY: setup demo test test-long lint types docs bench bench-quick foreign matrix check-wheel format clean help
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name text; do \
@@ -70,7 +73,10 @@ foreign: $(STAMP) ## Let clients that nobody here wrote (kurigram, mtcute) at th
 	$(PY) tests/foreign/prepare.py
 	$(PY) -m pytest tests/foreign -q -rs
 
-check-wheel: $(STAMP) ## Build the wheel, install it into an empty environment, import it elsewhere
+matrix: $(STAMP) ## Run some tests on each Telethon and Python that is served, in turn [CELLS=1.42]
+	$(PY) tests/matrix.py $(CELLS)
+
+check-wheel: $(STAMP) ## Build the sdist and the wheel, look at them, use the wheel elsewhere
 	$(PY) tests/check_wheel.py
 
 format: $(STAMP) ## Sort imports, fix what ruff can fix, format

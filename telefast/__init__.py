@@ -82,6 +82,7 @@ if TYPE_CHECKING:  # at run time, see `_HOMES`
         ForumAccessError,
         GroupMigratedError,
         LinkError,
+        MissingExtraError,
         NotAForumError,
         PeerNotFoundError,
         RemoteError,
@@ -272,6 +273,7 @@ __all__ = [
     "MetadataCache",
     "Metrics",
     "MinimalMessage",
+    "MissingExtraError",
     "MissingPart",
     "NameRecord",
     "NoMetrics",
@@ -364,7 +366,8 @@ _HOMES = {
             CompatibilityError ConcurrentUseError ConnectionLostError CorruptChunkError
             CorruptStateError CursorMismatchError DeadlineError DiscussionClosedError
             DiskFullError FileMismatchError FileUnavailableError FloodWaitTooLongError
-            ForumAccessError GroupMigratedError LinkError NotAForumError PeerNotFoundError
+            ForumAccessError GroupMigratedError LinkError MissingExtraError NotAForumError
+            PeerNotFoundError
             RemoteError SettingsError StateError StorageError StoreLockedError
             TakeoutDelayError TelefastError UnexpectedAnswerError UnreachableError
             UnsafePathError UnsupportedChunkError UnsupportedStateError UsageError

@@ -34,7 +34,8 @@ TelefastError
 │     ├─ CorruptChunkError       its bytes are damaged
 │     ├─ ChunkTooLargeError      it exceeds a limit
 │     └─ UnsupportedChunkError   it was written by a later release
-└─ CompatibilityError            the installed Telethon lacks a name that telefast relies on
+├─ CompatibilityError            the installed Telethon lacks a name that telefast relies on
+└─ MissingExtraError             (ImportError) an extra of telefast is not installed
 ```
 
 Telethon's own errors pass through untouched. An error says whether the same call may be tried
@@ -68,6 +69,7 @@ __all__ = [
     "ForumAccessError",
     "GroupMigratedError",
     "LinkError",
+    "MissingExtraError",
     "NotAForumError",
     "PeerNotFoundError",
     "RemoteError",
@@ -588,3 +590,17 @@ class CompatibilityError(TelefastError):
         )
         self.name = name
         self.telethon_version = telethon_version
+
+
+class MissingExtraError(TelefastError, ImportError):
+    """What is imported needs an extra of telefast, which is not installed.
+
+    Args:
+        extra: The extra, such as `prometheus`.
+        name: The module that is missing.
+    """
+
+    def __init__(self, extra: str, name: str) -> None:
+        super().__init__(f"no module {name}: pip install 'telefast[{extra}]'")
+        self.extra = extra
+        self.name = name

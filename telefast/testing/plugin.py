@@ -21,10 +21,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import pytest
-
+from telefast.errors import MissingExtraError
 from telefast.testing.local import LocalTelegram
 from telefast.testing.world import World
+
+try:
+    import pytest
+except ModuleNotFoundError:
+    raise MissingExtraError("testing", "pytest") from None
 
 __all__ = ["telegram", "telegram_options", "telegram_world"]
 
