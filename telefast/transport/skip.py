@@ -156,16 +156,15 @@ class Walks:
 
     def _compile(self, known: dict[str, int]) -> Walk:
         """Return the walk through objects with these words of flags; with any, if none is known."""
-        writer = _Writer(known, self._wanted)
+        writer = _Writer(known, self._wanted, to_end=self._to_end)
         for field in self._layout.fields:
-            if not (self._to_end or writer.left):
+            if writer.is_complete:
                 break
             writer.field(field)
         scope: dict[str, Any] = {"ends": _ENDS, "int_at": Struct("<i").unpack_from}
         if known:
             scope["other"] = self._slow
-        source = writer.source(to_end=self._to_end)
-        exec(source, scope)  # noqa: S102 - made of the layout's own numbers
+        exec(writer.source(), scope)  # noqa: S102 - made of the layout's own numbers
         walk: Walk = scope["walk"]
         return walk
 
@@ -177,23 +176,31 @@ class _Writer:
     are numbers.
     """
 
-    def __init__(self, known: dict[str, int], wanted: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, known: dict[str, int], wanted: tuple[str, ...] | None, *, to_end: bool
+    ) -> None:
         self._known = known
         self._wanted = wanted
+        self._to_end = to_end
         self._found: dict[str, str] = {}
-        self.left = set(wanted or ())
+        self._left = set(wanted or ())
         self._lines: list[str] = []
         self._ahead = 4
         self._passed: int | None = 0  # what `p` is ahead of the start, if that is certain
         self._indent = "    "
 
-    def source(self, *, to_end: bool) -> str:
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that is wanted is found, so that the rest need not be walked through."""
+        return not (self._to_end or self._left)
+
+    def source(self) -> str:
         """Return the walk."""
         result = self._place()
         if self._wanted is not None:
             names = [self._found.get(name, "-1") for name in self._wanted]
             result = f"({''.join(f'{name}, ' for name in names)})"
-            if to_end:
+            if self._to_end:
                 result = f"{self._place()}, {result}"
         first = "" if self._passed is not None else "    s = p\n"
         lines = "".join(f"{line}\n" for line in self._lines)
@@ -201,7 +208,7 @@ class _Writer:
 
     def field(self, field: Field) -> None:
         """Walk over the next field."""
-        self.left.discard(field.name)
+        self._left.discard(field.name)
         if field.kind == "true":
             return
         if field.kind == "flags" and field.name not in self._known:
@@ -230,6 +237,8 @@ class _Writer:
             else:
                 self._found[field.name] = f"at_{field.name}"
                 self._write(f"at_{field.name} = {self._place()} - s")
+            if self.is_complete:
+                return
         if field.is_vector:
             self._vector(field)
         else:

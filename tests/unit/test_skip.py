@@ -97,6 +97,14 @@ def _behind(data: bytes, start: int, at: int, name: str) -> int:
     return min(found, default=len(data))
 
 
+def test_nothing_behind_the_last_place_is_walked_through() -> None:
+    """The place of an answer's messages costs nothing for them: they need not even be there."""
+    answer = bytes(types.messages.ChannelMessages(7, 5, [], [], [], [], offset_id_offset=3))
+    place = answer.index((0x1CB5C415).to_bytes(4, "little"))
+    for _ in range(40):
+        assert (place - 4, place) == places(answer[:place], 0, "offset_id_offset", "messages")
+
+
 def test_places_and_end_at_once() -> None:
     """Walks may return both; places are counted from the start of the object."""
     random = Random(5)
