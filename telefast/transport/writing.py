@@ -109,6 +109,7 @@ class Writer:
         self._ahead = 0  # bytes behind p that were read
         # Format, name and kind of what is read at one go.
         self._run: list[tuple[str, str, str]] = []
+        self._has_started = False
 
     def _is_known(self, value: str) -> bool:
         """Whether a value depends on nothing but words of flags."""
@@ -143,9 +144,8 @@ class Writer:
         leading = self._layout.leading
         for field in fields[:leading]:
             self._fixed(field)
-        if self.has_template:
-            self._flush()
-            self._line(f"t = TEMPLATES[{', '.join(self._layout.words) or '()'}].copy()")
+        if not fields[:leading]:
+            self._start()
         for word, group in groupby(fields[leading:], lambda field: field.word):
             if word:
                 self._optional(word, list(group), notes=notes)
@@ -186,24 +186,44 @@ class Writer:
             self._line("else:")
             self._line("    " + " = ".join(f"v_{name}" for name in needed) + " = None")
 
+    def _start(self) -> None:
+        """Have the template, once the words of flags are read."""
+        if self.has_template and not self._has_started:
+            words = ", ".join(self._layout.words) or "()"
+            self._line(f"t = TEMPLATES[{words}].copy()")
+        self._has_started = True
+
     def _field(self, field: Field, *, notes: bool) -> None:
+        target = self._target(field)
         if field.is_vector:
+            target = f"v_{field.name}"
             self._vector(field, notes=notes)
         elif field.kind == "object":
             if field.name in _SHARED and not notes:
-                self._shared(f"v_{field.name}")
+                target = f"v_{field.name}"
+                self._shared(target)
             else:
-                self._object(f"v_{field.name}", notes=notes)
+                self._object(target, notes=notes)
         elif field.kind in ("string", "bytes"):
-            self._text(f"v_{field.name}", field.kind)
+            self._text(target, field.kind)
         else:
             self._fixed(field)
             return  # stored when its run is read
-        self._store(field.name)
+        self._store(target)
+
+    def _target(self, field: Field) -> str:
+        """Return where a value goes: at once to its attribute, if there is one and nothing else."""
+        places = self._plain.get(field.name, [])
+        is_final = self._has_started and len(places) == 1 and field.kind not in _VALUES
+        return (
+            f"t[{places[0]!r}]"
+            if is_final and field.name not in self._needed
+            else f"v_{field.name}"
+        )
 
     def _fixed(self, field: Field) -> None:
-        name = field.name if field.kind == "flags" else f"v_{field.name}"
-        self._run.append((_FORMATS[field.kind], name, field.kind))
+        target = field.name if field.kind == "flags" else self._target(field)
+        self._run.append((_FORMATS[field.kind], target, field.kind))
 
     def _flush(self) -> None:
         """Read what has gathered, at one go."""
@@ -216,11 +236,12 @@ class Writer:
         targets = "".join(f"{target}, " for _, target, _ in run)
         self._line(f"{targets}= {name}(d, {self._at()})")
         self._ahead += calcsize(form)
+        self._start()
         for _, target, kind in run:
             if kind in _VALUES:
                 self._line(f"{target} = {_VALUES[kind].format(target)}")
-            if target.startswith("v_"):
-                self._store(target[2:])
+            if kind != "flags":
+                self._store(target)
 
     def _shared(self, target: str) -> None:
         self._flush()
@@ -292,9 +313,9 @@ class Writer:
         self._line("KEEP(known, d, b, p, v_)")
         self._depth -= 1
 
-    def _store(self, name: str) -> None:
-        for attribute in self._plain.get(name, ()):
-            self._line(f"t[{attribute!r}] = v_{name}")
+    def _store(self, target: str) -> None:
+        for attribute in self._plain.get(target.removeprefix("v_"), ()):
+            self._line(f"t[{attribute!r}] = {target}")
 
     def _finish(self) -> None:
         recipe = self._recipe
