@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.pycode import ModuleAnalyzer
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -48,6 +49,11 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # attributes of a dataclass belong to its description
 maximum_signature_line_length = 90
 
+# One signature with all arguments, not the overloads that type checkers need.
+_analyzer = ModuleAnalyzer.for_module("telefast.history.stream")
+_analyzer.analyze()
+_analyzer.overloads.clear()
+
 # --- examples -----------------------------------------------------------------------------------
 
 doctest_test_doctest_blocks = "default"
@@ -73,6 +79,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(pyroaring\.)?BitMap"),  # pyroaring has no online documentation
     ("py:class", r"telefast\.testing\.(local\.AnyRule|rpc\.Shared)|P|T"),  # type variables
     ("py:class", r"(telefast\.client\.iterators\.)?[ST]"),
+    ("py:class", r"(telefast\.history\.typed\.)?M"),
     ("py:class", r"telefast\.ordered\.(R|T|_Work)"),  # more of them, and what a map does inside
     # What a queue of downloads does inside.
     ("py:class", r"(telefast\.media\.queue_\w+\.)?(Stream|Work)"),
@@ -95,6 +102,7 @@ PUBLIC = {
 """Each public name, as users import it and as the reference has it."""
 
 ELSEWHERE = {
+    "Message": "telethon.tl.custom.message.Message",
     "Path": "pathlib.Path",
     "_asyncio.Future": "asyncio.Future",
     "date": "datetime.date",

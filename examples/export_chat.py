@@ -38,7 +38,7 @@ async def export(client: TelegramClient, chat: str, path: Path) -> int:
                 for message in batch.messages:
                     line = {
                         "id": message.id,
-                        "date": message.date.isoformat(),
+                        "date": message.date and message.date.isoformat(),
                         "sender_id": message.sender_id,
                         "text": message.text,
                     }

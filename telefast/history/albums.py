@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from telefast.errors import ArgumentError, ConcurrentUseError
 from telefast.history.arguments import check_clients, check_flags
 from telefast.history.grouping import ALBUM_NEIGHBOURS, AlbumGrouper, album_of
 from telefast.history.stream import BatchedHistory
+from telefast.history.typed import M
 from telefast.tasks import Alone
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
+    from telethon.tl.custom.message import Message
 
 __all__ = ["AlbumGroups", "group_albums", "widen_albums"]
 
 
-def group_albums(source: AsyncIterable[Any]) -> AlbumGroups:
+def group_albums(source: AsyncIterable[M]) -> AlbumGroups[M]:
     """Yield the messages of *source* in lists: an album whole, any other message alone.
 
     Lists come in the order of their first messages, and within a list messages keep the order of
@@ -44,12 +46,12 @@ def group_albums(source: AsyncIterable[Any]) -> AlbumGroups:
     return AlbumGroups(source)
 
 
-class AlbumGroups:
+class AlbumGroups(Generic[M]):
     """The lists of `group_albums`. Made by that function only."""
 
-    def __init__(self, source: AsyncIterable[Any]) -> None:
+    def __init__(self, source: AsyncIterable[M]) -> None:
         self._source = source
-        self._messages: AsyncIterator[Any] | None = None
+        self._messages: AsyncIterator[M] | None = None
         self._grouper = AlbumGrouper()
         self._error: Exception | None = None
         self._alone = Alone()
@@ -57,7 +59,7 @@ class AlbumGroups:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> list[Any]:
+    async def __anext__(self) -> list[M]:
         """Return the next album, or the next message that is in none.
 
         Raises:
@@ -86,7 +88,7 @@ class AlbumGroups:
 
 async def widen_albums(
     client: TelegramClient, entity: Any, messages: Sequence[Any], *, reverse: bool = False
-) -> list[list[Any]]:
+) -> list[list[Message]]:
     """Return the whole albums of *messages*, such as hits of a search; others stay alone.
 
     Nine ids to either side of each message of an album are asked for, which is where the rest of
@@ -128,6 +130,6 @@ async def widen_albums(
         async with BatchedHistory(client, entity, ids=sorted(around - known)) as history:
             async for message in history:
                 found = album_of(message)
-                if found is not None and found in albums:
+                if message is not None and found is not None and found in albums:
                     albums[found][message.id] = message
     return [[album[i] for i in sorted(album, reverse=not reverse)] for album in albums.values()]

@@ -74,7 +74,7 @@ class Tally:
 
 def batch_of(
     messages: list[Any], parts: Sequence[Part], tally: Tally, account: int | None
-) -> Batch:
+) -> Batch[Any]:
     """Return a batch of these messages, which came in these parts, at best to this account."""
     found = [m.id for m in messages if m is not None] or [0]
     pages = [part.page for part in parts if part.page is not None]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from telefast.history.resume import Chain, Filling, Going, Rest
 from telefast.history.taking import Taking
+from telefast.history.typed import M
 from telefast.history.types import HistoryCursor
 from telefast.tasks import Pump
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Resumable"]
 
 
-class Resumable(Taking):
+class Resumable(Taking[M]):
     """What `BatchedHistory` inherits."""
 
     if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from telefast.errors import ArgumentError
 from telefast.history.arguments import (
@@ -29,6 +29,7 @@ from telefast.history.resume import key_of
 from telefast.history.sources import LONGEST_STRETCH
 from telefast.history.taking import Taking
 from telefast.history.track import Track
+from telefast.history.typed import HistoryArguments, M
 from telefast.transport.calls import CallOptions
 from telefast.transport.waits import WaitEvent, told_once
 
@@ -36,11 +37,17 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from telethon import TelegramClient
+    from telethon.tl.custom.message import Message
+
+    from telefast.transport.lazy import LazyMessage
+
+    _Clients = TelegramClient | Sequence[TelegramClient]
+    _Ids = int | Iterable[int]
 
 __all__ = ["BatchedHistory"]
 
 
-class BatchedHistory(Resumable):
+class BatchedHistory(Resumable[M]):
     """Read a chat's history: exact, in order, many pages at a time.
 
     Yields what `client.iter_messages` yields for the same arguments, the same finished objects in
@@ -132,6 +139,50 @@ class BatchedHistory(Resumable):
         ConnectionLostError: If the client is not connected, or is disconnected meanwhile.
     """
 
+    @overload
+    def __init__(
+        self: BatchedHistory[Message],
+        client: _Clients,
+        entity: Any,
+        limit: int | None = ...,
+        *,
+        view: Literal["full"] = ...,
+        ids: None = ...,
+        **more: Unpack[HistoryArguments],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: BatchedHistory[Message | None],
+        client: _Clients,
+        entity: Any,
+        limit: int | None = ...,
+        *,
+        view: Literal["full"] = ...,
+        ids: _Ids,
+        **more: Unpack[HistoryArguments],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: BatchedHistory[LazyMessage],
+        client: _Clients,
+        entity: Any,
+        limit: int | None = ...,
+        *,
+        view: Literal["lazy"],
+        ids: None = ...,
+        **more: Unpack[HistoryArguments],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: BatchedHistory[LazyMessage | None],
+        client: _Clients,
+        entity: Any,
+        limit: int | None = ...,
+        *,
+        view: Literal["lazy"],
+        ids: _Ids,
+        **more: Unpack[HistoryArguments],
+    ) -> None: ...
     def __init__(
         self,
         client: TelegramClient | Sequence[TelegramClient],

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from telefast.errors import ConcurrentUseError
 from telefast.history.batching import Gathering
 from telefast.history.output import Piece, batch_of
+from telefast.history.typed import M
 from telefast.history.types import Batch, HistoryCursor, HistoryStats
 from telefast.tasks import Pump
 from telefast.transport import telethon as door
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Taking"]
 
 
-class Taking:
+class Taking(Generic[M]):
     """The consumer's side of `BatchedHistory`, which inherits it.
 
     Args:
@@ -109,7 +110,7 @@ class Taking:
         self._choose("messages")
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> M:
         """Return the next finished message.
 
         Raises:
@@ -118,7 +119,7 @@ class Taking:
         while True:
             piece = self._piece
             if piece is not None and self._index < len(piece.messages):
-                message = piece.messages[self._index]
+                message: M = piece.messages[self._index]
                 self._index += 1
                 if self._track.takes(message):
                     return message
@@ -126,7 +127,7 @@ class Taking:
             else:
                 await self._next_piece()
 
-    def batches(self) -> AsyncIterator[Batch]:
+    def batches(self) -> AsyncIterator[Batch[M]]:
         """Return an iterator of batches of *batch_size* messages, the last one shorter.
 
         With *albums*, a batch is longer by what an album at its end needs (nine messages, if no
@@ -223,7 +224,7 @@ class Taking:
         if self._is_done and not self._gathering:
             self._track.ended()
 
-    async def _next_batch(self) -> Batch:
+    async def _next_batch(self) -> Batch[M]:
         gathering = self._gathering
         while (count := gathering.next_count()) is None:
             try:
@@ -271,14 +272,14 @@ class _Clock:
         return (self._ended if self._time is None else self._time()) - self._begun
 
 
-class _Batches:
+class _Batches(Generic[M]):
     """The stream, batch by batch."""
 
-    def __init__(self, stream: Taking) -> None:
+    def __init__(self, stream: Taking[M]) -> None:
         self._stream = stream
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Batch:
+    async def __anext__(self) -> Batch[M]:
         return await self._stream._next_batch()  # noqa: SLF001 - same module

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from telefast.checks import check_int
 from telefast.errors import ArgumentError, CorruptStateError, UnsupportedStateError
 from telefast.history.query import MAX_ID, Query
+from telefast.history.typed import M
 
 if TYPE_CHECKING:
     from telefast.transport.messages import Page
@@ -24,7 +25,7 @@ _MAX_PEER_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Batch:
+class Batch(Generic[M]):
     """Consecutive messages of one stream.
 
     Attributes:
@@ -42,7 +43,7 @@ class Batch:
             which it learns when it connects, or several accounts had a part in it.
     """
 
-    messages: list[Any]
+    messages: list[M]
     first_id: int
     last_id: int
     total: int | None

@@ -34,6 +34,7 @@ from telefast import (
     ForumLayout,
     HistoryCursor,
     HistoryStats,
+    LazyMessage,
     LightEntity,
     LightMedia,
     LightMessage,
@@ -94,8 +95,9 @@ async def messages(client: TelegramClient) -> None:
         concurrency=16,
         on_progress=lambda taken, total: print(taken + 1, total),
     ) as history:
-        assert_type(history, BatchedHistory)
-        async for _message in history:
+        assert_type(history, BatchedHistory[Message])
+        async for message in history:
+            assert_type(message, Message)
             assert_type(history.total, int | None)
             assert_type(history.cursor, HistoryCursor)
         assert_type(history.stats(), HistoryStats)
@@ -108,9 +110,9 @@ async def batches(client: TelegramClient) -> None:
     history = BatchedHistory(client, -1001, ids=range(10), timeout=None)
     try:
         async for batch in history.batches():
-            assert_type(batch, Batch)
+            assert_type(batch, Batch[Message | None])
             assert_type(batch.first_id, int)
-            assert_type(batch.messages, list[Any])
+            assert_type(batch.messages, list[Message | None])
             assert_type(batch.total, int | None)
     except FloodWaitTooLongError as error:
         assert_type(error.resume_at, float)
@@ -120,11 +122,24 @@ async def batches(client: TelegramClient) -> None:
         await history.aclose()
 
 
+async def lazily(client: TelegramClient) -> None:
+    """Messages that are read from the wire as they are asked; a misspelt argument is found."""
+    async for message in BatchedHistory(client, "durov", 5, view="lazy", reverse=True):
+        assert_type(message, LazyMessage)
+    async for batch in BatchedHistory(client, "durov", view="lazy", ids=[5]).batches():
+        assert_type(batch.messages, list[LazyMessage | None])
+    assert_type(BatchedHistory(client, "durov", view="full"), BatchedHistory)
+    BatchedHistory(client, "durov", revers=True)  # type: ignore[call-overload]
+    BatchedHistory(client, "durov", view="quick")  # type: ignore[call-overload]
+
+
 async def albums(client: TelegramClient) -> None:
     """Albums whole."""
     async for group in group_albums(BatchedHistory(client, "durov", albums=True)):
-        assert_type(group, list[Any])
-    assert_type(await widen_albums(client, "durov", [], reverse=True), list[list[Any]])
+        assert_type(group, list[Message])
+    async for lazy in group_albums(BatchedHistory(client, "durov", view="lazy")):
+        assert_type(lazy, list[LazyMessage])
+    assert_type(await widen_albums(client, "durov", [], reverse=True), list[list[Message]])
 
 
 async def together(first: TelegramClient, second: TelegramClient) -> None:
