@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from telethon import types, utils
-from telethon.tl.functions import channels, messages
+from telethon.tl.functions import messages
 
 from telefast.history.order import Ask
+from telefast.transport.by_ids import messages_by_ids
 
 __all__ = ["ByIds", "History", "Listing", "Scheduled", "Search", "Thread", "by_ids"]
 
@@ -191,7 +192,4 @@ class ByIds(Listing):
 
 def by_ids(peer: Any, ask: Ask) -> Any:
     """Return the request for messages of a chat by their ids."""
-    ids: list[Any] = [types.InputMessageID(i) for i in ask.ids]
-    if isinstance(peer, _CHANNELS):
-        return channels.GetMessagesRequest(peer, ids)  # type: ignore[arg-type]  # is resolved
-    return messages.GetMessagesRequest(ids)
+    return messages_by_ids(peer, ask.ids)
