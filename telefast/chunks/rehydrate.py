@@ -15,6 +15,7 @@ from telefast.transport.messages import EntityLedger, Page
 
 if TYPE_CHECKING:
     from telethon import TelegramClient
+    from telethon.tl.custom.message import Message
 
     from telefast.chunks.codec import Chunk
 
@@ -28,7 +29,7 @@ _SAVED: weakref.WeakKeyDictionary[object, set[int]] = weakref.WeakKeyDictionary(
 
 async def rehydrate(
     client: TelegramClient, chunk: Chunk, *, save_entities: bool = True
-) -> list[Any]:
+) -> list[Message]:
     """Return the chunk's messages as `client.iter_messages` would have returned them.
 
     They are bound to *client*, to their senders, chats, forwards and so on as these were when the

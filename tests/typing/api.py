@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, assert_type
+from typing import assert_type
 
 from telethon import TelegramClient
 from telethon.tl.custom.message import Message
@@ -27,11 +27,17 @@ from telefast import (
     DedupeStats,
     DownloadQueue,
     DownloadResult,
+    Downloads,
     Failed,
     FastClient,
     FileKey,
     FloodWaitTooLongError,
     ForumLayout,
+    ForumListing,
+    ForumPlan,
+    ForumReading,
+    ForumSplit,
+    ForumWalker,
     HistoryCursor,
     HistoryStats,
     LazyMessage,
@@ -82,6 +88,7 @@ from telefast import (
     widen_albums,
     wrap,
 )
+from telefast.testing import Ledger, LocalTelegram, World
 
 
 async def messages(client: TelegramClient) -> None:
@@ -183,7 +190,7 @@ async def chunks(client: TelegramClient) -> None:
                 assert_type(chunk.records, list[bytes])
                 assert_type(chunk.oldest, datetime | None)
                 assert_type(chunk.undecoded, list[UndecodedRecord])
-                assert_type(await rehydrate(client, chunk), list[Any])
+                assert_type(await rehydrate(client, chunk), list[Message])
         except CorruptChunkError as error:
             assert_type(error.path, str | None)
             assert_type(error.offset, int)
@@ -408,3 +415,45 @@ def counted(client: TelegramClient) -> None:
     with telefast.RateLimitedLogger(logging.getLogger("mine"), metrics=metrics) as log:
         log.warning("failed id=%d", 7)
         assert_type(log.suppressed, int)
+
+
+async def downloaded(client: TelegramClient, message: Message) -> None:
+    """Files, one or many."""
+    downloader = MediaDownloader(client, part_size=512 * 1024, verify=True)
+    one = await downloader.download(message, "media/")
+    assert_type(one, DownloadResult)
+    assert_type(one.path, Path | None)
+    async with downloader.download_all(BatchedHistory(client, "durov"), "media") as results:
+        assert_type(results, Downloads)
+        async for result in results:
+            assert_type(result, DownloadResult)
+
+
+async def forum(client: TelegramClient) -> None:
+    """Topics and their messages."""
+    walker = ForumWalker(client, "durov", general="scan")
+    async for topic in walker.topics():
+        assert_type(topic, TopicInfo)
+        async for message in walker.history(topic):
+            assert_type(message, Message)
+    async with walker.split() as split:
+        assert_type(split, ForumSplit)
+        async for topic_id, _message in split:
+            assert_type(topic_id, int)
+    plan = await walker.plan()
+    assert_type(plan, ForumPlan)
+    async with walker.read([7, 5]) as reading:
+        assert_type(reading, ForumReading)
+    assert_type(await walker.listing(), ForumListing)
+
+
+async def embedded() -> None:
+    """The embedded Telegram."""
+    world = World(seed=5)
+    channel = world.add_channel("Ships", message_count=250, username="ships")
+    assert_type(channel.marked_id, int)
+    async with LocalTelegram(world, rtt=0.05) as telegram:
+        assert_type(telegram, LocalTelegram)
+        assert_type(telegram.client(), TelegramClient)
+        assert_type(telegram.requests, Ledger)
+        assert_type(telegram.requests["messages.getHistory"], int)
