@@ -277,3 +277,11 @@ def test_changelog_and_dependencies() -> None:
     lines = [line.strip() for line in block.splitlines()]
     for before, line in zip(["", *lines], lines, strict=False):
         assert line.startswith("#") or before.startswith("#"), f"{line} has no reason above it"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md"])
+def test_links_of_pages_beside_the_guide(page: str) -> None:
+    """Sphinx does not see these pages; each link of them leads to a file all the same."""
+    path = ROOT / page
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8"))
+    assert [] == [link for link in links if not (path.parent / link).exists()]
