@@ -6,7 +6,8 @@ it reads as it was sent; the marks that other programs give a meaning (tables an
 dialect, `$` for formulas, directives, comments of several programs) are taken away as well.
 
 * `&`, `<` and `>` become character references, which every dialect knows; other marks get a
-  backslash, those that mean something only where a line begins there alone.
+  backslash, those that mean something only where a line begins there alone. So does `!` before an
+  entity: directly before a link it would make an image, which programs load without being asked.
 * A line break stays one, by a backslash at its end. Blank lines part paragraphs, several as one.
 * A blank at the beginning of a line becomes a reference, so that no line is code by its indent.
 * What is no character, and controls other than tab, become U+FFFD.
@@ -181,7 +182,8 @@ def _line(text: str, start: int, end: int, spans: Sequence[_Span]) -> str:
     out: list[str] = []
     is_open: list[_Style] = []
     blank = ""  # held back: no marker may stand beside it
-    for segment in _segments(text, start, end, spans):
+    segments = [*_segments(text, start, end, spans)]
+    for segment, following in zip(segments, [*segments[1:], None], strict=False):
         content = segment.text.strip()
         left, _, right = segment.text.partition(content) if content else (segment.text, "", "")
         is_first = not out and not blank
@@ -200,7 +202,9 @@ def _line(text: str, start: int, end: int, spans: Sequence[_Span]) -> str:
         elif segment.whole is types.MessageEntityUrl:
             out.append(_autolink(content))
         else:
-            out.append(_escape(content, _AT_FIRST if is_first and not left else _WITHIN))
+            tail = "!" if following and segment.text.endswith("!") else ""
+            marks = _AT_FIRST if is_first and not left else _WITHIN
+            out.append(_escape(content.removesuffix(tail), marks) + (tail and f"\\{tail}"))
         blank = right
     out += [style.behind for style in reversed(is_open)]
     return "".join(out)

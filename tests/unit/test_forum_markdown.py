@@ -31,6 +31,7 @@ PIECES = st.sampled_from(
         *("<script>alert(1)</script>", "<!-- ", "-->", "<b>", "</div>", "<https://x.y>", "&lt;"),
         *("&#35;", "&nbsp;", "[x](y)", "![x](y)", "[x]: http://y\n", "[^1]", "[[x]]", "$x$"),
         *(":::note", "{{ x }}", "{% x %}", "%%", "==x==", "(x)=", "% x", "+++", "!!! note", "<%"),
+        *("!", "wow!", "\\!"),
         *("https://x.y/_z_", "*x*", "__x__", "~~x~~", "x", "word ", "1", ".", "-", "=", "#"),
     ]
 )
@@ -123,12 +124,17 @@ def test_a_text_reads_as_it_was_sent(text: str) -> None:
 @example("x", [types.MessageEntityStrike(0, 1), types.MessageEntityStrike(0, 1)])
 @example("1. x", [types.MessageEntityTextUrl(1, 3, "javascript:x")])
 @example("ab", [types.MessageEntityCode(0, 1), types.MessageEntityCode(1, 1)])
+@example("a!b", [types.MessageEntityTextUrl(2, 1, "https://x.y")])
+@example("!b", [types.MessageEntityTextUrl(1, 1, "https://x.y")])
+@example("\\!b.c", [types.MessageEntityUrl(2, 3)])
+@example("a!b", [types.MessageEntityBold(0, 3), types.MessageEntityMentionName(2, 1, 77)])
 def test_entities_make_no_more_than_they_may(text: str, entities: list[Any]) -> None:
-    """Neither heading, list, table nor HTML, in any dialect; links lead where they may."""
+    """Neither heading, list, table, image nor HTML, in any dialect; links lead where they may."""
     found = block(text, entities)
     assert not found.endswith("\n")
     for reader in READERS:
         for token in tokens(found, reader):
+            assert token.type != "image", found
             assert token.type in ALLOWED, (token.type, found)
             if token.type == "link_open":
                 assert token.attrs["href"].lower().startswith(("http", "tg://", "https"))
@@ -198,6 +204,11 @@ def test_a_name_is_one_line(text: str) -> None:
             "\\[click\\] (`javascript:x`)",
         ),
         ("click", [types.MessageEntityTextUrl(0, 5, "")], "\\[click\\]"),
+        (
+            "Look!here! Wow!",
+            [types.MessageEntityTextUrl(5, 5, "https://x.y")],
+            "Look\\![here\\!](<https://x.y>) Wow!",
+        ),
         (
             "a x```\n# y\nb",
             [types.MessageEntityPre(2, 8, "c++{x}")],
