@@ -241,8 +241,8 @@ class ForumLayout:
                 if topic_id not in known:
                     begun = topic_begun_by(message)
                     known[topic_id] = begun or TopicInfo(topic_id, deleted=True)
-                shelf.seen, self._is_one_pass = message.id, True
                 await shelf.add(known[topic_id], message)
+                shelf.seen, self._is_one_pass = message.id, True  # it is there now
             return await shelf.save(known, is_all=True)
 
     @contextmanager

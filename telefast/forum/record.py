@@ -76,11 +76,11 @@ class TopicState:
     metrics: TopicMetrics = field(default_factory=TopicMetrics)
 
     def add(self, message: Any, topic: TopicInfo, names: Names) -> None:
-        """Note a message."""
-        self.last_id = message.id
-        self.metrics.add(message)
+        """Note a message. If *names* raises an error, nothing of it is noted."""
         if not self.creator and topic.creator_id in {message.sender_id} - {None}:
             self.creator = name_of(message, names)
+        self.metrics.add(message)
+        self.last_id = message.id
 
     def to_json(self) -> str:
         """Return it as JSON."""

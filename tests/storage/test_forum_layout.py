@@ -337,6 +337,26 @@ async def test_an_error_of_the_messages(tmp_path: Path, monkeypatch: pytest.Monk
     }
 
 
+@pytest.mark.parametrize("way", [one_pass, each_topic])
+async def test_a_message_that_cannot_be_written(tmp_path: Path, way: Any) -> None:
+    """An error while it is written, of *names* or of ours, loses it in no way of reading."""
+    await way(tmp_path / "fresh", chat(30))
+    for at in (1, 7, 20):
+        calls = []
+
+        def names(marked_id: int, at: int = at, calls: list[int] = calls) -> None:
+            calls.append(marked_id)
+            if len(calls) == at:
+                raise LookupError(marked_id)
+
+        root = tmp_path / f"x{at}"
+        with pytest.raises(LookupError):
+            await way(root, chat(30), names=names)
+        told = await way(root, chat(30))
+        assert [10, 10, 10] == [each.messages for each in told]
+        assert files(tmp_path / "fresh") == files(root)
+
+
 async def test_one_topic_fails_the_others_go_on(tmp_path: Path) -> None:
     """Who catches the error of a topic has the index of the others, with what is in the pages."""
     await each_topic(tmp_path, chat(9))
