@@ -74,7 +74,7 @@ class ForumAsker:
         self._peers = peers
         self._options = options
         self._peer: Any = None
-        self._is_checked = False
+        self._has_topics: bool | None = None  # as Telegram last said
         self.chat_id = 0
         """Marked id of the forum; 0 until `peer` has found it."""
 
@@ -99,23 +99,23 @@ class ForumAsker:
             self._peer = peer
         return self._peer
 
-    async def check(self) -> None:
-        """Make sure, once, that messages of the chat can be sorted by topic.
+    async def has_topics(self) -> bool:
+        """Return whether topics are on, as Telegram last said; asked for if it did not yet.
 
-        Topics may be turned off: the messages name them all the same.
+        They may be turned off: the messages name them all the same.
 
         Raises:
             NotAForumError: If it can be no forum.
         """
-        if not self._is_checked:
+        if self._has_topics is None:
             try:
                 await self.page(FIRST, 1, None)
             except NotAForumError as error:
                 if error.kind != "supergroup":
                     raise
-            except ForumAccessError:
-                pass  # reading will tell what may be read
-            self._is_checked = True
+            except (ForumAccessError, CompatibilityError):
+                self._has_topics = True  # reading will tell what may be read
+        return self._has_topics is not False
 
     async def page(self, ask: AskPage, limit: int, q: str | None) -> TopicPage:
         """Return a page of the list of topics.
@@ -180,7 +180,10 @@ class ForumAsker:
         try:
             answer = await self._list(request)
         except errors.ChannelForumMissingError as error:
-            raise NotAForumError(self.chat_id, await self._kind()) from error
+            kind = await self._kind()
+            if kind == "supergroup":
+                self._has_topics = False
+            raise NotAForumError(self.chat_id, kind) from error
         except _NO_ACCESS as error:
             raise ForumAccessError(self.chat_id, reason_of(error)) from error
         if not isinstance(answer, ForumTopics):
@@ -189,7 +192,7 @@ class ForumAsker:
         for chat in answer.chats:
             if utils.get_peer_id(chat) == self.chat_id:
                 check_kind(chat)
-        self._is_checked = True
+        self._has_topics = True
         return answer
 
     async def _kind(self) -> str:

@@ -134,6 +134,8 @@ class Catalog:
     async def counts(self, topics: Iterable[TopicInfo | int]) -> TopicCounts:
         """Ask how many messages topics have, one request each, several at a time.
 
+        Where topics were turned off, no count is exact: threads leave messages out.
+
         Args:
             topics: The topics, or their ids.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from telethon.errors import RPCError, UnauthorizedError
@@ -15,7 +16,7 @@ from telefast.peers.meta import MessageCount
 
 if TYPE_CHECKING:
     from telefast.forum.asking import ForumAsker
-    from telefast.forum.lists import GeneralWay
+    from telefast.forum.lists import TopicWay
     from telefast.metrics import Metrics
     from telefast.peers.metadata import MetadataCache
 
@@ -43,10 +44,12 @@ class TopicCounter:
     async def topics(self, ids: Iterable[int]) -> TopicCounts:
         """Return how many messages each topic has; see `ForumWalker.counts`."""
         peer = await self._asker.peer()
+        has_topics = await self._asker.has_topics()
         counts = TopicCounts({}, {})
 
         async def one(topic_id: int) -> tuple[int, MessageCount]:
-            return topic_id, await self._metadata.message_count(peer, topic_id)
+            count = await self._metadata.message_count(peer, topic_id)
+            return topic_id, count if has_topics else replace(count, is_exact=False)
 
         wanted = each(dict.fromkeys(ids))
         calls = ordered_map(wanted, one, concurrency=self._concurrency, on_error="yield")
@@ -77,7 +80,7 @@ class General:
 
     def __init__(
         self,
-        way: GeneralWay | None,
+        way: TopicWay | None,
         asker: ForumAsker,
         counter: TopicCounter,
         listing: Callable[[], Awaitable[ForumListing | None]],
@@ -91,18 +94,21 @@ class General:
         self._cost = cost
         self._metrics = metrics
 
-    async def way(self) -> GeneralWay:
-        """Return how to read it.
+    async def way(self) -> TopicWay:
+        """Return how to read it: out of the whole history, if topics were turned off.
 
         Raises:
             NotAForumError: If the chat can be no forum.
         """
-        listing = await self._list()
+        if self._way != "scan" and not await self._asker.has_topics():
+            self._metrics.add("forum_general_fallbacks")
+            self._way = "scan"
         if self._way is None:
-            self._way = await self._choose(listing)
+            self._way = await self._choose()
         return self._way
 
-    async def _choose(self, listing: ForumListing | None) -> GeneralWay:
+    async def _choose(self) -> TopicWay:
+        listing = await self._list()
         thread = (await self._counter.topics([GENERAL])).found.get(GENERAL)
         chat = await self._counter.chat()
         if thread is not None and thread.value and listing is not None:

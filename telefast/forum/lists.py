@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from telefast.history.order import Ask
 
-__all__ = ["GeneralWay", "TopicHistory", "check_options", "opener_of"]
+__all__ = ["TopicHistory", "TopicWay", "check_options", "opener_of"]
 
-GeneralWay = Literal["thread", "scan"]
-"""How the messages of General are read: as its thread, or out of the whole history."""
+TopicWay = Literal["thread", "scan"]
+"""How the messages of a topic are read: as its thread, or out of the whole history."""
 
 _OTHERS = (
     *("ids", "reply_to", "search", "filter", "from_user", "scheduled"),
@@ -71,9 +71,11 @@ class _TopicScan(History):
 
     Attributes:
         topic_id: The topic.
+        with_root: Whether the message that began the topic belongs to the list.
     """
 
     topic_id: int = GENERAL
+    with_root: bool = True
 
     @property
     def is_filtered(self) -> bool:
@@ -81,8 +83,10 @@ class _TopicScan(History):
         return True
 
     def keeps(self, message: Any) -> bool:
-        """Tell whether a message of an answer is wanted."""
-        return topic_of(message) == self.topic_id
+        """Tell whether a message of an answer is wanted; nothing began General."""
+        if topic_of(message) != self.topic_id:
+            return False
+        return self.with_root or message.id != self.topic_id or message.id == GENERAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,8 @@ class _TopicByIds(ByIds):
 
 def opener_of(
     topic_id: int,
-    check: Callable[[], Awaitable[None]],
-    way: Callable[[], Awaitable[GeneralWay]],
+    check: Callable[[], Awaitable[object]],
+    way: Callable[[int], Awaitable[TopicWay]],
     *,
     with_root: bool,
 ) -> Opener:
@@ -112,7 +116,7 @@ def opener_of(
     Args:
         topic_id: The topic.
         check: Called first; raises if the chat can be no forum.
-        way: Decides how General is read; called when that is to be known.
+        way: Decides how a topic is read; called when that is to be known.
         with_root: Whether the message that began the topic belongs to it.
     """
 
@@ -120,8 +124,8 @@ def opener_of(
         await check()
         if by_ids:
             return _TopicByIds(peer, topic_id=topic_id)
-        if topic_id == GENERAL and await way() == "scan":
-            return _TopicScan(peer)
+        if await way(topic_id) == "scan":
+            return _TopicScan(peer, topic_id=topic_id, with_root=with_root)
         return _TopicThread(peer, message_id=topic_id, with_root=with_root)
 
     return open_topic

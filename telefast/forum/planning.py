@@ -78,6 +78,7 @@ def make_plan(
     whole: int | None,
     *,
     known: int = 0,
+    has_topics: bool = True,
 ) -> ForumPlan:
     """Choose the cheaper way.
 
@@ -87,7 +88,12 @@ def make_plan(
             if they were not counted.
         whole: Requests that one pass takes; None if the forum cannot be counted.
         known: How many topics there are, for a plan of all.
+        has_topics: Whether topics are on; where they were turned off, each by itself is a pass.
     """
+    if not has_topics and (topics is None or topics):
+        others = (whole or 0) * (1 if topics is None else len(topics))
+        why = "topics were turned off: only the whole history shows all their messages"
+        return _plan("one pass", whole or 0, others, topics, why)
     if topics is None:
         each = max(whole or 0, _cost(range(known), {}))
         why = f"all {known} topics: each would have pages of its own, which are not full"

@@ -83,8 +83,9 @@ class ForumReading:
             if plan.way == "one pass" or plan.topics is None:
                 self._source = self._split(plan.topics)
             else:
-                roots = self._roots(plan.topics)
-                self._source = _Topics(plan.topics, self._history, roots, self._ahead, self.failed)
+                ids = [*dict.fromkeys(plan.topics)]
+                roots = self._roots(ids)
+                self._source = _Topics(ids, self._history, roots, self._ahead, self.failed)
         return self._source
 
     async def aclose(self) -> None:

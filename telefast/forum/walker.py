@@ -32,6 +32,7 @@ from telefast.transport.calls import CallOptions
 if TYPE_CHECKING:
     from telethon import TelegramClient
 
+    from telefast.forum.lists import TopicWay
     from telefast.history.checkpoint import Checkpoint
 
 __all__ = ["ForumWalker"]
@@ -71,8 +72,8 @@ class ForumWalker(Catalog):
         include_deleted: Whether to list topics that Telegram says are deleted, of which only the
             id is known. Default False.
         general: How to read General. `thread`: by itself. `scan`: out of the whole history, which
-            is always exact. `auto` (default): by itself where that is proven to be all of it, and
-            cheaper; see `history`.
+            is always exact, and what is done where topics were turned off. `auto` (default): by
+            itself where that is proven to be all of it, and cheaper; see `history`.
         metadata: Where the forum is looked up, and messages are counted; None for a
             `MetadataCache` of its own.
         timeout: Deadline of each request, in seconds; None for none.
@@ -168,7 +169,8 @@ class ForumWalker(Catalog):
         With `general="auto"` its thread is read only if the counts of all topics, and what began
         them, add up to the chat's: then nothing is missing anywhere. Otherwise, and where counting
         would cost more than it saves, General is read out of the whole history: what is in no other
-        topic. Then `total` counts the whole chat.
+        topic. So is any topic where topics were turned off: what answers a message elsewhere is in
+        no thread then. `total` and *add_offset* then count the whole chat.
 
         Args:
             topic: The topic, or its id.
@@ -181,7 +183,7 @@ class ForumWalker(Catalog):
         Raises:
             ArgumentError: If an argument has no legal value.
             NotAForumError: By the first step, if the chat cannot be a forum.
-            RPCError: By a step; MSG_ID_INVALID for a topic that is no more.
+            RPCError: By a step; MSG_ID_INVALID for a topic that is no more, if topics are on.
         """
         check_flags(include_root=include_root)
         check_options(options, with_root=include_root)
@@ -193,7 +195,7 @@ class ForumWalker(Catalog):
             "topic_id": topic_id,
             "with_root": include_root,
             "opener": opener_of(
-                topic_id, self._asker.check, self._general.way, with_root=include_root
+                topic_id, self._asker.has_topics, self._way_of, with_root=include_root
             ),
         }
         if start is None:
@@ -240,7 +242,8 @@ class ForumWalker(Catalog):
     async def plan(self, topics: Iterable[TopicInfo | int] | None = None) -> ForumPlan:
         """Tell how to read topics with fewer requests: each by itself, or all in one pass.
 
-        It counts topics one by one only where that may pay.
+        It counts topics one by one only where that may pay. Where topics were turned off, it is one
+        pass.
 
         Args:
             topics: The topics, or their ids; None for all.
@@ -251,6 +254,9 @@ class ForumWalker(Catalog):
             RemoteError: If the connection is lost, or nobody answers.
         """
         whole = await self._cost_of_all()
+        if not await self._asker.has_topics():
+            wanted = None if topics is None else [*dict.fromkeys(map(id_of, topics))]
+            return make_plan(wanted, {}, whole, has_topics=False)
         if topics is None and self._include_general:
             return make_plan(None, None, whole, known=len(await self._known()))
         found = await self._known() if topics is None else topics
@@ -265,6 +271,12 @@ class ForumWalker(Catalog):
         if topics is None and plan.way == "one pass":
             return replace(plan, topics=None)
         return plan
+
+    async def _way_of(self, topic_id: int) -> TopicWay:
+        """Return how to read a topic."""
+        if topic_id == GENERAL:
+            return await self._general.way()
+        return "thread" if await self._asker.has_topics() else "scan"
 
     async def _cost_of_all(self) -> int | None:
         """Return how many requests one pass takes, about; None if the forum cannot be counted."""
@@ -328,8 +340,8 @@ class ForumWalker(Catalog):
 
         Args:
             topic: The topic, or its id.
-            size: Messages of a part, about. Of General, where it is read out of the whole history,
-                messages of the whole chat.
+            size: Messages of a part, about. Of what is read out of the whole history (see
+                `history`), messages of the whole chat.
 
         Raises:
             ArgumentError: If an argument has no legal value.
@@ -340,7 +352,7 @@ class ForumWalker(Catalog):
         peer = await self._asker.peer()
         reply_to: int | None = topic_id
         source: Listing = Thread(peer, message_id=topic_id)
-        if topic_id == GENERAL and await self._general.way() == "scan":
+        if await self._way_of(topic_id) == "scan":
             reply_to, source = None, History(peer)
         count = (await self._metadata.message_count(peer, reply_to)).value or 0
         positions = positions_of(count, size)

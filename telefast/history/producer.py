@@ -143,7 +143,8 @@ class Producer:
             try:
                 await self._run_fast()
             except _NOT_TELEGRAMS_WORD as error:
-                if not self._is_falling_back:
+                is_unopened = self._wanted.opener is not None and self._list.peer is None
+                if not self._is_falling_back or is_unopened:  # its list, nothing else can tell
                     raise
                 await self._fall_back(error)
         finally:

@@ -46,6 +46,8 @@ async def rest(
     if listing.peer is None or stock["scheduled"]:
         return stock
     choice = {name: stock[name] for name in _CHOICE}
+    if listing.is_whole:
+        choice["reply_to"] = None  # a topic that is read out of the whole history
     # What is filtered here is counted here: Telethon would end at a page without a match.
     is_filtered = listing.is_filtered
     if is_filtered:

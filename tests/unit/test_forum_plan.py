@@ -99,6 +99,18 @@ def test_general_by_a_scan_shows_the_others_too() -> None:
     assert "one pass" == plan.way
 
 
+@given(st.none() | st.lists(st.integers(1, 500), unique=True), st.none() | st.integers(2, 90))
+def test_one_pass_where_topics_were_turned_off(topics: list[int] | None, whole: int | None) -> None:
+    """No thread shows all then: it is one pass, also where its cost is unknown."""
+    plan = make_plan(topics, {}, whole, has_topics=False)
+    if topics == []:
+        assert ("per topic", ()) == (plan.way, plan.topics)
+        return
+    assert "one pass" == plan.way
+    assert (None if topics is None else (*topics,)) == plan.topics
+    assert (whole or 0) == plan.requests <= plan.others or not whole
+
+
 def test_how_to_read_general() -> None:
     """A refused or empty thread is scanned for; a cheap proof is made; a dear one is not."""
     assert "scan" == choose_general(None, 5000, 3, 52)
