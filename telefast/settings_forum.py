@@ -37,7 +37,8 @@ class ForumSettings(BaseSettings):
         """Return the keyword arguments of `telefast.ForumWalker` that these settings say.
 
         Example:
-            >>> ForumSettings(forum_page_size=20).forum_options()
+            >>> from telefast import Settings
+            >>> Settings(forum_page_size=20).forum_options()
             {'page_size': 20, 'include_general': True}
         """
         return {"page_size": self.forum_page_size, "include_general": self.forum_include_general}
@@ -46,7 +47,8 @@ class ForumSettings(BaseSettings):
         """Return the keyword arguments of `telefast.ForumLayout` that these settings say.
 
         Example:
-            >>> ForumSettings(forum_name_style="title_id").layout_options()
+            >>> from telefast import Settings
+            >>> Settings(forum_name_style="title_id").layout_options()
             {'style': 'title_id'}
         """
         return {"style": self.forum_name_style}

@@ -43,7 +43,8 @@ class LogSettings(BaseSettings):
         """Return the keyword arguments of `telefast.limit_logs` that these settings say.
 
         Example:
-            >>> LogSettings(log_batch_interval=0).log_options()["interval"]
+            >>> from telefast import Settings
+            >>> Settings(log_batch_interval=0).log_options()["interval"]
             0.0
         """
         return {

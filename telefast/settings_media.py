@@ -90,7 +90,8 @@ class MediaSettings(BaseSettings):
             None if files are not to be looked for.
 
         Example:
-            >>> MediaSettings(media_dedupe_enabled=False).dedupe_options() is None
+            >>> from telefast import Settings
+            >>> Settings(media_dedupe_enabled=False).dedupe_options() is None
             True
         """
         if not self.media_dedupe_enabled:
@@ -106,7 +107,8 @@ class MediaSettings(BaseSettings):
         """Return the arguments of `telefast.DownloadQueue` that these settings say.
 
         Example:
-            >>> MediaSettings(download_retries=0).queue_options()
+            >>> from telefast import Settings
+            >>> Settings(download_retries=0).queue_options()
             {'path': None, 'files': 64, 'max_tries': 1}
         """
         return {

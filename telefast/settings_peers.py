@@ -57,7 +57,8 @@ class PeerSettings(BaseSettings):
         """Return the keyword arguments of `telefast.MetadataCache` that these settings say.
 
         Example:
-            >>> PeerSettings(metadata_cache_ttl=60).metadata_options()
+            >>> from telefast import Settings
+            >>> Settings(metadata_cache_ttl=60).metadata_options()
             {'ttl': 60.0, 'max_entries': 1000}
         """
         return {"ttl": self.metadata_cache_ttl, "max_entries": self.metadata_cache_size}
@@ -66,7 +67,8 @@ class PeerSettings(BaseSettings):
         """Return the keyword arguments of `telefast.PeerCache` that these settings say.
 
         Example:
-            >>> PeerSettings(input_peer_cache_size=50).peers_options()
+            >>> from telefast import Settings
+            >>> Settings(input_peer_cache_size=50).peers_options()
             {'ttl': 3600.0, 'max_entries': 50}
         """
         return {"ttl": self.input_peer_cache_ttl, "max_entries": self.input_peer_cache_size}
@@ -78,7 +80,8 @@ class PeerSettings(BaseSettings):
             None if no file is named.
 
         Example:
-            >>> PeerSettings(processed_ids_path="club.done").checkpoint_options()
+            >>> from telefast import Settings
+            >>> Settings(processed_ids_path="club.done").checkpoint_options()
             {'path': 'club.done'}
         """
         return {"path": self.processed_ids_path} if self.processed_ids_path else None
@@ -87,7 +90,8 @@ class PeerSettings(BaseSettings):
         """Return the keyword arguments of `telefast.Takeout` that these settings say.
 
         Example:
-            >>> PeerSettings(takeout_file_max_mb=10).takeout_options()
+            >>> from telefast import Settings
+            >>> Settings(takeout_file_max_mb=10).takeout_options()
             {'files': True, 'max_file_size': 10485760}
         """
         size = self.takeout_file_max_mb * 1024 * 1024
