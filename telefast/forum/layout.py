@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
@@ -16,7 +16,7 @@ from telefast.forum.describe import Names
 from telefast.forum.pages import NameStyle
 from telefast.forum.record import Home
 from telefast.forum.rows import topic_begun_by
-from telefast.forum.shelf import Frame, Shelf, TopicFile
+from telefast.forum.shelf import Call, Frame, Shelf, TopicFile
 from telefast.forum.topics import topic_of
 from telefast.forum.types import TopicInfo
 from telefast.tasks import in_thread
@@ -203,16 +203,16 @@ class ForumLayout:
             messages: Its messages, oldest first; those that are there already are passed over.
 
         Raises:
-            ArgumentError: If they do not come oldest first.
+            ArgumentError: If they do not come oldest first. Nothing of this call is kept then.
             ConcurrentUseError: If this topic is being written already.
             ClosedError: Outside `async with`.
             DiskFullError: If there is no room; nothing is lost, and the call may be repeated.
             StorageError: If it cannot be written otherwise.
         """
-        with self._alone(topic.id) as shelf:
+        async with self._alone(topic.id) as (shelf, call):
             shelf.owe(topic.id)
             async for _, message in _in_order(messages):
-                await shelf.add(topic, message)
+                await shelf.add(topic, message, call)
             [file] = await shelf.save({topic.id: topic})
             return file
 
@@ -231,28 +231,34 @@ class ForumLayout:
             The page of each topic, in the order of *topics*, then the others.
 
         Raises:
-            ArgumentError: If they do not come oldest first.
+            ArgumentError: If they do not come oldest first. Nothing of this call is kept then.
             ConcurrentUseError: If anything is being written already.
             TelefastError: As by `write`.
         """
         known = {topic.id: topic for topic in topics}
-        with self._alone(None) as shelf:
+        async with self._alone(None) as (shelf, call):
             async for topic_id, message in _in_order(messages):
                 if topic_id not in known:
                     begun = topic_begun_by(message)
                     known[topic_id] = begun or TopicInfo(topic_id, deleted=True)
-                await shelf.add(known[topic_id], message)
+                await shelf.add(known[topic_id], message, call)
                 shelf.seen, self._is_one_pass = message.id, True  # it is there now
             return await shelf.save(known, is_all=True)
 
-    @contextmanager
-    def _alone(self, topic_id: int | None) -> Iterator[Shelf]:
-        shelf = self._opened()
+    @asynccontextmanager
+    async def _alone(self, topic_id: int | None) -> AsyncIterator[tuple[Shelf, Call]]:
+        shelf, is_one_pass = self._opened(), self._is_one_pass
         if topic_id in self._busy or None in self._busy or (self._busy and topic_id is None):
             raise ConcurrentUseError("this topic is being written already; wait for that")
         self._busy.add(topic_id)
         try:
-            yield shelf
+            call = await shelf.begin_call(topic_id)
+            try:
+                yield shelf, call
+            except ArgumentError:
+                self._is_one_pass = is_one_pass
+                await shelf.take_back(call)
+                raise
         finally:
             self._busy.discard(topic_id)
 
@@ -263,16 +269,27 @@ class ForumLayout:
 
 
 async def _in_order(messages: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[tuple[int, Any]]:
-    """Yield messages, each with its topic; an error if they do not come oldest first."""
-    last = 0
+    """Yield messages, each with its topic; an error if they do not come oldest first.
+
+    The first waits for the second: if that is older, nothing at all was taken.
+    """
+    last, waiting = 0, list[tuple[int, Any]]()
     async for item in _each(messages):
         topic_id, message = item if isinstance(item, tuple) else (None, item)
         if message is None or isinstance(message, types.MessageEmpty):
             continue
         if message.id < last:
             raise ArgumentError("messages", message.id, "them oldest first, as with reverse=True")
+        found = topic_of(message) if topic_id is None else topic_id, message
+        if not last:
+            waiting.append(found)
+        else:
+            while waiting:
+                yield waiting.pop()
+            yield found
         last = message.id
-        yield topic_of(message) if topic_id is None else topic_id, message
+    for found in waiting:
+        yield found
 
 
 async def _each(messages: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:

@@ -95,6 +95,8 @@ class LayoutStore(Database):
         self._seen = 0
         self._files: dict[int, str] = {}
         self._next: dict[int, tuple[Page, int]] = {}
+        self.last = 0
+        """Number of the latest lot of messages that was kept."""
         self.pages: dict[int, Page] = {}
         """The pages that are in their places, and what is in them is to stay."""
         self.lost: set[int] = set()
@@ -119,6 +121,9 @@ class LayoutStore(Database):
                 for left in self._folder.glob("topic_*.md.tmp"):
                     left.unlink()
                 [self._seen] = base.execute("SELECT seen FROM forum").fetchone()
+                [self.last] = base.execute(
+                    "SELECT COALESCE(MAX(number), 0) FROM pending"
+                ).fetchone()
                 rows = base.execute("SELECT * FROM topics").fetchall()
             for row in rows:
                 self._read(*row[:1], *row[2:])
@@ -176,29 +181,53 @@ class LayoutStore(Database):
         if not changes and seen == self._seen:
             return
         drafts: dict[int, tuple[Page, int]] = {}
+        last = self.last
         with self._writing() as base:
             base.execute("UPDATE forum SET seen=?", (seen,))
             for each in changes:
-                self._keep(each)
+                last = self._keep(each) or last
                 if each.draft is not None:
                     drafts[each.topic_id] = self._announce(each, each.draft)
         for each in changes:
             if each.is_anew:
                 self.pages.pop(each.topic_id, None)
-        self._next, self._seen = drafts, seen
+        self._next, self._seen, self.last = drafts, seen, last
 
-    def _keep(self, change: Change) -> None:
-        base, topic_id = self._opened(), change.topic_id
+    def _keep(self, change: Change) -> int | None:
+        """Keep what is new in a topic; return the number of its lot of messages."""
+        base, topic_id, number = self._opened(), change.topic_id, None
         if change.is_anew:
             base.execute("DELETE FROM pending WHERE topic=?", (topic_id,))
             base.execute("UPDATE topics SET page=NULL WHERE id=?", (topic_id,))
         if change.text:
-            base.execute("INSERT INTO pending (topic, text) VALUES (?, ?)", (topic_id, change.text))
+            number = base.execute(
+                "INSERT INTO pending (topic, text) VALUES (?, ?)", (topic_id, change.text)
+            ).lastrowid
         base.execute(
             "INSERT INTO topics (id, state) VALUES (?, ?)"
             " ON CONFLICT (id) DO UPDATE SET state=excluded.state, next=NULL",
             (topic_id, change.state),
         )
+        return number
+
+    def take_back(self, seen: int, last: int, states: dict[int, str]) -> None:
+        """Drop what was kept of topics since, at once or not at all.
+
+        Args:
+            seen: Up to which message one pass had come.
+            last: The latest lot that is to stay.
+            states: What each topic added up to, as JSON.
+
+        Raises:
+            DiskFullError: If there is no room.
+            StorageError: If it cannot be written otherwise.
+        """
+        with self._writing() as base:
+            base.execute("UPDATE forum SET seen=?", (seen,))
+            for topic_id, state in states.items():
+                base.execute("UPDATE topics SET state=? WHERE id=?", (state, topic_id))
+                base.execute("DELETE FROM pending WHERE topic=? AND number>?", (topic_id, last))
+        self._seen = seen
 
     def _announce(self, change: Change, draft: Draft) -> tuple[Page, int]:
         """Write down what a page is going to be."""

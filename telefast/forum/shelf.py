@@ -23,7 +23,7 @@ from telefast.forum.record import Draft, Home, Page, TopicState, known_better
 from telefast.forum.types import TopicInfo
 from telefast.tasks import in_thread
 
-__all__ = ["Frame", "Shelf", "TopicFile"]
+__all__ = ["Call", "Frame", "Shelf", "TopicFile"]
 
 _FLUSH_AT: Final = 1024 * 1024
 """Characters of all topics gathered before they are written down: our choice, about 5,000
@@ -87,6 +87,21 @@ class _Bucket:
     added: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was there before a call, so that it can be taken back.
+
+    Attributes:
+        seen: Up to which message one pass had come.
+        last: The latest lot of messages on the disk.
+        topics: Each topic that got messages, as it was; and whether it was to begin anew.
+    """
+
+    seen: int
+    last: int
+    topics: dict[int, tuple[_Bucket, bool]] = field(default_factory=dict)
+
+
 class Shelf:
     """What was read, and what of it is on the disk.
 
@@ -147,8 +162,46 @@ class Shelf:
         if topic_id in self._anew:
             self._owed.add(topic_id)
 
-    async def add(self, topic: TopicInfo, message: Any) -> None:
+    async def begin_call(self, topic_id: int | None) -> Call:
+        """Return what is there of a topic, or of all; it is on the disk then."""
+        buckets = self._buckets
+        ids = buckets.keys() if topic_id is None else buckets.keys() & {topic_id}
+        if any(buckets[each].parts for each in ids):  # an error had ended a call before
+            await self.save({})
+        return Call(self.seen, self._store.last)
+
+    async def take_back(self, call: Call) -> None:
+        """Drop what a call has added, in memory and on the disk.
+
+        Raises:
+            TelefastError: As by `LayoutStore.take_back`.
+        """
+        async with self._turn:
+            restored, states, owed = dict[int, _Bucket](), dict[int, str](), {*self._owed}
+            for topic_id, (before, was_to_begin) in call.topics.items():
+                bucket = self._buckets[topic_id]
+                if was_to_begin and not bucket.is_anew:  # what was there before is no more
+                    before = _Bucket(known=before.known)
+                    owed.add(topic_id)
+                elif not was_to_begin:
+                    before.is_anew = bucket.is_anew
+                restored[topic_id] = before
+                if not bucket.is_anew:
+                    states[topic_id] = before.state.to_json()
+            self.seen, self._owed = call.seen, owed
+            if self._store.last > call.last:
+                await in_thread(self._store.take_back, self.begin, call.last, states)
+            for topic_id, before in restored.items():
+                bucket = self._buckets[topic_id]
+                self._size -= sum(map(len, bucket.parts))
+                self._buckets[topic_id] = before
+                if bucket.is_anew and call.topics[topic_id][1]:
+                    self._anew.add(topic_id)
+
+    async def add(self, topic: TopicInfo, message: Any, call: Call) -> None:
         """Add a message to a topic, unless it is there."""
+        if topic.id not in call.topics:
+            call.topics[topic.id] = self._copy(topic.id)
         bucket = self._bucket(topic.id)
         if message.id <= bucket.state.last_id:
             return
@@ -159,6 +212,12 @@ class Shelf:
         self._size += len(text)
         if self._size >= _FLUSH_AT:
             await self.save({})
+
+    def _copy(self, topic_id: int) -> tuple[_Bucket, bool]:
+        """Return what is known of a topic, and whether it is to begin anew."""
+        bucket = self._buckets.get(topic_id, _Bucket(is_anew=True))
+        state = TopicState.from_json(bucket.state.to_json())
+        return replace(bucket, state=state, parts=[]), topic_id in self._anew
 
     def _bucket(self, topic_id: int) -> _Bucket:
         if topic_id in self._anew or topic_id not in self._buckets:

@@ -54,6 +54,15 @@ async def one_pass_of(root: Path, messages: Iterable[Any]) -> list[TopicFile]:
         return await layout.write_all(TOPICS, messages)
 
 
+async def wrong_way(root: Path, way: Any, messages: Iterable[Any], *, rewrite: bool) -> None:
+    """Write messages as they come, in one pass, or those of one topic."""
+    async with ForumLayout(root, FORUM, rewrite=rewrite) as layout:
+        if way is one_pass:
+            await layout.write_all(TOPICS, messages)
+        else:
+            await layout.write(SHIPS, of(SHIPS, messages))
+
+
 def topics_in(found: dict[str, bytes]) -> list[str]:
     """Return the names of the pages."""
     return [name.rpartition("/")[2] for name in found if "/topics/" in name]
@@ -156,6 +165,60 @@ async def test_the_wrong_order_is_refused(tmp_path: Path) -> None:
             await layout.write_all(TOPICS, reversed(chat(30)))
         with pytest.raises(ArgumentError, match="oldest first"):
             await layout.write(SHIPS, reversed(of(SHIPS, chat(30))))
+    told = await one_pass(tmp_path, chat(30))
+    assert [10, 10, 10] == [each.messages for each in told]
+
+
+@pytest.mark.parametrize("flush_at", [1, 700, 2**20])
+@pytest.mark.parametrize("rewrite", [False, True])
+@pytest.mark.parametrize("way", [one_pass, each_topic])
+async def test_the_wrong_order_leaves_no_trace(
+    tmp_path: Path, way: Any, rewrite: bool, flush_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found out early or late, written down meanwhile or not: the call has added nothing."""
+    monkeypatch.setattr(shelf, "_FLUSH_AT", flush_at)
+    await one_pass(tmp_path / "fresh", chat(60))
+    wrong = [*chat(50), message(4)], [*chat(50, 40), *chat(60, 20)], [message(58), message(55)]
+    for number, messages in enumerate(wrong):
+        root = tmp_path / f"x{number}"
+        await one_pass(root, chat(20))
+        before = files(root)
+        with pytest.raises(ArgumentError, match="oldest first"):
+            await wrong_way(root, way, messages, rewrite=rewrite)
+        assert before == files(root)
+        if not rewrite:
+            async with ForumLayout(root, FORUM) as layout:
+                assert (20, 18, 19) == (layout.last_id(), layout.last_id(1), layout.last_id(2))
+        told = await way(root, chat(60))
+        assert [20, 20, 20] == [each.messages for each in told]
+        assert files(tmp_path / "fresh") == files(root)
+        assert 0 == pending(root)
+
+
+async def test_after_the_wrong_order_the_right_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who catches the error goes on with the same layout, also behind another error."""
+    for flush_at, rewrite in ((1, False), (1, True), (2**20, False), (2**20, True)):
+        monkeypatch.setattr(shelf, "_FLUSH_AT", flush_at)
+        root = tmp_path / f"x{flush_at}{rewrite}"
+        await one_pass(root, chat(20))
+
+        def broken() -> Iterable[Any]:
+            yield from chat(30, 21)
+            raise ValueError("broken")
+
+        async with ForumLayout(root, FORUM, rewrite=rewrite) as layout:
+            if not rewrite:
+                with pytest.raises(ValueError, match="broken"):
+                    await layout.write_all(TOPICS, broken())
+            at = layout.last_id()
+            for _ in range(2):
+                with pytest.raises(ArgumentError, match="oldest first"):
+                    await layout.write_all(TOPICS, [*chat(50, at + 1), message(40)])
+            await layout.write_all(TOPICS, chat(60, layout.last_id() + 1))
+        await one_pass(tmp_path / "fresh", chat(60))
+        assert files(tmp_path / "fresh") == files(root)
 
 
 async def test_a_topic_that_was_renamed(tmp_path: Path) -> None:
@@ -342,7 +405,7 @@ async def test_a_message_that_cannot_be_written(tmp_path: Path, way: Any) -> Non
     """An error while it is written, of *names* or of ours, loses it in no way of reading."""
     await way(tmp_path / "fresh", chat(30))
     for at in (1, 7, 20):
-        calls = []
+        calls: list[int] = []
 
         def names(marked_id: int, at: int = at, calls: list[int] = calls) -> None:
             calls.append(marked_id)
