@@ -1,12 +1,20 @@
-"""Arguments that are numbers, checked before anything is sent."""
+"""Arguments that are numbers, flags or many, checked before anything is sent."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from telefast.errors import ArgumentError
 
-__all__ = ["check_int", "check_lifetimes", "check_number", "check_patience"]
+__all__ = [
+    "check_flags",
+    "check_int",
+    "check_iterable",
+    "check_lifetimes",
+    "check_number",
+    "check_patience",
+]
 
 
 def check_int(name: str, value: object, low: int, high: int | None, also: str = "") -> None:
@@ -19,6 +27,19 @@ def check_int(name: str, value: object, low: int, high: int | None, also: str = 
     ):
         legal = f"an integer from {low}" + (f" to {high}" if high is not None else " up")
         raise ArgumentError(name, value, legal + (f", or {also}" if also else ""))
+
+
+def check_flags(**flags: object) -> None:
+    """Raise `ArgumentError` unless each is True or False; 0 and 1 are not meant so."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise ArgumentError(name, value, "True or False")
+
+
+def check_iterable(name: str, value: object, expected: str) -> None:
+    """Raise `ArgumentError` unless *value* is many; a text is one."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise ArgumentError(name, value, expected)
 
 
 def check_number(name: str, value: object, low: float, also: str = "") -> None:

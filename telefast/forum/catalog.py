@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from telethon.errors import RPCError
 
-from telefast.checks import check_int
+from telefast.checks import check_int, check_iterable
 from telefast.errors import ArgumentError, NotAForumError, TelefastError
 from telefast.forum.asking import ForumAsker
 from telefast.forum.counting import TopicCounter
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from telefast.peers.metadata import MetadataCache
     from telefast.transport.calls import CallOptions
 
-__all__ = ["Catalog", "id_of"]
+__all__ = ["Catalog", "id_of", "ids_of"]
 
 
 class Catalog:
@@ -143,10 +143,12 @@ class Catalog:
             A count for each topic, or the error instead. Counts are kept by the `MetadataCache`.
 
         Raises:
+            ArgumentError: If these are no topics.
+            NotAForumError: If the chat can be no forum.
             RPCError: Telegram's error, if it is not about one topic.
             RemoteError: If the connection is lost, or nobody answers.
         """
-        return await self._counter.topics([id_of(topic) for topic in topics])
+        return await self._counter.topics(ids_of(topics))
 
     # Inside
 
@@ -185,3 +187,9 @@ def id_of(topic: TopicInfo | int) -> int:
     topic_id = topic.id if isinstance(topic, TopicInfo) else topic
     check_int("topic", topic_id, 1, MAX_ID, "a TopicInfo")
     return topic_id
+
+
+def ids_of(topics: Iterable[TopicInfo | int]) -> list[int]:
+    """Return the ids of topics, each once; `ArgumentError` if they can be none."""
+    check_iterable("topics", topics, "an iterable of topics, or of their ids")
+    return [*dict.fromkeys(map(id_of, topics))]

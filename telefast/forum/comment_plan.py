@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from telethon.utils import get_peer_id
 
+from telefast.checks import check_int
 from telefast.errors import ArgumentError
+from telefast.peers.links import MAX_ID
 
 __all__ = ["PAGE", "CommentPlan", "PostThread", "Threads", "choose_way", "pass_cost"]
 
@@ -68,11 +70,14 @@ class Threads:
         """Look at a post: a message, or an id of which nothing is known; None is passed over.
 
         Raises:
-            ArgumentError: If it is a message of another chat.
+            ArgumentError: If it is a message of another chat, or neither a message nor an id.
         """
+        if post is None:
+            return
         check_post("posts", post, self._channel_id)
-        post_id = post if isinstance(post, int) else getattr(post, "id", None)
-        if post_id is None or post_id in self.post_ids:
+        post_id: int = getattr(post, "id", post)
+        check_int("posts", post_id, 1, MAX_ID, "a message")
+        if post_id in self.post_ids:
             return
         self.post_ids.add(post_id)
         if not hasattr(post, "replies"):  # an id, or a message that cannot be decoded

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from telefast.checks import check_int
+from telefast.checks import check_flags, check_int
 from telefast.errors import ArgumentError, ConcurrentUseError
 from telefast.forum.comment_desk import Comment, Desk, Nothing, Source
 from telefast.forum.comment_plan import CommentPlan, comments_on
 from telefast.forum.comment_sources import ThreadOf, Tied
 from telefast.forum.comment_walk import Walk
-from telefast.history.arguments import check_chat, check_clients, check_flags
+from telefast.forum.lists import check_names
+from telefast.history.arguments import check_chat, check_clients
 from telefast.history.stream import BatchedHistory
 from telefast.metrics import Metrics
 from telefast.peers.links import MAX_ID
@@ -297,6 +298,7 @@ class Comments:
 
 
 def _check_options(options: dict[str, Any], refused: tuple[str, ...]) -> None:
+    check_names(options)
     for name in refused:
         if name in options:
             raise ArgumentError(name, options[name], "no such argument here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from telefast.errors import ArgumentError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from telefast.history.order import Ask
 
-__all__ = ["TopicHistory", "TopicWay", "check_options", "opener_of"]
+__all__ = ["TopicHistory", "TopicWay", "check_names", "check_options", "opener_of"]
 
 TopicWay = Literal["thread", "scan"]
 """How the messages of a topic are read: as its thread, or out of the whole history."""
@@ -30,6 +31,7 @@ _OTHERS = (
 )
 """Arguments of `BatchedHistory` that choose other messages than those of a topic; and the takeout,
 of which there would be one for each topic."""
+_KNOWN = signature(BatchedHistory.__init__).parameters.keys() - {"self", "client", "entity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +167,17 @@ class TopicHistory(BatchedHistory):
         return self._own
 
 
+def check_names(options: dict[str, Any]) -> None:
+    """Raise `ArgumentError` for what is no argument of `BatchedHistory`, such as a misspelt one."""
+    for name in options.keys() - _KNOWN:
+        raise ArgumentError(
+            name, options[name], "an argument of BatchedHistory, which has none such"
+        )
+
+
 def check_options(options: dict[str, Any], *, with_root: bool) -> None:
     """Raise `ArgumentError` for arguments of `BatchedHistory` that make no sense in a topic."""
+    check_names(options)
     for name in _OTHERS:
         if name in options:
             hint = " (pass the client of a telefast.Takeout)" if name == "takeout" else ""

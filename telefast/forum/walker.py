@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from telefast.checks import check_int, check_patience
+from telefast.checks import check_flags, check_int, check_patience
 from telefast.errors import ArgumentError
 from telefast.forum.asking import check_telethon
-from telefast.forum.catalog import Catalog, id_of
+from telefast.forum.catalog import Catalog, id_of, ids_of
 from telefast.forum.counting import General, each
 from telefast.forum.listing import MOST
 from telefast.forum.lists import TopicHistory, check_options, opener_of
@@ -21,7 +21,6 @@ from telefast.forum.sharding import positions_of, ranges_of
 from telefast.forum.splitting import ForumSplit
 from telefast.forum.topics import GENERAL, topic_of
 from telefast.forum.types import TopicInfo
-from telefast.history.arguments import check_flags
 from telefast.history.lists import History, Listing, Thread
 from telefast.history.stream import BatchedHistory
 from telefast.history.types import HistoryCursor
@@ -113,6 +112,8 @@ class ForumWalker(Catalog):
         )
         if general not in ("auto", "thread", "scan"):
             raise ArgumentError("general", general, '"auto", "thread" or "scan"')
+        if not isinstance(cast("Any", metadata), MetadataCache | None):
+            raise ArgumentError("metadata", metadata, "a MetadataCache, or None")
         check_patience(timeout, max_flood_wait)
         check_options(options, with_root=False)
         self._options = {
@@ -230,7 +231,7 @@ class ForumWalker(Catalog):
             history = BatchedHistory(self._client, self._entity, **options)
         else:
             history = BatchedHistory.resume(self._client, self._entity, start, **options)
-        chosen = None if topics is None else {id_of(topic) for topic in topics}
+        chosen = None if topics is None else set(ids_of(topics))
 
         def is_wanted(topic_id: int) -> bool:
             if chosen is None:
@@ -249,18 +250,18 @@ class ForumWalker(Catalog):
             topics: The topics, or their ids; None for all.
 
         Raises:
+            ArgumentError: If these are no topics.
             NotAForumError: If the chat is no forum.
             RPCError: Telegram's error.
             RemoteError: If the connection is lost, or nobody answers.
         """
+        wanted = None if topics is None else ids_of(topics)
         whole = await self._cost_of_all()
         if not await self._asker.has_topics():
-            wanted = None if topics is None else [*dict.fromkeys(map(id_of, topics))]
             return make_plan(wanted, {}, whole, has_topics=False)
         if topics is None and self._include_general:
             return make_plan(None, None, whole, known=len(await self._known()))
-        found = await self._known() if topics is None else topics
-        ids = [*dict.fromkeys(id_of(topic) for topic in found)]
+        ids = ids_of(await self._known()) if wanted is None else wanted
         counts: dict[int, int | None] | None = None
         if whole is not None and needs_counts(len(ids), whole):
             told = (await self.counts(ids)).found
@@ -309,8 +310,12 @@ class ForumWalker(Catalog):
             ArgumentError: If an argument has no legal value.
         """
         check_options(options, with_root=False)
-        given = {**self._options, **options}
-        concurrency = int(given["concurrency"])
+        wanted = None if topics is None else ids_of(topics)
+        if not isinstance(cast("Any", plan), ForumPlan | None):
+            raise ArgumentError("plan", plan, "a ForumPlan, or None")
+        given: dict[str, Any] = {**self._options, **options}
+        BatchedHistory(self._client, self._entity, **given)  # dies here, if it must
+        concurrency: int = given["concurrency"]
         one = {"prefetch": concurrency, **given}
         # Bounds may leave out what began a topic: then each topic sees to it by itself.
         with_roots = bool(_BOUNDS & given.keys())
@@ -324,7 +329,7 @@ class ForumWalker(Catalog):
 
         return ForumReading(
             plan,
-            partial(self.plan, None if topics is None else [*topics]),
+            partial(self.plan, wanted),
             lambda ids: self.split(ids, **options),
             lambda topic_id: self.history(topic_id, include_root=with_roots, **one),
             roots,

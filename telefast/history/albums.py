@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self
 
+from telefast.checks import check_flags
 from telefast.errors import ArgumentError, ConcurrentUseError
-from telefast.history.arguments import check_clients, check_flags
+from telefast.history.arguments import check_clients
 from telefast.history.grouping import ALBUM_NEIGHBOURS, AlbumGrouper, album_of
 from telefast.history.stream import BatchedHistory
 from telefast.history.typed import M

@@ -7,7 +7,7 @@ from typing import Any
 
 from telethon import types
 
-from telefast.checks import check_int, check_number, check_patience
+from telefast.checks import check_flags, check_int, check_number, check_patience
 from telefast.errors import ArgumentError
 from telefast.history.query import MAX_ID
 from telefast.transport import telethon as door
@@ -17,7 +17,6 @@ __all__ = [
     "check_callables",
     "check_chat",
     "check_clients",
-    "check_flags",
     "check_list_arguments",
     "check_sizes",
     "check_takeout",
@@ -70,13 +69,6 @@ def check_chat(entity: Any) -> None:
     """Raise `ArgumentError` for what is no chat to anybody; Telethon finds out the rest."""
     if isinstance(entity, bool | float | bytes | list | tuple | dict | set):
         raise ArgumentError("entity", type(entity).__name__, "a chat: an entity, an id or a name")
-
-
-def check_flags(**flags: Any) -> None:
-    """Raise `ArgumentError` unless each is True or False; 0 and 1 are not meant so."""
-    for name, value in flags.items():
-        if not isinstance(value, bool):
-            raise ArgumentError(name, value, "True or False")
 
 
 def check_callables(**callables: Any) -> None:

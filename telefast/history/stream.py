@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
+from telefast.checks import check_flags
 from telefast.errors import ArgumentError
 from telefast.history.arguments import (
     check_callables,
     check_chat,
     check_clients,
-    check_flags,
     check_list_arguments,
     check_sizes,
     check_takeout,

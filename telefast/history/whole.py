@@ -20,8 +20,9 @@ from telethon.errors import (
     PeerIdInvalidError,
 )
 
+from telefast.checks import check_flags
 from telefast.errors import ArgumentError, GroupMigratedError, PeerNotFoundError
-from telefast.history.arguments import check_after, check_chat, check_flags
+from telefast.history.arguments import check_after, check_chat
 from telefast.history.stream import BatchedHistory
 from telefast.peers.links import mark_channel
 from telefast.peers.metadata import MetadataCache

@@ -595,6 +595,8 @@ async def test_arguments(scene: Scene) -> None:
             lambda: comments.of("x"),
             lambda: comments.of(5, reply_to=3),
             lambda: comments.of(5, limit=-1),
+            lambda: comments.of(5, no_limit=1),
+            lambda: Comments(client, "news", no_limit=1),
             lambda: comments.walk("posts"),
             lambda: comments.walk(5),  # type: ignore[arg-type]
             lambda: comments.walk(way="best"),  # type: ignore[arg-type]
@@ -605,6 +607,10 @@ async def test_arguments(scene: Scene) -> None:
         for make in bad:
             with pytest.raises(ArgumentError):
                 make()
+        for way in ("auto", "pass", "posts"):
+            for posts in (["19", "20"], [19, 20.0], [True]):
+                with pytest.raises(ArgumentError, match="posts"):
+                    await read(comments.walk(posts, way=way))  # type: ignore[arg-type]
         [foreign] = await client.get_messages("news", ids=[min(scene.truth)])
         foreign.peer_id = scene.talk.peer()
         for stream in (comments.of(foreign), comments.walk([foreign])):

@@ -7,7 +7,14 @@ import math
 import pytest
 
 from telefast import ArgumentError
-from telefast.checks import check_int, check_lifetimes, check_number, check_patience
+from telefast.checks import (
+    check_flags,
+    check_int,
+    check_iterable,
+    check_lifetimes,
+    check_number,
+    check_patience,
+)
 
 
 @pytest.mark.parametrize("value", [0, 5, 10])
@@ -65,3 +72,20 @@ def test_patience() -> None:
     ):
         with pytest.raises(ArgumentError, match=f"^{name}="):
             check_patience(timeout, max_flood_wait)
+
+
+@pytest.mark.parametrize("value", [0, 1, None, "no"])
+def test_flags_are_true_or_false(value: object) -> None:
+    """What is only truthy is refused."""
+    check_flags(x=True, y=False)
+    with pytest.raises(ArgumentError, match=r"y=.*: expected True or False$"):
+        check_flags(x=True, y=value)
+
+
+@pytest.mark.parametrize("value", [5, None, "12", b"34"])
+def test_many_are_not_one(value: object) -> None:
+    """A number and a text are one; what can be iterated is many."""
+    for many in ([], (5,), {5: 6}, range(3), iter([5])):
+        check_iterable("x", many, "ids")
+    with pytest.raises(ArgumentError, match=r"x=.*: expected ids$"):
+        check_iterable("x", value, "ids")

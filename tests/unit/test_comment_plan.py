@@ -47,6 +47,13 @@ def gathered(*posts: Any) -> list[tuple[tuple[int, ...], int | None]]:
     return [(thread.post_ids, thread.count) for thread in threads.all()]
 
 
+@pytest.mark.parametrize("wrong", ["19", 1.5, True, 0, -1, 2**31, b"20", [21]])
+def test_what_is_no_post_is_refused(wrong: Any) -> None:
+    """Ids that are no ints are an error, and not posts without comments."""
+    with pytest.raises(ArgumentError, match="posts"):
+        gathered(1, wrong)
+
+
 def test_posts_say_where_comments_are() -> None:
     """Those with none are passed over, and so is what is no post; an id may have any number."""
     note = types.MessageService(
