@@ -361,7 +361,10 @@ class ForumAccessError(RemoteError, PermissionError):
     retryable = False
 
     def __init__(self, chat_id: int, reason: str) -> None:
-        super().__init__(f"{chat_id}: {reason}: this account may not see the topics of this forum")
+        super().__init__(
+            f"{chat_id}: {reason}: this account may not see the topics of this forum; "
+            "join it, have its admins let this account in, or use an account that is a member"
+        )
         self.chat_id = chat_id
         self.reason = reason
 

@@ -17,7 +17,7 @@ from telethon import types
 from telethon.tl.functions.messages import GetMessagesReactionsRequest
 from telethon.utils import get_peer_id
 
-from telefast.checks import check_int, check_patience
+from telefast.checks import check_flags, check_int, check_iterable, check_patience
 from telefast.errors import ArgumentError, UnexpectedAnswerError
 from telefast.flights import SharedFlight
 from telefast.metrics import Metrics
@@ -109,6 +109,7 @@ class ReactionCollector:
         timeout: float | None = 60.0,
         max_flood_wait: float = 3600.0,
     ) -> None:
+        check_flags(enabled=enabled, full=full)
         redactor = _redactor(redact, key)
         check_int("cache_size", cache_size, 0, None)
         check_int("concurrency", concurrency, 1, None)
@@ -117,8 +118,8 @@ class ReactionCollector:
             check_int("max_reactors", max_reactors, 1, None, "None for all")
         check_patience(timeout, max_flood_wait)
         self._client = client
-        self._is_enabled = bool(enabled)
-        self._is_full = bool(full)
+        self._is_enabled = enabled
+        self._is_full = full
         self._redactor = redactor
         self._concurrency = concurrency
         self._options = CallOptions(timeout, max_flood_wait)
@@ -154,11 +155,14 @@ class ReactionCollector:
             message: The message.
 
         Raises:
+            ArgumentError: If it is no message; None is a message without reactions.
             PeerNotFoundError: If this account cannot name the chat to Telegram.
             RPCError: Telegram's error, if it is not about this message or its chat.
             FloodWaitTooLongError: If a request would wait longer than `max_flood_wait`.
             RemoteError: If the connection is lost, or nobody answers.
         """
+        if message is not None and not hasattr(message, "id"):
+            raise ArgumentError("message", type(message).__name__, "a message")
         if not self._is_enabled:
             return ReactorList(reason="disabled")
         summary = ReactionSummary.of(message)
@@ -190,7 +194,13 @@ class ReactionCollector:
             messages: Any asynchronous iterable, such as `telefast.BatchedHistory`; service
                 messages have reactions, too, and None passes.
             entity: The chat they are in, None for where each came from.
+
+        Raises:
+            ArgumentError: If these are no messages that come one after the other.
         """
+        if not hasattr(messages, "__aiter__"):
+            given = type(messages).__name__
+            raise ArgumentError("messages", given, "an asynchronous iterable of messages")
         one = partial(self._collect, entity)
         return ordered_map(messages, one, concurrency=_AHEAD * self._concurrency)
 
@@ -209,9 +219,11 @@ class ReactionCollector:
             and where there is no message: Telegram does not tell these apart.
 
         Raises:
+            ArgumentError: If these are no ids.
             RPCError: Telegram's error.
             RemoteError: If the connection is lost, or nobody answers.
         """
+        check_iterable("ids", ids, "an iterable of ids")
         wanted = [*dict.fromkeys(ids)]
         for each in wanted:
             check_int("ids", each, 1, MAX_ID)
@@ -234,9 +246,11 @@ class ReactionCollector:
                 know are left out.
 
         Raises:
+            ArgumentError: If these are no ids.
             RPCError: Telegram's error.
             RemoteError: If the connection is lost, or nobody answers.
         """
+        check_iterable("ids", ids, "an iterable of ids")
         return await self._emoji.find(ids)
 
     # One message

@@ -67,7 +67,7 @@ class _Writer:
     async def __aenter__(self) -> Self:
         if self._file is not None:
             raise ClosedError("the side-file is open already; make another writer")
-        self._file = await in_thread(Replacement, self._path)
+        self._file = await in_thread(_opened, self._path)
         self._lines, self._size, self._row_count = [], 0, 0
         self._add(self._head)
         return self
@@ -105,6 +105,19 @@ class _Writer:
         raise NotImplementedError
 
 
+def _opened(path: Path) -> Replacement:
+    """Return a file that will take its place; it must be known now whether it can."""
+    folder = path.parent
+    if path.is_dir():
+        raise ArgumentError("path", str(path), "the path of a file; this is a folder")
+    if not folder.is_dir():
+        raise ArgumentError("path", str(path), "a path in a folder that exists")
+    try:
+        return Replacement(path)
+    except PermissionError as error:
+        raise ArgumentError("path", str(path), "a path where this user may write") from error
+
+
 class ReactionsCsvWriter(_Writer):
     """Write reactions to a CSV file (UTF-8, RFC 4180) with the columns of `ReactionRow`.
 
@@ -124,7 +137,7 @@ class ReactionsCsvWriter(_Writer):
         path: The file; its folder must exist. One writer at a time.
 
     Raises:
-        ArgumentError: If it is no path.
+        ArgumentError: If it is no path; by `async with`, if no file can be written there.
     """
 
     _head = csv_line(None)
@@ -142,7 +155,7 @@ class ReactionsJsonWriter(_Writer):
         path: The file; its folder must exist. One writer at a time.
 
     Raises:
-        ArgumentError: If it is no path.
+        ArgumentError: If it is no path; by `async with`, if no file can be written there.
     """
 
     _head = "["

@@ -6,6 +6,7 @@ Rules as in `faults`.
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final, Unpack
 
 from telethon.tl import types
@@ -16,7 +17,7 @@ from telefast.testing.forum_seed import GENERAL
 from telefast.testing.rpc import RpcFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from telefast.testing.fault_select import Methods, Numbers, Where
     from telefast.testing.forum import Forum
@@ -143,6 +144,9 @@ class DeletedTopics(TopicRule):
         nth: Which of those that match, 1 for the first: a number or several.
         every: Those whose number is a multiple of this.
         **where: What else must hold, see `Where`.
+
+    Raises:
+        WorldError: If *ids* are not ids.
     """
 
     def __init__(
@@ -154,6 +158,11 @@ class DeletedTopics(TopicRule):
         **where: Unpack[Where],
     ) -> None:
         super().__init__(nth=nth, every=every, **where)
+        given: object = ids
+        if given is not None and not (
+            isinstance(given, Collection) and all(type(each) is int and each > 0 for each in given)
+        ):
+            raise WorldError(f"DeletedTopics: ids={given!r}: expected ids of topics, from 1 up")
         self.ids = ids
 
     def topics(

@@ -376,6 +376,7 @@ async def test_no_access(world_of_few: World) -> None:
             assert message == caught.value.reason
             assert forum_of(world_of_few).marked_id == caught.value.chat_id
             assert not caught.value.retryable
+            assert "join it" in str(caught.value)
             assert isinstance(caught.value.__cause__, errors.RPCError)
 
 

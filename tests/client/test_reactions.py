@@ -621,6 +621,8 @@ async def test_an_answer_of_another_kind(
         {"page_size": 101},
         {"max_reactors": 0},
         {"timeout": 0},
+        {"full": "no"},
+        {"enabled": 1},
     ],
 )
 async def test_bad_arguments(options: Any) -> None:
@@ -630,3 +632,21 @@ async def test_bad_arguments(options: Any) -> None:
         ReactionCollector(client, **options)
     assert "short" not in str(raised.value)
     assert "sixteen" not in str(raised.value)
+
+
+async def test_what_is_no_message_and_no_ids() -> None:
+    """It is refused before anything is asked, and is no list that claims to be complete."""
+    collector = ReactionCollector(TelegramClient(None, 1, "x"))  # type: ignore[arg-type]
+    wrong: Any
+    for wrong in ("x", 5, [5]):
+        with pytest.raises(ArgumentError, match="message="):
+            await collector.reactors("ships", wrong)
+        with pytest.raises(ArgumentError, match="messages="):
+            collector.collect(wrong)
+    for wrong in ("x", 5, None, ["x"], [True]):
+        with pytest.raises(ArgumentError, match="ids="):
+            await collector.refresh("ships", wrong)
+        with pytest.raises(ArgumentError, match="ids="):
+            await collector.custom_emoji(wrong)
+    assert (await collector.reactors("ships", None)).complete
+    assert 0 == collector.stats().api_calls

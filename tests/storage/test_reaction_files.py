@@ -150,8 +150,6 @@ async def test_full_disk(kind: Any, path: Path, monkeypatch: pytest.MonkeyPatch)
             with pytest.raises(DiskFullError):
                 await export(kind(path))
         assert before == around(path)
-    with pytest.raises(FileNotFoundError):
-        await export(kind(path.parent / "nowhere" / path.name))
 
 
 async def test_cancelled_at_the_end(kind: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +181,24 @@ async def test_misuse(kind: Any, path: Path) -> None:
     for bad in ("", 5, None):
         with pytest.raises(ArgumentError, match="path"):
             kind(bad)
+
+
+async def test_where_no_file_can_be(kind: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused before the first row, and nothing is left behind."""
+
+    def refuse(*_: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    folder = path.parent / "a.folder"
+    folder.mkdir()
+    for bad, why in ((folder, "is a folder"), (path.parent / "none" / "a.csv", "that exists")):
+        with pytest.raises(ArgumentError, match=why):
+            await kind(bad).__aenter__()
+    assert [folder] == [*path.parent.iterdir()]
+    monkeypatch.setattr(disk, "FileIO", refuse)  # a superuser may write anywhere
+    with pytest.raises(ArgumentError, match="may write"):
+        await kind(path).__aenter__()
+    assert [folder] == [*path.parent.iterdir()]
 
 
 async def test_writes_at_once(kind: Any, path: Path) -> None:

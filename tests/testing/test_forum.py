@@ -301,3 +301,10 @@ async def test_general_can_be_refused_or_short(forum: Forum) -> None:
     forum.general_shown = 5
     page = ask(world, replies(forum, 1))
     assert ([*forum.general.ids][:-6:-1], 5) == (ids_of(page), page.count)
+
+
+@pytest.mark.parametrize("ids", [5, "56", [0], [True], {5: "x", "y": 6}])
+def test_rows_of_deleted_topics_have_ids(ids: Any) -> None:
+    """What can be no topic is refused when the rule is made."""
+    with pytest.raises(WorldError, match="DeletedTopics: ids="):
+        DeletedTopics(ids)
