@@ -19,179 +19,50 @@ in some rows has a bitmap under `name?`, lowest bit first, of the rows that have
 only those are stored.
 
 Reading trusts nothing: every row of a table has at least one byte in it, so no count is believed
-that the bytes do not bear.
+that the bytes do not bear, and what is picked from is never longer than the picks. What the values
+take as objects is added up before they are made, and is bounded, see `MAX_OBJECTS`.
 """
 
 from __future__ import annotations
 
-import sys
-from array import array
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import MISSING, dataclass, fields
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate, pairwise, repeat
-from typing import Any, Protocol
+from itertools import repeat
+from typing import Any
 
+from telefast.chunks.values import NUMBERS, TEXTS, Columns, Kind, cut
 from telefast.errors import ChunkTooLargeError
 
-__all__ = [
-    "BLOBS",
-    "DATES",
-    "FLOATS",
-    "MAX_INNER",
-    "NUMBERS",
-    "STEPS",
-    "TEXTS",
-    "WORDS",
-    "Kind",
-    "Picks",
-    "Row",
-    "Rows",
-    "Table",
-]
+__all__ = ["MAX_INNER", "WORDS", "Picks", "Row", "Rows", "Table"]
 
 MAX_INNER = 250_000
 """Rows within the rows of one chunk at most, such as the entities of all its texts: our choice, as
 many as messages. A chunk should hold about a thousand of these, which have fewer than 100 each."""
-_CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
-_INT64 = range(-(2**63), 2**63)
-_DATES = range(-(2**31), 2**31)
-"""Telegram's dates are signed 32-bit numbers (core.telegram.org/mtproto/serialize)."""
-
-
-class Kind(Protocol):
-    """How the values of one field are stored."""
-
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
-        """Store *values* under *key* and keys that begin with it."""
-        ...
-
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[Any]:
-        """Return the *count* values that are stored there; None for as many as there are.
-
-        Raises:
-            ValueError: If the bytes are not those of so many values.
-        """
-        ...
-
-
-def _pack_array(code: str, values: Sequence[Any]) -> bytes:
-    data = array(code, values)
-    if sys.byteorder == "big":  # pragma: no cover - no such machine at hand
-        data.byteswap()
-    raw = data.tobytes()
-    width = data.itemsize
-    return b"".join(raw[place::width] for place in range(width))
-
-
-def _unpack_array(code: str, data: bytes, count: int | None) -> list[Any]:
-    found = array(code)
-    size, rest = divmod(len(data), found.itemsize)
-    if rest or count not in (None, size):
-        raise ValueError(f"{len(data)} bytes are not {count} values")
-    raw = bytearray(len(data))
-    for place in range(found.itemsize):
-        raw[place :: found.itemsize] = data[place * size : (place + 1) * size]
-    found.frombytes(raw)
-    if sys.byteorder == "big":  # pragma: no cover - no such machine at hand
-        found.byteswap()
-    return found.tolist()
-
-
-class _Numbers:
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
-        ends = (min(values, default=0), max(values, default=0))
-        width = next(
-            (w for w in _CODES if -(1 << 8 * w - 1) <= ends[0] and ends[1] < 1 << 8 * w - 1), 8
-        )
-        target[key] = bytes([width]) + _pack_array(_CODES[width], values)
-
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[int]:
-        data = source[key]
-        code = _CODES.get(data[0]) if data else None
-        if code is None:
-            raise ValueError("no numbers")
-        return _unpack_array(code, data[1:], count)
-
-
-class _Steps:
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
-        steps = [*values[:1], *(after - before for before, after in pairwise(values))]
-        NUMBERS.write(target, key, steps)
-
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[int]:
-        found = list(accumulate(NUMBERS.read(source, key, count)))
-        if min(found, default=0) not in _INT64 or max(found, default=0) not in _INT64:
-            raise ValueError("numbers out of range")
-        return found
-
-
-def _check_dates(seconds: list[int]) -> None:
-    if min(seconds, default=0) not in _DATES or max(seconds, default=0) not in _DATES:
-        raise ValueError("dates out of range")
-
-
-class _Dates:
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
-        seconds = [(value - _EPOCH) // _SECOND for value in values]
-        _check_dates(seconds)
-        STEPS.write(target, key, seconds)
-
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[datetime]:
-        found = STEPS.read(source, key, count)
-        _check_dates(found)
-        return [_EPOCH + timedelta(seconds=seconds) for seconds in found]
-
-
-class _Floats:
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
-        target[key] = _pack_array("d", values)
-
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[float]:
-        return _unpack_array("d", source[key], count)
-
-
-def _cut(whole: Any, lengths: list[int]) -> list[Any]:
-    if min(lengths, default=0) < 0 or sum(lengths) != len(whole):
-        raise ValueError("lengths that do not add up")
-    return [
-        whole[end - length : end] for length, end in zip(lengths, accumulate(lengths), strict=True)
-    ]
-
-
-class _Texts:
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
-        # Half a surrogate pair is legal in a str: Telegram never sends one, a program may make it.
-        target[key] = "".join(values).encode("utf-8", "surrogatepass")
-        NUMBERS.write(target, f"{key}#", list(map(len, values)))
-
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[str]:
-        try:
-            whole = source[key].decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:
-            raise ValueError("no text") from None
-        return _cut(whole, NUMBERS.read(source, f"{key}#", count))
-
-
-class _Blobs:
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
-        target[key] = b"".join(values)
-        NUMBERS.write(target, f"{key}#", list(map(len, values)))
-
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[bytes]:
-        return _cut(source[key], NUMBERS.read(source, f"{key}#", count))
+_PLACE = 8
+"""Bytes of a place in a list or an object."""
+_ROW = 40
+"""Bytes of an object with nothing in it, and of its place in a list."""
+_SET = 224
+_WORD = 192
+"""Bytes of a small set, and of each word in it and of its place there, which may be twelve."""
 
 
 class _WordTexts:
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
-        TEXTS.write(target, key, [" ".join(sorted(words)) for words in values])
+    size = _PLACE
 
-    def read(
-        self, source: Mapping[str, bytes], key: str, count: int | None
-    ) -> list[frozenset[str]]:
-        return [frozenset(text.split()) for text in TEXTS.read(source, key, count)]
+    def write(self, target: Columns, key: str, values: Sequence[Any]) -> None:
+        texts = [" ".join(sorted(words)) for words in values]
+        _spend_words(target, texts)
+        TEXTS.write(target, key, texts)
+
+    def read(self, source: Columns, key: str, count: int) -> list[frozenset[str]]:
+        texts = TEXTS.read(source, key, count)
+        _spend_words(source, texts)
+        return [frozenset(filter(None, text.split(" "))) for text in texts]
+
+
+def _spend_words(columns: Columns, texts: list[str]) -> None:
+    columns.spend(sum(_SET + _WORD * (text.count(" ") + 1) for text in texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,18 +75,27 @@ class Picks:
 
     inner: Kind
 
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Hashable]) -> None:
+    @property
+    def size(self) -> int:
+        """Bytes of a place; the values themselves are few."""
+        return _PLACE
+
+    def write(self, target: Columns, key: str, values: Sequence[Hashable]) -> None:
         """Store the values."""
         places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+        target.spend(len(places) * self.inner.size)
         self.inner.write(target, f"{key}$", list(places))
         NUMBERS.write(target, key, [places[value] for value in values])
 
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[Any]:
+    def read(self, source: Columns, key: str, count: int) -> list[Any]:
         """Return the values."""
-        table = self.inner.read(source, f"{key}$", None)
         picks = NUMBERS.read(source, key, count)
-        if min(picks, default=0) < 0 or max(picks, default=-1) >= len(table):
+        # Each value occurs: there are as many as the highest pick says, and no more than picks.
+        different = max(picks, default=-1) + 1
+        if min(picks, default=0) < 0 or different > count:
             raise ValueError("picks of nothing")
+        source.spend(different * self.inner.size)
+        table = self.inner.read(source, f"{key}$", different)
         return [table[pick] for pick in picks]
 
 
@@ -229,14 +109,19 @@ class Row:
 
     table: Table
 
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
+    @property
+    def size(self) -> int:
+        """Bytes of a place; its table counts the row."""
+        return _PLACE
+
+    def write(self, target: Columns, key: str, values: Sequence[Any]) -> None:
         """Store the rows."""
         target[key] = b""
         self.table.write(target, values, f"{key}.")
 
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[Any]:
+    def read(self, source: Columns, key: str, count: int) -> list[Any]:
         """Return the rows."""
-        if source[key] or count is None:
+        if source[key]:
             raise ValueError("no row")
         return self.table.read(source, count, f"{key}.")
 
@@ -251,7 +136,12 @@ class Rows:
 
     table: Table
 
-    def write(self, target: dict[str, bytes], key: str, values: Sequence[Any]) -> None:
+    @property
+    def size(self) -> int:
+        """Bytes of a tuple; its table counts the rows."""
+        return _PLACE + 64
+
+    def write(self, target: Columns, key: str, values: Sequence[Any]) -> None:
         """Store the rows."""
         inner = [row for rows in values for row in rows]
         if len(inner) > MAX_INNER:
@@ -259,21 +149,15 @@ class Rows:
         NUMBERS.write(target, key, list(map(len, values)))
         self.table.write(target, inner, f"{key}.")
 
-    def read(self, source: Mapping[str, bytes], key: str, count: int | None) -> list[Any]:
+    def read(self, source: Columns, key: str, count: int) -> list[Any]:
         """Return the rows."""
         counts = NUMBERS.read(source, key, count)
         total = sum(counts)
         if min(counts, default=0) < 0 or total > MAX_INNER:
             raise ValueError(f"{total} rows")
-        return _cut(tuple(self.table.read(source, total, f"{key}.")), counts)
+        return cut(tuple(self.table.read(source, total, f"{key}.")), counts)
 
 
-NUMBERS: Kind = _Numbers()
-STEPS: Kind = _Steps()
-DATES: Kind = _Dates()
-FLOATS: Kind = _Floats()
-TEXTS: Kind = _Texts()
-BLOBS: Kind = _Blobs()
 WORDS: Kind = Picks(_WordTexts())
 
 
@@ -293,6 +177,7 @@ class Table:
         assert [each.name for each in listed] == list(kinds)  # noqa: S101 - of our own modules
         self._make = make
         self._columns = [(each.name, kinds[each.name], each.default) for each in listed]
+        self._row_size = _ROW + _PLACE * len(listed)
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the names of all fields, also of rows within rows."""
@@ -303,8 +188,14 @@ class Table:
                 found += kind.table.names(f"{prefix}{name}.")
         return found
 
-    def write(self, target: dict[str, bytes], rows: Sequence[Any], prefix: str = "") -> None:
-        """Store *rows* under the names of their fields."""
+    def write(self, target: Columns, rows: Sequence[Any], prefix: str = "") -> None:
+        """Store *rows* under the names of their fields.
+
+        Raises:
+            ChunkTooLargeError: If there are more rows within rows than a reader takes.
+            TooManyObjectsError: If they take more memory than it takes.
+        """
+        target.spend(len(rows) * self._row_size)
         for name, kind, default in self._columns:
             key = prefix + name
             values = [getattr(row, name) for row in rows]
@@ -314,16 +205,18 @@ class Table:
                     continue
                 if not all(present):
                     target[f"{key}?"] = _pack_bits(present)
+                    target.spend(len(rows) * _PLACE)
                     values = [
                         value for value, is_there in zip(values, present, strict=True) if is_there
                     ]
+            target.spend(len(values) * kind.size)
             kind.write(target, key, values)
 
-    def read(self, source: Mapping[str, bytes], count: int, prefix: str = "") -> list[Any]:
+    def read(self, source: Columns, count: int, prefix: str = "") -> list[Any]:
         """Return the *count* rows that are stored there; unknown names are passed over.
 
         Args:
-            source: What is stored; asked for a name that it lacks, it raises a ValueError.
+            source: What is stored.
             count: How many rows.
             prefix: What their names begin with.
 
@@ -332,6 +225,7 @@ class Table:
         """
         if not count:
             return []
+        source.spend(count * self._row_size)
         # Defaults have no end; the first field has none, so it has the length.
         columns = [
             self._read(source, prefix + name, kind, default, count)
@@ -339,17 +233,18 @@ class Table:
         ]
         return [self._make(*values) for values in zip(*columns, strict=False)]
 
-    def _read(
-        self, source: Mapping[str, bytes], key: str, kind: Kind, default: Any, count: int
-    ) -> Any:
+    def _read(self, source: Columns, key: str, kind: Kind, default: Any, count: int) -> Any:
         try:
-            if default is MISSING:
-                return kind.read(source, key, count)
-            bits = source.get(f"{key}?")
+            bits = None if default is MISSING else source.get(f"{key}?")
             if bits is None:
-                return kind.read(source, key, count) if key in source else repeat(default, count)
+                if default is not MISSING and key not in source:
+                    return repeat(default, count)
+                source.spend(count * kind.size)
+                return kind.read(source, key, count)
             present = _unpack_bits(bits, count)
-            found = kind.read(source, key, sum(present))
+            there = sum(present)
+            source.spend(there * kind.size + count * _PLACE)
+            found = kind.read(source, key, there)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
         values = iter(found)
@@ -362,7 +257,7 @@ def _pack_bits(bits: Sequence[bool]) -> bytes:
 
 
 def _unpack_bits(data: bytes, count: int) -> list[bool]:
-    number = int.from_bytes(data, "little")
-    if len(data) != (count + 7) // 8 or number >> count:
+    number = int.from_bytes(data, "little") if len(data) == (count + 7) // 8 else -1
+    if number < 0 or number >> count:
         raise ValueError(f"no bitmap of {count} rows")
     return [digit == "1" for digit in reversed(f"{number:0{count}b}")]

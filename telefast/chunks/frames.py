@@ -91,7 +91,7 @@ class Header:
         )
 
     @classmethod
-    def unpack(cls, data: bytes) -> Self | None:
+    def unpack(cls, data: bytes | memoryview) -> Self | None:
         """Return the header at the beginning of *data*; None if there is none."""
         if len(data) < HEADER_SIZE:
             return None

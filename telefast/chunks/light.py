@@ -17,19 +17,8 @@ from typing import Any
 
 from telethon.tl import types
 
-from telefast.chunks.columns import (
-    BLOBS,
-    DATES,
-    FLOATS,
-    NUMBERS,
-    STEPS,
-    TEXTS,
-    WORDS,
-    Picks,
-    Row,
-    Rows,
-    Table,
-)
+from telefast.chunks.columns import WORDS, Picks, Row, Rows, Table
+from telefast.chunks.values import BLOBS, DATES, FLOATS, NUMBERS, STEPS, TEXTS
 
 __all__ = [
     "LIGHT",

@@ -34,9 +34,17 @@ from telefast.chunks.schema import (
     read_integer_or_nil,
     read_map,
 )
-from telefast.errors import ArgumentError, TelefastError
+from telefast.chunks.values import Columns, TooManyObjectsError
+from telefast.errors import ArgumentError, ChunkTooLargeError, TelefastError
 
-__all__ = ["ROWS_VERSION", "LaterVersionError", "body_of", "pack_rows", "unpack_rows"]
+__all__ = [
+    "ROWS_VERSION",
+    "LaterVersionError",
+    "body_of",
+    "pack_rows",
+    "read_columns",
+    "unpack_rows",
+]
 
 ROWS_VERSION = 1
 """Version of both schemas; see `telefast.chunks.light` for what it promises."""
@@ -87,34 +95,44 @@ def pack_rows(body: Body) -> bytes:
 
     Raises:
         ArgumentError: If some message has what its type does not allow.
-        ChunkTooLargeError: If there are more rows within rows than a reader takes.
+        ChunkTooLargeError: If there are more rows within rows, or values, than a reader takes.
     """
-    fields: dict[str, Any] = {
-        "schema": SCHEMAS[body.schema],
-        "version": ROWS_VERSION,
-        "layer": body.layer,
-        "account": body.account,
-        "count": len(body.rows),
-    }
+    fields = Columns(
+        schema=SCHEMAS[body.schema],
+        version=ROWS_VERSION,
+        layer=body.layer,
+        account=body.account,
+        count=len(body.rows),
+    )
     try:
         _TABLES[body.schema].write(fields, body.rows)
-        packed: bytes = msgpack.packb(fields)
+        packed: bytes = msgpack.packb(dict(fields))
     except TelefastError:
         raise
+    except TooManyObjectsError as error:
+        raise ChunkTooLargeError("objects per chunk", error.limit, error.size) from None
     except Exception as error:  # noqa: BLE001 - whatever values of other types run into
         expected = f"messages as Telegram sends them (they raised {type(error).__name__})"
         raise ArgumentError("messages", f"{len(body.rows)} messages", expected) from None
     return packed
 
 
-def unpack_rows(raw: bytes, schema: str) -> Body:
+def read_columns(raw: bytes | memoryview, schema: str) -> Columns:
+    """Return what `pack_rows` has packed, to be given to `unpack_rows`.
+
+    Raises:
+        ValueError: If *raw* is no map; it says what is wrong.
+    """
+    return Columns(read_map(raw, _READERS[schema].get, _MOST_KEYS))
+
+
+def unpack_rows(fields: Columns, schema: str) -> Body:
     """Return what `pack_rows` was given.
 
     Raises:
         LaterVersionError: If it is of a later version.
-        ValueError: If *raw* is anything else; it says what is wrong.
+        ValueError: If it is anything else; it says what is wrong.
     """
-    fields = read_map(raw, _READERS[schema].get, _MOST_KEYS)
     if fields["schema"] != SCHEMAS[schema]:
         raise ValueError("another schema than its header says")
     if fields["version"] > ROWS_VERSION:

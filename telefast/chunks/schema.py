@@ -121,7 +121,7 @@ def pack_body(body: Body) -> bytes:
     return packed
 
 
-def unpack_body(raw: bytes) -> Body:
+def unpack_body(raw: bytes | memoryview) -> Body:
     """Return what `pack_body` was given.
 
     Raises:
@@ -130,7 +130,9 @@ def unpack_body(raw: bytes) -> Body:
     return _to_body(read_map(raw, _READERS.get, _MAX_KEYS))
 
 
-def read_map(raw: bytes, reader_of: Callable[[str], Reader | None], most: int) -> Fields:
+def read_map(
+    raw: bytes | memoryview, reader_of: Callable[[str], Reader | None], most: int
+) -> Fields:
     """Return the values of a map by name; what has no reader is skipped.
 
     Args:
