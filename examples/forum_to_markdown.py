@@ -37,8 +37,6 @@ async def export(
     """Write the topics of a forum, or *only* some, to files below *out*."""
     walker = ForumWalker(client, name)
     listing = await walker.listing()
-    if not listing.complete:
-        print(f"not all topics could be listed: {listing.problem}")
     forum = await client.get_entity(name)
     async with ForumLayout(out, forum, style=style, rewrite=rewrite) as layout:
         if only:  # each by its own requests, and none for a topic in which there is nothing new
@@ -50,15 +48,22 @@ async def export(
                     continue
                 async with walker.history(topic, min_id=layout.last_id(topic.id)) as history:
                     files.append(await layout.write(topic, history))
+            await layout.mark_deleted(listing)
         else:  # all of them in one pass over the chat, which takes the fewest requests
             async with walker.split(min_id=layout.last_id()) as messages:
-                files = await layout.write_all(listing.topics, messages)
+                files = await layout.write_all(listing, messages)
     print(
         f"topics: {len(files)}, messages: {sum(each.messages for each in files)}, "
         f"new: {sum(each.added for each in files)}, "
         f"written: {sum(each.is_rewritten for each in files)}"
     )
     print(layout.folder / "index.md")
+    if not listing.complete:
+        raise SystemExit(
+            f"not all topics could be listed: {listing.problem}\n"
+            "Those that were not may lack a title or messages, and none is marked as deleted:"
+            " run this once more."
+        )
 
 
 def demo_world() -> World:

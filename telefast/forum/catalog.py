@@ -126,8 +126,9 @@ class Catalog:
             stream.pages,
             stream.duplicates,
             problem or stream.problem,
+            q,
         )
-        if not q and listing.complete:
+        if listing.is_of_all:
             self._listing = listing
         return listing
 

@@ -15,10 +15,9 @@ from telefast.filenames import folder_name
 from telefast.forum.describe import Names
 from telefast.forum.pages import NameStyle
 from telefast.forum.record import Home
-from telefast.forum.rows import topic_begun_by
 from telefast.forum.shelf import Call, Frame, Shelf, TopicFile
 from telefast.forum.topics import topic_of
-from telefast.forum.types import TopicInfo
+from telefast.forum.types import ForumListing, TopicInfo
 from telefast.tasks import in_thread
 
 __all__ = ["ForumLayout"]
@@ -39,14 +38,15 @@ class ForumLayout:
     Topic by topic, or all of them in one pass over the chat::
 
         async with ForumLayout("export", forum) as layout:
-            for topic in topics:
+            for topic in listing.topics:
                 min_id = layout.last_id(topic.id)
                 async with walker.history(topic, min_id=min_id) as history:
                     await layout.write(topic, history)
+            await layout.mark_deleted(listing)
 
         async with ForumLayout("export", forum) as layout:
             async with walker.split(min_id=layout.last_id()) as messages:
-                await layout.write_all(topics, messages)
+                await layout.write_all(listing, messages)
 
     A later run adds what is new, and leaves a page alone if there is nothing; a topic that was
     renamed has its page under the new name only. What was read stays as it was when it was read:
@@ -217,13 +217,17 @@ class ForumLayout:
             return file
 
     async def write_all(
-        self, topics: Iterable[TopicInfo], messages: AsyncIterable[Any] | Iterable[Any]
+        self,
+        topics: ForumListing | Iterable[TopicInfo],
+        messages: AsyncIterable[Any] | Iterable[Any],
     ) -> list[TopicFile]:
         """Add messages of all topics, as they come, each to its own.
 
         Args:
-            topics: All topics, as they are now. One that begins among the messages is known by
-                that; those of any other go to a page of its own, as of a topic that was deleted.
+            topics: All topics, as `ForumWalker.listing` returns them: if the listing is complete,
+                a topic that is not in it is deleted, as by `mark_deleted`. If it is not, or of any
+                other topics, one that is not among them stays as it was known; of one that was not
+                known, which begins among the messages, that message tells.
             messages: The messages of the chat, oldest first, from behind `last_id()`; or each with
                 its topic's id before it, as `ForumWalker.split` yields them.
 
@@ -235,15 +239,39 @@ class ForumLayout:
             ConcurrentUseError: If anything is being written already.
             TelefastError: As by `write`.
         """
-        known = {topic.id: topic for topic in topics}
+        is_of_all = isinstance(topics, ForumListing) and topics.is_of_all
+        rows = topics.topics if isinstance(topics, ForumListing) else topics
+        known = {topic.id: topic for topic in rows}
         async with self._alone(None) as (shelf, call):
             async for topic_id, message in _in_order(messages):
                 if topic_id not in known:
-                    begun = topic_begun_by(message)
-                    known[topic_id] = begun or TopicInfo(topic_id, deleted=True)
+                    known[topic_id] = shelf.unlisted_one(topic_id, message, is_of_all=is_of_all)
                 await shelf.add(known[topic_id], message, call)
                 shelf.seen, self._is_one_pass = message.id, True  # it is there now
+            if is_of_all:
+                known |= shelf.unlisted(known)
             return await shelf.save(known, is_all=True)
+
+    async def mark_deleted(self, listing: ForumListing) -> list[TopicFile]:
+        """Mark as deleted, in page and index, the topics that are there and not listed any more.
+
+        What was read of them stays. `write_all` does so by itself. General cannot be deleted.
+
+        Args:
+            listing: The topics of the forum, as they are now. If it is not complete, or only of
+                some titles, it tells nothing, and no topic is marked.
+
+        Returns:
+            The pages of the topics that are deleted.
+
+        Raises:
+            ConcurrentUseError: If anything is being written already.
+            TelefastError: As by `write`.
+        """
+        async with self._alone(None) as (shelf, _):
+            if not listing.is_of_all:
+                return []
+            return await shelf.save(shelf.unlisted({topic.id for topic in listing.topics}))
 
     @asynccontextmanager
     async def _alone(self, topic_id: int | None) -> AsyncIterator[tuple[Shelf, Call]]:

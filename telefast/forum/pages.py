@@ -158,6 +158,8 @@ def _last(metrics: dict[str, Any]) -> str:
 def _state(topic: TopicInfo) -> str:
     if topic.deleted:
         return "deleted"
+    if not topic.title and not topic.is_general:
+        return "not listed"
     flags = [name for name in ("pinned", "closed", "hidden") if getattr(topic, name)]
     return ", ".join(flags) or "open"
 

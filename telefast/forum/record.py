@@ -173,8 +173,8 @@ def known_better(topic: TopicInfo, page: Page | None) -> TopicInfo:
     """Return a topic with what was known of it before, where a row does not say it."""
     if page is None:
         return topic
-    if topic.deleted:
-        return replace(page.topic, deleted=True)
+    if topic.deleted or not topic.title:
+        return replace(page.topic, deleted=topic.deleted or page.topic.deleted)
     if topic.short:
         return replace(topic, pinned=page.topic.pinned, hidden=page.topic.hidden)
     return topic

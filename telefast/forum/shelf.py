@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,8 @@ from telefast.forum.pages import (
     topic_header,
 )
 from telefast.forum.record import Draft, Home, Page, TopicState, known_better
+from telefast.forum.rows import topic_begun_by
+from telefast.forum.topics import GENERAL
 from telefast.forum.types import TopicInfo
 from telefast.tasks import in_thread
 
@@ -116,6 +119,7 @@ class Shelf:
         self._store = LayoutStore(folder)
         self._buckets: dict[int, _Bucket] = {}
         self._anew: set[int] = set()
+        self._before: set[int] = set()  # topics that an earlier run has written
         self._owed: set[int] = set()  # topics of which messages may be missing up to `seen`
         self._size = 0
         self._turn = asyncio.Lock()
@@ -145,6 +149,7 @@ class Shelf:
             topic_id: _Bucket(state, page, page, is_anew=not state.last_id and page is None)
             for topic_id, (state, page) in saved.items()
         }
+        self._before = {*self._buckets}
         self._anew = {*self._buckets} if rewrite else set()
         self._owed = {*self._store.lost}
 
@@ -161,6 +166,33 @@ class Shelf:
         """Note that a topic which may begin anew is read by itself, which may come to no end."""
         if topic_id in self._anew:
             self._owed.add(topic_id)
+
+    def unlisted_one(self, topic_id: int, message: Any, *, is_of_all: bool) -> TopicInfo:
+        """Return what a topic is that has a message, and is not listed.
+
+        Args:
+            topic_id: Its id.
+            message: The first of its messages that came.
+            is_of_all: Whether the list is of all topics, so that it was deleted, if it is not newer
+                than the list.
+        """
+        if topic_id not in self._before:
+            bucket, begun = self._buckets.get(topic_id), topic_begun_by(message)
+            if begun is not None or (bucket is not None and bucket.known is not None):
+                return begun or TopicInfo(topic_id)
+        return TopicInfo(topic_id, deleted=is_of_all and topic_id != GENERAL)
+
+    def unlisted(self, topic_ids: Container[int]) -> dict[int, TopicInfo]:
+        """Return the topics with a page from an earlier run that are not among these, as deleted.
+
+        Not even a shelf that begins anew drops what is in their pages: it cannot be read again.
+        """
+        found = {}
+        for topic_id in self._before - {GENERAL}:
+            if topic_id not in topic_ids and self._buckets[topic_id].page is not None:
+                found[topic_id] = TopicInfo(topic_id, deleted=True)
+                self._anew.discard(topic_id)
+        return found
 
     async def begin_call(self, topic_id: int | None) -> Call:
         """Return what is there of a topic, or of all; it is on the disk then."""

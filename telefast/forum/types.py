@@ -69,6 +69,7 @@ class ForumListing:
         pages: Answers that the list took.
         duplicates: Rows that came more than once and were dropped.
         problem: What keeps the list from being complete, or ended it; None if it is complete.
+        q: What their titles have, if only such topics were asked for.
     """
 
     topics: tuple[TopicInfo, ...] = field(repr=False)
@@ -77,6 +78,12 @@ class ForumListing:
     pages: int
     duplicates: int
     problem: Exception | None = None
+    q: str | None = None
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether a topic that is not among these is not there any more; but General may be."""
+        return self.complete and not self.q
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from telefast import ForumLayout, ForumWalker, TopicFile
-from telefast.testing import LocalTelegram, World, hostile_names, make_poll
+from telefast.testing import ErrorOn, LocalTelegram, World, hostile_names, make_poll
 from tests.storage.layout_scene import files
 
 READS = ("messages.getHistory", "messages.getReplies", "channels.getMessages")
@@ -24,19 +24,20 @@ async def one_pass(walker: ForumWalker, layout: ForumLayout) -> list[TopicFile]:
     """Write what is new in one pass over the chat."""
     listing = await walker.listing()
     async with walker.split(min_id=layout.last_id()) as split:
-        return await layout.write_all(listing.topics, split)
+        return await layout.write_all(listing, split)
 
 
 async def each_topic(walker: ForumWalker, layout: ForumLayout) -> list[TopicFile]:
     """Write what is new topic by topic, and ask for none that has nothing new."""
     found = []
-    for topic in (await walker.listing()).topics:
+    listing = await walker.listing()
+    for topic in listing.topics:
         if layout.is_current(topic):
             found.append(await layout.write(topic, ()))
             continue
         async with walker.history(topic, min_id=layout.last_id(topic.id)) as history:
             found.append(await layout.write(topic, history))
-    return found
+    return [*found, *await layout.mark_deleted(listing)]
 
 
 class Port:
@@ -180,3 +181,43 @@ async def test_topics_that_are_no_more(tmp_path: Path) -> None:
         after = gone.path.read_text("utf-8")
         assert "- State: deleted\n" in after
         assert before.partition("\n### ")[2] in after
+
+
+@pytest.mark.parametrize("write", [one_pass, each_topic])
+async def test_topics_without_any_message_left(tmp_path: Path, write: Write) -> None:
+    """A topic that was deleted with all that was in it is marked, too, and its page stays."""
+    async with port() as here:
+        gone = [*here.forum.topics.values()][4]
+        first = {each.topic_id: each for each in await here.export(tmp_path, write)}
+        before = first[gone.id].path.read_text("utf-8")
+        gone.delete()
+        told = {each.topic_id: each for each in await here.export(tmp_path, write)}
+        assert {gone.id} == {each.topic_id for each in told.values() if each.is_rewritten}
+        after = told[gone.id].path.read_text("utf-8")
+        assert before.replace("- State: open", "- State: deleted") == after
+        assert 1 == (tmp_path / told[gone.id].path.parents[1] / "index.md").read_text().count(
+            "| deleted |"
+        )
+        again = await here.export(tmp_path, write)
+        assert not any(each.is_rewritten for each in again)
+
+
+@pytest.mark.parametrize("write", [one_pass, each_topic])
+async def test_a_list_of_topics_that_breaks_off(tmp_path: Path, write: Write) -> None:
+    """No topic is marked as deleted, whether it was known or not; the next good run completes."""
+    async with port(topics=100, messages=200) as here:
+        for root, is_known in ((tmp_path / "new", False), (tmp_path / "known", True)):
+            if is_known:
+                await here.export(root, write)
+            for topic in [*here.forum.topics.values()][::3]:
+                topic.post()
+            second = here.telegram.requests["messages.getForumTopics"] + 2
+            fault = ErrorOn("messages.getForumTopics", 400, "CHAT_ADMIN_REQUIRED", nth=second)
+            here.telegram.add(fault)
+            await here.export(root, write)
+            assert fault.fired
+            pages = [data for name, data in files(root).items() if "/topics/" in name]
+            assert 0 == sum(b"- State: deleted" in page for page in pages)
+            await here.export(root, write)
+            await here.export(tmp_path / f"fresh {is_known}", write)
+            assert files(root) == files(tmp_path / f"fresh {is_known}")

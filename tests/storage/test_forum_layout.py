@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from telethon.tl import types
 
 from telefast import (
     ArgumentError,
@@ -24,15 +25,19 @@ from telefast import (
     CorruptStateError,
     DiskFullError,
     ForumLayout,
+    ForumListing,
     StorageError,
     StoreLockedError,
     TopicFile,
+    TopicInfo,
     UnsupportedStateError,
     disk,
 )
 from telefast.forum import shelf
 from tests.storage.layout_scene import (
     FORUM,
+    PEER,
+    START,
     TOPICS,
     chat,
     each_topic,
@@ -268,16 +273,89 @@ async def test_a_forum_that_was_renamed(tmp_path: Path) -> None:
     assert all(b"Port" in data for name, data in found.items() if name.startswith(FOLDER))
 
 
+def listed(*topics: TopicInfo, complete: bool = True, q: str | None = None) -> ForumListing:
+    """Return topics as they were listed."""
+    return ForumListing(topics, complete, len(topics), 1, 0, q=q)
+
+
+def states(root: Path) -> list[str]:
+    """Return the states of the topics, as their pages have them, and the index as well."""
+    found = [
+        data.decode().partition("- State: ")[2].partition("\n")[0]
+        for name, data in files(root).items()
+        if "/topics/" in name
+    ]
+    index = files(root)[f"{FOLDER}/index.md"].decode()
+    assert found == [line.split(" | ")[3] for line in index.splitlines()[8:]]
+    return found
+
+
 async def test_topics_that_are_not_listed(tmp_path: Path) -> None:
-    """They have pages of their own; what was known of one is shown on, as deleted."""
+    """In a complete list they are deleted, with what was known of them; in another, they may be."""
     await one_pass(tmp_path, chat(9), [GENERAL, SHIPS])
-    text = files(tmp_path)[f"{FOLDER}/topics/topic_3.md"].decode()
-    assert text.startswith("# Topic 3\n")
-    assert "- State: deleted\n" in text
-    await one_pass(tmp_path, chat(20), [GENERAL])
-    text = files(tmp_path)[f"{FOLDER}/topics/topic_2.md"].decode()
-    assert text.startswith("# Ships\n")
-    assert "- State: deleted\n" in text
+    assert files(tmp_path)[f"{FOLDER}/topics/topic_3.md"].startswith(b"# Topic 3\n")
+    assert ["open", "open", "not listed"] == states(tmp_path)
+    await one_pass(tmp_path, chat(9), listed(GENERAL, SHIPS))
+    assert ["open", "open", "deleted"] == states(tmp_path)
+    await one_pass(tmp_path, chat(12), listed(*TOPICS, complete=False))
+    assert ["open", "open", "open"] == states(tmp_path)
+    for some in ([GENERAL], listed(GENERAL, complete=False), listed(GENERAL, q="x"), listed(q="")):
+        told = await one_pass(tmp_path, chat(20), some)
+        if some != listed(q=""):
+            assert ["open", "open", "open"] == states(tmp_path)
+    assert [2, 3] == [each.topic_id for each in told if each.is_rewritten]
+    assert ["open", "deleted", "deleted"] == states(tmp_path)
+    found = files(tmp_path)
+    assert found[f"{FOLDER}/topics/topic_2.md"].startswith(b"# Ships\n")
+    told = await one_pass(tmp_path, chat(20), listed(GENERAL))
+    assert not any(each.is_rewritten for each in told)
+    await one_pass(tmp_path, chat(30), listed(GENERAL))
+    assert ["open", "deleted", "deleted"] == states(tmp_path)
+    await one_pass(tmp_path, chat(30), listed(*TOPICS))
+    await one_pass(tmp_path / "fresh", chat(30))
+    assert all(
+        found == files(tmp_path)[f"fresh/{name}"]
+        for name, found in files(tmp_path / "fresh").items()
+    )
+
+
+async def test_topics_that_are_deleted(tmp_path: Path) -> None:
+    """They can be marked without a pass, also where all begins anew; nothing of theirs is lost."""
+    await each_topic(tmp_path, chat(30))
+    before = files(tmp_path)
+    for rewrite in (False, True):
+        async with ForumLayout(tmp_path, FORUM, rewrite=rewrite) as layout:
+            assert [] == await layout.mark_deleted(listed(GENERAL, complete=False))
+            told = await layout.mark_deleted(listed(GENERAL, TIDES))
+            assert [(2, 10, 0, not rewrite)] == [
+                (each.topic_id, each.messages, each.added, each.is_rewritten) for each in told
+            ]
+        assert ["open", "deleted", "open"] == states(tmp_path)
+    await one_pass(
+        tmp_path,
+        [*of(GENERAL, chat(30)), *of(TIDES, chat(40, 31))],
+        listed(GENERAL, TIDES),
+        rewrite=True,
+    )
+    text = files(tmp_path)[f"{FOLDER}/topics/topic_2.md"]
+    assert before[f"{FOLDER}/topics/topic_2.md"] == text.replace(b"deleted", b"open")
+
+
+async def test_topics_that_begin_while_others_are_read(tmp_path: Path) -> None:
+    """They are not deleted, although the list is older and complete."""
+    begun = types.MessageService(
+        31,
+        PEER,
+        START,
+        action=types.MessageActionTopicCreate("New", 0),
+        from_id=types.PeerUser(5),
+    )
+    old = listed(*TOPICS)
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        await layout.write_all(old, chat(30))
+        await layout.write_all(old, [begun])
+        await layout.write_all(old, [(31, message(32))])
+    assert ["open"] * 4 == sorted(states(tmp_path))
 
 
 async def test_written_anew(tmp_path: Path) -> None:

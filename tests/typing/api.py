@@ -370,6 +370,9 @@ async def forum_files(message: Message, topic: TopicInfo) -> None:
         assert_type(layout.last_id(), int)
         assert_type(await layout.write(topic, [message]), TopicFile)
         assert_type(await layout.write_all([topic], [(1, message)]), list[TopicFile])
+        assert_type(
+            await layout.mark_deleted(telefast.ForumListing((), True, 0, 1, 0)), list[TopicFile]
+        )
     metrics = TopicMetrics()
     metrics.add(message)
     assert_type(metrics.participants, int)
