@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args
 import zstandard
 from telethon.tl.alltlobjects import LAYER
 
-from telefast.chunks.collect import collect, collect_rows
+from telefast.checks import check_int
+from telefast.chunks.collect import MAX_ID, collect, collect_rows
 from telefast.chunks.frames import CODECS, FORMAT_VERSION, HEADER_SIZE, SCHEMAS, Header
 from telefast.chunks.records import UndecodedRecord, decode_peer, decode_records
 from telefast.chunks.rows import LaterVersionError, pack_rows, read_columns, unpack_rows
@@ -210,7 +211,7 @@ class ChunkCodec:
         most = _MAX_LEVEL[compression]
         if type(level) is not int or not 1 <= level <= most:
             raise ArgumentError("level", level, f"an integer from 1 to {most}")
-        if schema not in SCHEMAS:
+        if schema not in get_args(Schema):
             raise ArgumentError("schema", schema, "'full', 'light' or 'minimal'")
         if type(max_raw_size) is not int or max_raw_size < 1:
             raise ArgumentError("max_raw_size", max_raw_size, "a number of bytes from 1 up")
@@ -240,10 +241,13 @@ class ChunkCodec:
                 pass it for plain messages, which do not say.
 
         Raises:
-            ArgumentError: If there is anything else among them, or Telethon cannot serialise it.
+            ArgumentError: If there is anything else among them, or Telethon cannot serialise it, or
+                *account* is no id of a user.
             ChunkTooLargeError: If the content has more than *max_raw_size* bytes, or more than
                 250,000 messages, users or chats, or objects of more than 250 MiB.
         """
+        if account is not None:
+            check_int("account", account, 1, MAX_ID, "None for what batches say")
         is_full = self._schema == "full"
         body = (
             collect(messages, account) if is_full else collect_rows(messages, account, self._schema)

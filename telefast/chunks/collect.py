@@ -15,6 +15,7 @@ from telethon.extensions.binaryreader import BinaryReader
 from telethon.tl import types
 from telethon.tl.alltlobjects import LAYER
 
+from telefast.checks import check_iterable
 from telefast.chunks.lighten import lighten, minimize
 from telefast.chunks.records import is_message, is_user, marked_id
 from telefast.chunks.rows import body_of
@@ -22,7 +23,10 @@ from telefast.chunks.schema import Body
 from telefast.errors import ArgumentError
 from telefast.transport.lazy import LazyMessage
 
-__all__ = ["BatchLike", "PageLike", "collect", "collect_rows"]
+__all__ = ["MAX_ID", "BatchLike", "PageLike", "collect", "collect_rows"]
+
+MAX_ID = 2**63 - 1
+"""The highest id that TL can carry, a signed 64-bit number."""
 
 _cut = bytes.__getitem__
 """Of bytes whose slices are to be plain: as quick as it gets."""
@@ -75,7 +79,7 @@ def collect(items: Any, account: int | None) -> Body:
         if is_message(item) or isinstance(item, LazyMessage):
             found.add([item], ())
         elif item is not None:
-            found.add(item.messages, item.pages)
+            found.add(_messages_of(item), item.pages)
             account = _common_account(item, account)
     return found.body(account)
 
@@ -87,7 +91,7 @@ def collect_rows(items: Any, account: int | None, schema: str) -> Body:
         if is_message(item) or isinstance(item, LazyMessage):
             messages.append(item)
         elif item is not None:
-            messages += [message for message in item.messages if message is not None]
+            messages += [message for message in _messages_of(item) if message is not None]
             account = _common_account(item, account)
     # `minimize` looks at a few parts only, which lazy messages read one by one.
     make = lighten if schema == "light" else minimize
@@ -100,11 +104,24 @@ def collect_rows(items: Any, account: int | None, schema: str) -> Body:
     return body_of(schema, LAYER, account, rows)
 
 
+def _messages_of(item: BatchLike) -> Sequence[Any]:
+    """Return a batch's messages; raise ArgumentError if there is anything else among them."""
+    check_iterable("messages", item.messages, _EXPECTED)
+    messages = list(item.messages)
+    for each in messages:
+        if not (each is None or is_message(each) or isinstance(each, LazyMessage)):
+            raise ArgumentError("messages", type(each).__name__, _EXPECTED)
+    return messages
+
+
 def _common_account(item: BatchLike, account: int | None) -> int | None:
     """Return whose all messages are; raise ArgumentError if a batch is of another account."""
-    if item.account is not None and account not in (None, item.account):
+    own = item.account
+    if own is not None and (type(own) is not int or not 1 <= own <= MAX_ID):
+        raise ArgumentError("messages", f"a batch of {own!r}", "batches of an account")
+    if own is not None and account not in (None, own):
         raise ArgumentError("messages", item, f"batches of one account, here {account}")
-    return account if account is not None else item.account
+    return account if account is not None else own
 
 
 def _unfit(message: Any, error: Exception) -> ArgumentError:
@@ -180,6 +197,9 @@ class _Collection:
 
     def body(self, account: int | None) -> Body:
         """Return all that was found."""
+        wrong = [i for i in self._ids if type(i) is not int or abs(i) > MAX_ID]
+        if wrong:
+            raise ArgumentError("messages", f"a message with the id {wrong[0]!r}", "64-bit ids")
         users: list[bytes] = []
         chats: list[bytes] = []
         for entity, page in self._entities.values():

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from telethon import types
 
 from telefast import logs
+from telefast.checks import check_flags
+from telefast.chunks.codec import Chunk
 from telefast.chunks.records import decode_records
-from telefast.errors import UsageError
+from telefast.errors import ArgumentError, UsageError
 from telefast.transport import telethon as door
 from telefast.transport.messages import EntityLedger, Page
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from telethon import TelegramClient
     from telethon.tl.custom.message import Message
 
-    from telefast.chunks.codec import Chunk
 
 __all__ = ["rehydrate"]
 
@@ -57,9 +58,15 @@ async def rehydrate(
         Finished messages, in the order of the chunk.
 
     Raises:
+        ArgumentError: If an argument has no legal value.
         UsageError: If the client belongs to another event loop, or the schema of the chunk is not
             `full`: what is not kept must be fetched, see `telefast.refill`.
     """
+    if not hasattr(client, "iter_messages"):
+        raise ArgumentError("client", client, "a telethon.TelegramClient")
+    if not isinstance(chunk, Chunk):
+        raise ArgumentError("chunk", type(chunk).__name__, "a Chunk")
+    check_flags(save_entities=save_entities)
     if chunk.schema != "full":
         raise UsageError(
             f"a chunk of the schema {chunk.schema} has no whole messages; "

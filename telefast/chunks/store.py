@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, get_args
 
 from telefast import logs
+from telefast.checks import check_flags
 from telefast.chunks.codec import Chunk, ChunkCodec
 from telefast.chunks.counting import Tally
 from telefast.chunks.folder import Folder, Fsync, Place
@@ -98,6 +99,13 @@ class ChunkStore:
         fsync: Fsync = "close",
         metrics: Metrics | None = None,
     ) -> None:
+        try:
+            folder = Path(path)
+        except TypeError:
+            raise ArgumentError("path", path, "the path of a folder") from None
+        check_flags(read_only=read_only)
+        if metrics is not None and not isinstance(metrics, Metrics):
+            raise ArgumentError("metrics", type(metrics).__name__, "telefast.Metrics, or None")
         if type(max_file_size) is not int or max_file_size < 1:
             raise ArgumentError("max_file_size", max_file_size, "a number of bytes from 1 up")
         if fsync not in get_args(Fsync):
@@ -105,9 +113,9 @@ class ChunkStore:
         if codec is not None and not isinstance(codec, ChunkCodec):
             raise ArgumentError("codec", codec, "a ChunkCodec, or None for the default one")
         self._codec = ChunkCodec() if codec is None else codec
-        self._is_read_only = bool(read_only)
+        self._is_read_only = read_only
         self._folder = Folder(
-            Path(path),
+            folder,
             is_writable=not read_only,
             max_file_size=max_file_size,
             fsync=fsync,

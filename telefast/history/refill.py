@@ -74,7 +74,10 @@ async def refill(
             nothing was sent. Also if they turn out to be of another chat than *entity*.
         RPCError: Telegram's error, and all that `BatchedHistory` raises.
     """
+    if entity is None:
+        raise ArgumentError("entity", entity, "the chat that the messages are in")
     check_int("batch", batch, 2, 200)
+    check_int("concurrency", concurrency, 1, 64)
     ids, chat_id = _ids_of(messages)
     found: dict[int, Any] = {}
     async with BatchedHistory(

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from telethon import types
+from telethon import TelegramClient, types
+from telethon.sessions import MemorySession
 
 from telefast import (
     ArgumentError,
@@ -136,14 +137,25 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     ([LightMessage(1, -5), LightMessage(2, -6)], {}, "messages"),
     ([1], {"batch": 201}, "batch"),
     ([1], {"batch": 1}, "batch"),
+    ([1], {"entity": None}, "entity"),
+    ([1], {"entity": 1.5}, "entity"),
+    ([1], {"client": None}, "client"),
+    ([1], {"concurrency": 0}, "concurrency"),
+    ([1], {"concurrency": "8"}, "concurrency"),
+    ([1], {"takeout": "yes"}, "takeout"),
+    ([1], {"timeout": "60"}, "timeout"),
+    ([1], {"max_flood_wait": -1}, "max_flood_wait"),
+    ([2**40], {}, "ids"),
 ]
 
 
 @pytest.mark.parametrize(("messages", "options", "name"), WRONG)
 async def test_wrong_arguments_are_named(messages: Any, options: Any, name: str) -> None:
     """Before anything is sent."""
+    client = TelegramClient(MemorySession(), 1, "x")
+    given = {"client": client, "entity": "club", "messages": messages}
     with pytest.raises(ArgumentError) as caught:
-        await refill(None, "club", messages, **options)  # type: ignore[arg-type]
+        await refill(**{**given, **options})
     assert name == caught.value.name
 
 

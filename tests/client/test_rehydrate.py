@@ -338,3 +338,20 @@ async def test_batches_of_two_accounts_are_refused() -> None:
     with pytest.raises(ArgumentError, match="batches of one account"):
         ChunkCodec().encode(batches)
     assert batches[1].account == ChunkCodec().decode(ChunkCodec().encode(batches[1])).account
+
+
+async def test_wrong_arguments_are_named() -> None:
+    """Before anything is decoded or saved."""
+    client = TelegramClient(None, 1, "x")
+    chunk = ChunkCodec().decode(ChunkCodec().encode([]))
+    wrong: list[tuple[str, Any]] = [
+        *(("client", each) for each in (None, "x")),
+        *(("chunk", each) for each in (None, b"TFCK", [])),
+        *(("save_entities", each) for each in (None, 1)),
+    ]
+    for name, value in wrong:
+        given: Any = {"client": client, "chunk": chunk, name: value}
+        with pytest.raises(ArgumentError) as caught:
+            await rehydrate(**given)
+        assert name == caught.value.name
+    assert [] == await rehydrate(client, chunk)

@@ -327,6 +327,8 @@ async def test_wrong_messages_change_nothing(tmp_path: Path) -> None:
         await store.append(messages(1))
         with pytest.raises(ArgumentError, match="a Batch, a Telethon message"):
             await store.append(["text"])
+        with pytest.raises(ArgumentError, match="account"):
+            await store.append(messages(1), account=True)
         with pytest.raises(ChunkTooLargeError, match="max_raw_size=1000"):
             await store.append(messages(*range(1000)))
         await store.append(messages(2))
@@ -366,6 +368,11 @@ WRONG = [
     ("fsync", "often", "'always', 'close' or 'never'"),
     ("fsync", True, "'always', 'close' or 'never'"),
     ("codec", "zstd", "a ChunkCodec, or None for the default one"),
+    ("read_only", 1, "True or False"),
+    ("metrics", {}, "telefast.Metrics, or None"),
+    ("path", 5, "the path of a folder"),
+    ("path", None, "the path of a folder"),
+    ("path", b"x", "the path of a folder"),
 ]
 
 
@@ -375,7 +382,7 @@ async def test_a_wrong_argument_is_named_at_once(
 ) -> None:
     """The constructor names argument and legal values, and touches no file."""
     with pytest.raises(ArgumentError) as caught:
-        ChunkStore(tmp_path / "new", **{name: value})
+        ChunkStore(**{"path": tmp_path / "new", name: value})
     assert (name, expected) == (caught.value.name, caught.value.expected)
     assert not (tmp_path / "new").exists()
 

@@ -175,6 +175,8 @@ WRONG = [
     ("level", True, "an integer from 1 to 22"),
     ("level", "3", "an integer from 1 to 22"),
     ("schema", "lite", "'full', 'light' or 'minimal'"),
+    ("schema", ["light"], "'full', 'light' or 'minimal'"),
+    ("compression", ["zstd"], "'zstd', 'zlib' or 'none'"),
     ("max_raw_size", 0, "a number of bytes from 1 up"),
     ("max_raw_size", 1.5, "a number of bytes from 1 up"),
 ]
@@ -196,6 +198,56 @@ def test_legal_arguments_at_the_edges() -> None:
     with pytest.raises(ArgumentError, match="from 1 to 9"):
         ChunkCodec(compression="zlib", level=10)
     assert ChunkCodec(max_raw_size=1).max_raw_size == 1
+
+
+@pytest.mark.parametrize("schema", ["full", "light", "minimal"])
+@pytest.mark.parametrize("account", ["x", True, 1.5, -5, 0, 2**63, b"1", [1]])
+def test_an_account_that_nobody_could_read_is_not_written(schema: Any, account: Any) -> None:
+    """It is named before anything is encoded, also where a batch says it."""
+    codec = ChunkCodec(schema=schema)
+    world, channel = club(3)
+    with pytest.raises(ArgumentError) as caught:
+        codec.encode([channel.message(3)], account=account)
+    assert "account" == caught.value.name
+    batch = batch_of(world, channel, [1, 2, 3])
+    batch.account = account
+    with pytest.raises(ArgumentError, match="messages"):
+        codec.encode(batch)
+    for legal in (1, 2**63 - 1):
+        batch.account = legal
+        for frame in (codec.encode(batch), codec.encode([channel.message(3)], account=legal)):
+            assert legal == CODEC.decode(frame).account
+
+
+@pytest.mark.parametrize("schema", ["full", "light", "minimal"])
+@pytest.mark.parametrize("wrong", [5, "ab", [5], ["x"], [[]]])
+def test_a_batch_of_anything_else_is_refused(schema: Any, wrong: Any) -> None:
+    """What acts as a batch must hold messages."""
+    with pytest.raises(ArgumentError) as caught:
+        ChunkCodec(schema=schema).encode(SomeBatch(wrong))
+    assert "messages" == caught.value.name
+
+
+@pytest.mark.parametrize("wrong", ["x", None, 2**70, 1.5])
+def test_ids_are_numbers(wrong: Any) -> None:
+    """A program that has put something else into a message of a batch is told so."""
+    batch = batch_of(*club(3), [1, 2, 3])
+    batch.messages[1].id = wrong
+    for schema in ("full", "light", "minimal"):
+        with pytest.raises(ArgumentError) as caught:
+            ChunkCodec(schema=schema).encode(batch)  # type: ignore[arg-type]
+        assert "messages" == caught.value.name
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "TFCK", [1]])
+def test_only_bytes_are_decoded(wrong: Any) -> None:
+    """Anything else is an argument's fault; bytes of every kind are fine."""
+    with pytest.raises(ArgumentError) as caught:
+        CODEC.decode(wrong)
+    assert "data" == caught.value.name
+    frame = CODEC.encode([club(3)[1].message(3)])
+    for data in (frame, bytearray(frame), memoryview(frame)):
+        assert [3] == CODEC.decode(data).ids
 
 
 # Damage
