@@ -182,8 +182,8 @@ class ChunkCodec:
             `telefast.LightMessage`; `"minimal"`, those of `telefast.MinimalMessage`. Any codec
             decodes chunks of all three.
         max_raw_size: Most bytes that the content of a chunk may have before compression, so that
-            a crafted chunk cannot fill the memory: reading takes six times as much at most, and in
-            the small schemas 250 MiB for objects. Default 64 MiB, some 250,000 messages; a chunk
+            a crafted chunk cannot fill the memory: reading takes six times as much at most, and
+            250 MiB for objects. Default 64 MiB, some 250,000 messages; a chunk
             should hold about a thousand.
 
     Raises:
