@@ -444,13 +444,14 @@ class DiskFullError(StorageError, OSError):
 
     Args:
         path: The file that was written to.
-        size: Bytes that were to be added.
+        size: Bytes that were to be added; 0 if unknown.
     """
 
     retryable = True
 
     def __init__(self, path: str, size: int) -> None:
-        super().__init__(f"{path}: no room for {size} more bytes; make room and try again")
+        what = f"{size} more bytes" if size else "more"
+        super().__init__(f"{path}: no room for {what}; make room and try again")
         self.errno = errno.ENOSPC
         self.path = path
         self.size = size

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, get_args
 
 from telethon.tl import types
+from telethon.utils import get_peer_id
 
 from telefast.errors import ArgumentError, ClosedError, ConcurrentUseError, StorageError
 from telefast.filenames import folder_name
@@ -88,8 +89,17 @@ class ForumLayout:
         names: Names | None = None,
         rewrite: bool = False,
     ) -> None:
+        given: Any = root
+        if not isinstance(given, str | Path) or not str(given):
+            raise ArgumentError("root", root, "a folder, as str or Path")
         if style not in get_args(NameStyle):
             raise ArgumentError("style", style, '"id" or "title_id"')
+        flags = {"metrics": metrics, "participant_ids": participant_ids, "rewrite": rewrite}
+        for name, flag in flags.items():
+            if not isinstance(flag, bool):
+                raise ArgumentError(name, flag, "True or False")
+        if names is not None and not callable(names):
+            raise ArgumentError("names", names, "a function, such as SenderNames().name, or None")
         self._root = Path(root)
         self._frame = Frame(Home.of(forum), style, names or _nobody, participant_ids)
         self._has_metrics = metrics
@@ -203,15 +213,19 @@ class ForumLayout:
             messages: Its messages, oldest first; those that are there already are passed over.
 
         Raises:
-            ArgumentError: If they do not come oldest first. Nothing of this call is kept then.
+            ArgumentError: If they do not come oldest first, or are of another chat. Nothing of this
+                call is kept then. Or if an argument is something else.
             ConcurrentUseError: If this topic is being written already.
             ClosedError: Outside `async with`.
             DiskFullError: If there is no room; nothing is lost, and the call may be repeated.
             StorageError: If it cannot be written otherwise.
         """
+        _check_topics([topic], "topic")
         async with self._alone(topic.id) as (shelf, call):
             shelf.owe(topic.id)
-            async for _, message in _in_order(messages):
+            async for topic_id, message in _in_order(messages, self._frame.home.id, topic.id):
+                if topic_id != topic.id:
+                    raise ArgumentError("messages", topic_id, f"those of topic {topic.id}")
                 await shelf.add(topic, message, call)
             [file] = await shelf.save({topic.id: topic})
             return file
@@ -235,15 +249,16 @@ class ForumLayout:
             The page of each topic, in the order of *topics*, then the others.
 
         Raises:
-            ArgumentError: If they do not come oldest first. Nothing of this call is kept then.
+            ArgumentError: If they do not come oldest first, or are of another chat. Nothing of this
+                call is kept then. Or if an argument is something else.
             ConcurrentUseError: If anything is being written already.
             TelefastError: As by `write`.
         """
         is_of_all = isinstance(topics, ForumListing) and topics.is_of_all
         rows = topics.topics if isinstance(topics, ForumListing) else topics
-        known = {topic.id: topic for topic in rows}
+        known = {topic.id: topic for topic in _check_topics(rows, "topics")}
         async with self._alone(None) as (shelf, call):
-            async for topic_id, message in _in_order(messages):
+            async for topic_id, message in _in_order(messages, self._frame.home.id):
                 if topic_id not in known:
                     known[topic_id] = shelf.unlisted_one(topic_id, message, is_of_all=is_of_all)
                 await shelf.add(known[topic_id], message, call)
@@ -268,6 +283,8 @@ class ForumLayout:
             ConcurrentUseError: If anything is being written already.
             TelefastError: As by `write`.
         """
+        if not isinstance(listing, ForumListing):
+            raise ArgumentError("listing", listing, "what ForumWalker.listing returns")
         async with self._alone(None) as (shelf, _):
             if not listing.is_of_all:
                 return []
@@ -296,19 +313,36 @@ class ForumLayout:
         return self._shelf
 
 
-async def _in_order(messages: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[tuple[int, Any]]:
+def _check_topics(topics: Any, name: str) -> Iterable[TopicInfo]:
+    rows: list[Any] = [*topics] if isinstance(topics, Iterable) else [topics]
+    for each in rows:
+        if not isinstance(each, TopicInfo):
+            raise ArgumentError(name, each, "what ForumWalker lists, each a TopicInfo")
+    return rows
+
+
+async def _in_order(
+    messages: AsyncIterable[Any] | Iterable[Any], chat_id: int, topic_id: int | None = None
+) -> AsyncIterator[tuple[int, Any]]:
     """Yield messages, each with its topic; an error if they do not come oldest first.
+
+    Those that come without their topic are of this one, else of that which they name.
 
     The first waits for the second: if that is older, nothing at all was taken.
     """
     last, waiting = 0, list[tuple[int, Any]]()
     async for item in _each(messages):
-        topic_id, message = item if isinstance(item, tuple) else (None, item)
+        found_in, message = item if isinstance(item, tuple) else (topic_id, item)
         if message is None or isinstance(message, types.MessageEmpty):
             continue
+        if not isinstance(getattr(message, "id", None), int):
+            raise ArgumentError("messages", type(message).__name__, "messages, or pairs with them")
+        peer = getattr(message, "peer_id", None)
+        if isinstance(peer, types.PeerChannel) and get_peer_id(peer) != chat_id:
+            raise ArgumentError("messages", get_peer_id(peer), f"those of the chat {chat_id}")
         if message.id < last:
             raise ArgumentError("messages", message.id, "them oldest first, as with reverse=True")
-        found = topic_of(message) if topic_id is None else topic_id, message
+        found = topic_of(message) if found_in is None else found_in, message
         if not last:
             waiting.append(found)
         else:
@@ -320,10 +354,12 @@ async def _in_order(messages: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterat
         yield found
 
 
-async def _each(messages: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+async def _each(messages: Any) -> AsyncIterator[Any]:
     if isinstance(messages, AsyncIterable):
         async for message in messages:
             yield message
+    elif not isinstance(messages, Iterable) or isinstance(messages, str | bytes):
+        raise ArgumentError("messages", type(messages).__name__, "an iterable of messages")
     else:
         for message in messages:
             yield message

@@ -691,6 +691,13 @@ async def test_misuse(tmp_path: Path) -> None:
         ForumLayout(tmp_path, FORUM, style="title")  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="forum"):
         ForumLayout(tmp_path, "harbour")
+    for name, value in (
+        *(("root", root) for root in (5, None, "")),
+        *((flag, "no") for flag in ("metrics", "participant_ids", "rewrite")),
+        ("names", "x"),
+    ):
+        with pytest.raises(ArgumentError, match=f"^{name}="):
+            ForumLayout(**{"root": tmp_path, "forum": FORUM, name: value})  # type: ignore[arg-type]
     layout = ForumLayout(tmp_path, FORUM)
     with pytest.raises(ClosedError):
         layout.last_id()
@@ -712,6 +719,34 @@ async def test_misuse(tmp_path: Path) -> None:
         await layout.write(SHIPS, nested())
     async with layout:
         assert (4, 8) == (layout.last_id(2), layout.last_id(3))
+
+
+async def test_what_is_no_topic_or_message(tmp_path: Path) -> None:
+    """Other arguments, or messages of another chat or topic: an error, and no trace of the call."""
+    await one_pass(tmp_path, chat(9))
+    before = files(tmp_path)
+    other = message(40)
+    other.peer_id = types.PeerChannel(78)
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        for topic in (5, None, "x", [SHIPS]):
+            with pytest.raises(ArgumentError, match=r"^topic="):
+                await layout.write(topic, [])  # type: ignore[arg-type]
+        for topics in (5, None, "x", [1, 2]):
+            with pytest.raises(ArgumentError, match=r"^topics="):
+                await layout.write_all(topics, [])  # type: ignore[arg-type]
+        with pytest.raises(ArgumentError, match=r"^listing="):
+            await layout.mark_deleted(TOPICS)  # type: ignore[arg-type]
+        wrong: Any
+        for wrong in (None, 5, "abc", [5], ["x"], [message(39), other]):
+            with pytest.raises(ArgumentError, match=r"^messages="):
+                await layout.write_all(TOPICS, wrong)
+            with pytest.raises(ArgumentError, match=r"^messages="):
+                await layout.write(TIDES, wrong)
+        with pytest.raises(ArgumentError, match="topic 3"):
+            await layout.write(TIDES, [(3, message(38)), (2, message(40))])
+    assert before == files(tmp_path)
+    async with ForumLayout(tmp_path, FORUM) as layout:
+        assert (9, 8) == (layout.last_id(), layout.last_id(3))
 
 
 async def test_a_record_that_is_not_ours(tmp_path: Path) -> None:

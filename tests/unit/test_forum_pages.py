@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -26,7 +27,7 @@ from telefast.forum.pages import (
     topic_header,
 )
 from telefast.forum.record import Draft, Home, Page, TopicState, known_better
-from telefast.forum.types import TopicInfo
+from telefast.forum.types import ForumListing, TopicInfo
 from telefast.peers.meta import ChatMeta
 from telefast.testing import hostile_names, make_poll
 from tests.unit.test_forum_markdown import TEXTS
@@ -338,6 +339,9 @@ def test_the_header_of_a_topic() -> None:
     assert gone.startswith("# Topic 5\n\n- Forum: -1\n")
     assert "- State: deleted\n- Messages: 0\n- Last message: none\n" in gone
     assert "<https://t.me/har_bour/5>" in gone
+    bare = topic_header(TopicInfo(5), HOME, TopicState(), NAMES)
+    assert "- State: not listed\n" in bare
+    assert "- State: open\n" in topic_header(TopicInfo(1), HOME, TopicState(), NAMES)
 
 
 def test_the_index() -> None:
@@ -496,6 +500,17 @@ def test_what_was_known_better() -> None:
     assert ("New", True) == (short.title, short.pinned)
     gone = known_better(TopicInfo(5, deleted=True), page)
     assert ("Tides", True) == (gone.title, gone.deleted)
+    assert page.topic == known_better(TopicInfo(5), page)
+    assert gone == known_better(TopicInfo(5), replace(page, topic=gone))
+
+
+def test_which_list_tells_what_is_deleted() -> None:
+    """A complete one, of all topics."""
+    listings = [
+        ForumListing((), complete, 0, 1, 0, q=q)
+        for complete, q in ((True, None), (True, ""), (True, "x"), (False, None))
+    ]
+    assert [True, True, False, False] == [each.is_of_all for each in listings]
 
 
 def test_what_a_forum_is() -> None:
