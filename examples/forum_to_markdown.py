@@ -5,7 +5,8 @@ Without an account, from an embedded Telegram:
     python examples/forum_to_markdown.py
 
 From your own account, with what https://my.telegram.org gave you (Telethon asks for your phone
-number at the first run); `--topic 57` for one topic, `--style title_id` for titles in the names:
+number at the first run); `--topic 57` for one topic (more than once for more), `--style title_id`
+for titles in the names:
 
     TELEGRAM_API_ID=... TELEGRAM_API_HASH=... python examples/forum_to_markdown.py my_forum \
         --session me
@@ -20,8 +21,9 @@ from pathlib import Path
 from typing import Literal
 
 from telethon import TelegramClient, types
+from telethon.errors import RPCError
 
-from telefast import ForumLayout, ForumWalker, TopicFile
+from telefast import ForumLayout, ForumWalker, TelefastError, TopicFile
 from telefast.testing import LocalTelegram, World, make_poll
 
 
@@ -41,6 +43,8 @@ async def export(
     async with ForumLayout(out, forum, style=style, rewrite=rewrite) as layout:
         if only:  # each by its own requests, and none for a topic in which there is nothing new
             wanted = [topic for topic in listing.topics if topic.id in only]
+            if missing := {*only} - {topic.id for topic in wanted}:
+                raise SystemExit(f"no such topics are listed: {sorted(missing)}")
             files: list[TopicFile] = []
             for topic in wanted:
                 if layout.is_current(topic):
@@ -89,7 +93,9 @@ async def main() -> None:
     parser.add_argument("--session", help="a Telethon session; none for the embedded Telegram")
     parser.add_argument("--out", type=Path, default=Path("export"))
     parser.add_argument("--style", choices=("id", "title_id"), default="id")
-    parser.add_argument("--topic", type=int, nargs="*", default=[], help="ids; none for all")
+    parser.add_argument(
+        "--topic", type=int, action="append", default=[], help="the id of one; none for all"
+    )
     parser.add_argument("--rewrite", action="store_true", help="read everything again")
     args = parser.parse_args()
 
@@ -104,8 +110,13 @@ async def main() -> None:
         )
 
     if args.session is not None:
-        api_id, api_hash = int(os.environ["TELEGRAM_API_ID"]), os.environ["TELEGRAM_API_HASH"]
-        async with TelegramClient(args.session, api_id, api_hash) as client:
+        api_id, api_hash = os.environ.get("TELEGRAM_API_ID"), os.environ.get("TELEGRAM_API_HASH")
+        if not api_id or not api_id.isdecimal() or not api_hash:
+            parser.error(
+                "--session needs TELEGRAM_API_ID and TELEGRAM_API_HASH of https://my.telegram.org"
+                " in the environment"
+            )
+        async with TelegramClient(args.session, int(api_id), api_hash) as client:
             await run(client)
     else:
         async with LocalTelegram(demo_world(), rtt=0.03) as telegram, telegram.client() as client:
@@ -113,4 +124,9 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        raise SystemExit("stopped: run the same command once more to go on from there") from None
+    except (TelefastError, RPCError) as error:  # nothing was lost, no access, no room, damage
+        raise SystemExit(f"{type(error).__name__}: {error}") from None

@@ -198,6 +198,34 @@ def test_forum_to_markdown(tmp_path: Path) -> None:
     assert pages == {path.name: path.read_bytes() for path in (folder / "topics").iterdir()}
 
 
+def test_forum_to_markdown_that_fails(tmp_path: Path) -> None:
+    """What is wrong is told in a line, and by the exit code; options go before the forum, too."""
+    script = str(ROOT / "examples" / "forum_to_markdown.py")
+    assert "topics: 1," in _run(tmp_path, script, "--topic", "1543", "harbour")
+    [folder] = (tmp_path / "export").iterdir()
+    said = {
+        ("--topic", "99999"): "no such topics are listed: [99999]",
+        ("nobody_here",): "PeerNotFoundError",
+        ("--session", "me"): "--session needs TELEGRAM_API_ID",
+        ("--out", str(folder / "index.md")): "StorageError",
+    }
+    for arguments, expected in said.items():
+        told = _failing(tmp_path, script, *arguments)
+        assert expected in told
+        assert "Traceback" not in told
+    (folder / "state.db").write_bytes(b"garbage")
+    assert "CorruptStateError" in _failing(tmp_path, script)
+
+
+def _failing(folder: Path, *arguments: str) -> str:
+    environ = {name: value for name, value in os.environ.items() if name != "TELEGRAM_API_ID"}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode != 0, done.stdout
+    return done.stderr
+
+
 def test_my_export(tmp_path: Path) -> None:
     """The example of a user's tests passes."""
     script = str(ROOT / "examples" / "test_my_export.py")
