@@ -11,7 +11,13 @@ from typing import Any, Self, get_args
 from telethon.tl import types
 from telethon.utils import get_peer_id
 
-from telefast.errors import ArgumentError, ClosedError, ConcurrentUseError, StorageError
+from telefast.errors import (
+    ArgumentError,
+    ClosedError,
+    ConcurrentUseError,
+    CorruptStateError,
+    StorageError,
+)
 from telefast.filenames import folder_name
 from telefast.forum.describe import Names
 from telefast.forum.pages import NameStyle
@@ -125,7 +131,11 @@ class ForumLayout:
             raise ClosedError("the layout is open already; make another one")
         self._folder = await in_thread(self._find)
         shelf = Shelf(self._folder, self._frame)
-        await shelf.open(rewrite=self._rewrite)
+        try:
+            await shelf.open(rewrite=self._rewrite)
+        except CorruptStateError as error:
+            advice = f"{error.problem}; remove it, and the next run reads all of the forum anew"
+            raise CorruptStateError(advice, path=error.path) from error
         self._shelf, self._is_one_pass = shelf, False
         return self
 

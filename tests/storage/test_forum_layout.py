@@ -650,7 +650,7 @@ async def test_a_record_that_is_full(tmp_path: Path) -> None:
         base = layout._shelf._store._opened()  # type: ignore[union-attr]
         [pages] = base.execute("PRAGMA page_count").fetchone()
         base.execute(f"PRAGMA max_page_count={pages}")
-        with pytest.raises(DiskFullError):
+        with pytest.raises(DiskFullError, match="no room for more; make room"):
             await layout.write_all(TOPICS, [message(n, "x" * 3_000) for n in range(10, 31)])
         assert 0 == base.execute("SELECT COUNT(*) FROM pending").fetchone()[0]
         with pytest.raises(DiskFullError):
@@ -758,7 +758,7 @@ async def test_a_record_that_is_not_ours(tmp_path: Path) -> None:
         with sqlite3.connect(path) as base:
             base.execute(f"UPDATE topics SET {column}=? WHERE id=2", (value,))  # noqa: S608 - our own names
         base.close()
-        with pytest.raises(CorruptStateError, match="topic 2"):
+        with pytest.raises(CorruptStateError, match=r"topic 2 .*; remove it, and the next run"):
             await one_pass(tmp_path, chat(9))
         path.write_bytes(whole)
     with sqlite3.connect(path) as base:
@@ -770,6 +770,11 @@ async def test_a_record_that_is_not_ours(tmp_path: Path) -> None:
     with pytest.raises(CorruptStateError):
         await one_pass(tmp_path, chat(9))
     assert b"nothing of ours" * 99 == path.read_bytes()
+    before = files(tmp_path)
+    path.unlink()
+    told = await one_pass(tmp_path, chat(9))
+    assert [3, 3, 3] == [each.added for each in told]
+    assert before == files(tmp_path)
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError):
         await one_pass(tmp_path / "file", chat(9))

@@ -181,6 +181,7 @@ def test_a_name_is_one_line(text: str) -> None:
         ("a\nb", [types.MessageEntityBold(0, 3)], "**a**\\\n**b**"),
         ("under", [types.MessageEntityUnderline(0, 5)], "under"),
         ("x y", [types.MessageEntitySpoiler(2, 1)], "x ||y||"),
+        ("a b", [types.MessageEntityBold(0, 1), types.MessageEntityItalic(2, 1)], "**a** *b*"),
         ("run `x`", [types.MessageEntityCode(4, 3)], "run `` `x` ``"),
         (
             "me",
