@@ -7,8 +7,10 @@ full numbers (`make test-long`). A costly test takes a share of the profile's co
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,7 +33,15 @@ os.environ["XDG_STATE_HOME"] = os.environ["LOCALAPPDATA"] = _STATE.name
 
 
 @pytest.fixture(autouse=True)
-def _fresh_log_limits() -> None:
-    """Let no test have the log records of another one held against it."""
+def _fresh_logs() -> Iterator[None]:
+    """Let no test have the log records of another one held against it, or see more than it asked.
+
+    Snippets of the guide are programs, and may set levels for the whole process.
+    """
     limit_logs()
     flush(Metrics())
+    loggers = [logging.getLogger(), logging.getLogger("telefast")]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)

@@ -111,6 +111,7 @@ async def test_two_messages_with_one_document_give_the_same_path_and_one_transfe
         assert (stats.hits, stats.misses, stats.bytes_saved, stats.stale) == (2, 1, 10, 0)
     assert metrics.snapshot() == {
         "dedupe_bytes_saved": 10,
+        "dedupe_entries": 1,
         "dedupe_hits": 2,
         "dedupe_misses": 1,
     }
