@@ -21,7 +21,7 @@ from telefast.transport.making import recipe_of
 from telefast.transport.schema import Layout, layout_of
 from telefast.transport.writing import KEY, SHARED, Writer
 
-__all__ = ["STOPPED_AT", "Known", "Spans", "decode", "is_fast"]
+__all__ = ["STOPPED_AT", "Known", "Spans", "decode", "is_fast", "keep"]
 
 STOPPED_AT: Final = -1
 """Names, among spans, the object that cannot be read: where it begins, and what is unknown in it.
@@ -201,7 +201,7 @@ def _share(data: bytes, place: int, peers: Peers) -> tuple[Any, int]:
     return found, end
 
 
-def _keep(known: Entities, data: bytes, begin: int, end: int, found: Any) -> None:
+def keep(known: Entities, data: bytes, begin: int, end: int, found: Any) -> None:
     """Remember a user or chat for the answers that follow."""
     if known is not _NONE and end <= len(data):
         if len(known) >= _MAX_KNOWN:
@@ -251,7 +251,7 @@ def _written(layout: Layout, *, notes: bool) -> Callable[..., Any]:
         "BOOLS": {_TRUE: True, _FALSE: False},
         "CLS": layout.cls,
         "EPOCH": _EPOCH,
-        "KEEP": _keep,
+        "KEEP": keep,
         "LONG": _long,
         "NEW": object.__new__,
         "NUMBERS": _numbers,

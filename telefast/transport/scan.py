@@ -10,10 +10,11 @@ from typing import Any, Final
 from telethon.tl import types
 from telethon.utils import get_peer_id
 
-from telefast.transport.decode import Entities, decode
+from telefast.transport.decode import Entities, decode, keep
 from telefast.transport.lazy import HEADS, LazyMessage, Source
 from telefast.transport.schema import layout_of
 from telefast.transport.skip import UnknownObjectError, end_of, places, walks_of
+from telefast.transport.writing import KEY
 
 __all__ = ["Scanned", "scan"]
 
@@ -23,10 +24,6 @@ _VECTOR: Final = (0x1CB5C415).to_bytes(4, "little")
 _MESSAGE: Final = types.Message.CONSTRUCTOR_ID.to_bytes(4, "little")
 _SERVICE: Final = types.MessageService.CONSTRUCTOR_ID.to_bytes(4, "little")
 _HEAD: Final = ("count", "offset_id_offset", "pts", "next_rate")
-_KEY: Final = 20
-"""Bytes of a user or chat that say which it is: constructor, flags, id."""
-_MOST_KNOWN: Final = 20_000
-"""Users and chats that are remembered, our choice: some 40 MiB; then the memory starts anew."""
 
 
 @dataclass(slots=True)
@@ -129,16 +126,11 @@ def _messages(source: Source, place: int, count: int, restricting: int) -> tuple
 
 def _entity(data: bytes, start: int, known: Entities) -> tuple[Any, int]:
     """Return the user or chat at *start*, and where it ends."""
-    key = data[start : start + _KEY]
-    found = known.get(key)
+    found = known.get(data[start : start + KEY])
     if found is not None and data.startswith(found[0], start):
         return found[1], start + len(found[0])
-    end = end_of(data, start)
-    record = data[start:end]
-    each = decode(record)[0]
-    if len(known) >= _MOST_KNOWN:
-        known.clear()
-    known[key] = record, each
+    each, end = decode(data, start)
+    keep(known, data, start, end, each)
     return each, end
 
 

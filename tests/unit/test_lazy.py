@@ -251,7 +251,7 @@ def test_who_comes_again_with_the_same_bytes_is_the_same_object() -> None:
 
 def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the memory starts anew."""
-    monkeypatch.setattr("telefast.transport.scan._MOST_KNOWN", 3)
+    monkeypatch.setattr("telefast.transport.decode._MAX_KNOWN", 3)
     known: Entities = {}
     for number in range(10):
         data = bytes(types.User(number, first_name="A"))
